@@ -1,0 +1,83 @@
+"""Settings that hold for the whole process: default dtype, epsilon, layout, where compiled programs are kept."""
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from keryx.errors import ConfigError
+
+_settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def floatx() -> str:
+    """The default dtype of weights and float inputs.
+
+    >>> floatx()
+    'float32'
+    """
+    return str(_settings["floatx"])
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float dtype: float16, bfloat16, float32 or float64."""
+    if value not in _FLOATS:
+        raise ConfigError(f"floatx is one of {', '.join(_FLOATS)}; got {value!r}.")
+    if value == "float64":
+        jax.config.update("jax_enable_x64", True)
+    _settings["floatx"] = value
+    from keryx.core import dtypes
+
+    dtypes.set_dtype_policy(value)
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite: 1e-7 unless set otherwise."""
+    return float(_settings["epsilon"])
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small number of `epsilon()`."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """The default layout of images: `channels_last` or `channels_first`."""
+    return str(_settings["image_data_format"])
+
+
+def set_image_data_format(value: str) -> None:
+    """Set the default layout of images."""
+    if value not in ("channels_last", "channels_first"):
+        raise ConfigError(f"image_data_format is 'channels_last' or 'channels_first'; got {value!r}.")
+    _settings["image_data_format"] = value
+
+
+def set_compilation_cache(folder: str | os.PathLike | None) -> None:
+    """Where compiled programs are kept between processes; None keeps none.
+
+    The default is `keryx` in the user's cache folder. A folder that JAX was told of before, with
+    JAX_COMPILATION_CACHE_DIR or `jax.config`, is left as it is. KERYX_COMPILATION_CACHE=off in the environment
+    turns it off, and another value names the folder.
+    """
+    jax.config.update("jax_compilation_cache_dir", None if folder is None else os.fspath(folder))
+    if folder is not None:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _start_compilation_cache() -> None:
+    wanted = os.environ.get("KERYX_COMPILATION_CACHE", "")
+    if jax.config.jax_compilation_cache_dir is None and wanted.lower() not in ("off", "0", "none"):
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        set_compilation_cache(wanted or home / "keryx" / "compiled")
+
+
+def is_float(dtype) -> bool:
+    """Whether this dtype is a floating one, bfloat16 and its kin included."""
+    return jax.dtypes.issubdtype(np.dtype(dtype), np.floating)
+
+
+_start_compilation_cache()

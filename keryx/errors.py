@@ -1,0 +1,57 @@
+"""The errors of Keryx, and the words that help a reader out of them.
+
+Each is also the built-in error that Keras users catch today, so `except ValueError` goes on working.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class KeryxError(Exception):
+    """The base of every error that Keryx raises on purpose."""
+
+
+class ArgumentError(KeryxError, TypeError):
+    """An argument that the function does not have, or that lacks a value."""
+
+
+class ShapeError(KeryxError, ValueError):
+    """Shapes that do not fit."""
+
+
+class DataError(KeryxError, ValueError):
+    """Data that a model cannot take: empty, misnamed, out of range, of another structure."""
+
+
+class ConfigError(KeryxError, ValueError):
+    """A setting or a config that means nothing here."""
+
+
+class StateError(KeryxError, RuntimeError):
+    """Something was asked of an object that is not ready for it: not built, not compiled."""
+
+
+class NonFiniteLossError(KeryxError, ArithmeticError):
+    """The loss turned NaN or infinite; the weights are those of the last good step."""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """` Did you mean 'epochs'?` where one of `words` is close to `word`, else nothing.
+
+    >>> did_you_mean("epoch", ["epochs", "batch_size"])
+    " Did you mean 'epochs'?"
+    >>> did_you_mean("zzz", ["epochs"])
+    ''
+    """
+    close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def listing(words: Iterable[Any]) -> str:
+    """The words as `'a', 'b', 'c'`, or `none`.
+
+    >>> listing(["b", "a"])
+    "'b', 'a'"
+    """
+    return ", ".join(repr(str(w)) for w in words) or "none"
