@@ -1,0 +1,87 @@
+"""Which dtype a layer keeps its weights in, and which it computes in."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from keryx import config
+from keryx.core.serialization import Configurable
+from keryx.errors import ConfigError
+
+_NAMES = {
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+}  # fmt: skip
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a dtype; None is the default float dtype.
+
+    >>> standardize_dtype(float), standardize_dtype(None), standardize_dtype(jnp.bfloat16)
+    ('float32', 'float32', 'bfloat16')
+    """
+    if dtype is None or dtype is float:
+        return config.floatx()
+    if dtype is int:
+        return "int32"
+    try:
+        name = dtype if isinstance(dtype, str) else jnp.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    if name not in _NAMES:
+        raise ConfigError(f"There is no dtype {dtype!r}. Known: {', '.join(sorted(_NAMES))}.")
+    return name
+
+
+class DTypePolicy(Configurable):
+    """A dtype to compute in and one to keep weights in.
+
+    Args:
+        name: A dtype (both are it), or `mixed_float16` or `mixed_bfloat16` (weights stay float32).
+
+    >>> DTypePolicy("mixed_bfloat16").compute_dtype
+    'bfloat16'
+    """
+
+    config_module = "keras"
+
+    def __init__(self, name: str = "float32"):
+        self.name = str(name)
+        mixed = self.name.startswith("mixed_")
+        self.compute_dtype = standardize_dtype(self.name.removeprefix("mixed_"))
+        self.variable_dtype = "float32" if mixed else self.compute_dtype
+        if mixed and self.compute_dtype not in ("float16", "bfloat16"):
+            raise ConfigError(f"A mixed policy is mixed_float16 or mixed_bfloat16; got {name!r}.")
+
+    def __eq__(self, other):
+        return isinstance(other, DTypePolicy) and other.name == self.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+
+_policy = DTypePolicy(config.floatx())
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy of layers that are given no dtype."""
+    return _policy
+
+
+def set_dtype_policy(policy: "str | DTypePolicy") -> None:
+    """Set the policy of layers that are given no dtype, such as `"mixed_bfloat16"`."""
+    global _policy
+    _policy = get(policy)
+
+
+def get(identifier: Any) -> DTypePolicy:
+    """The policy that a dtype, a name or a config stands for; None is the default policy."""
+    if identifier is None:
+        return _policy
+    if isinstance(identifier, DTypePolicy):
+        return identifier
+    if isinstance(identifier, dict):
+        return DTypePolicy(identifier["config"]["name"])
+    if isinstance(identifier, str) and identifier.startswith("mixed_"):
+        return DTypePolicy(identifier)
+    return DTypePolicy(standardize_dtype(identifier))

@@ -1,0 +1,203 @@
+"""Calls written down as nodes, and graphs of them run again on real arrays.
+
+An operation is anything that can be called and has a name: a layer, a model, or an `Op`, a plain function.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from keryx.core import scope
+from keryx.core.symbol import Shape, SymbolicTensor
+from keryx.core.variable import Variable
+from keryx.errors import DataError
+
+# The shape of a result is found by tracing the call at two sizes of every unknown axis: a size that differs between
+# the two is unknown as well. Both have many divisors, so that a reshape or a strided window fits.
+PROBES = (960, 1920)
+
+_names_taken: dict[str, int] = {}
+
+
+def unique_name(base: str) -> str:
+    """`base`, then `base_1`, `base_2`, ...: the names of things that the user has not named."""
+    count = _names_taken.get(base, 0)
+    _names_taken[base] = count + 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def clear_names() -> None:
+    """Begin again to count the names of unnamed things."""
+    _names_taken.clear()
+
+
+class Op:
+    """A plain function as an operation of a graph."""
+
+    def __init__(self, function: Callable, name: str):
+        self.function, self.op_name, self.name = function, name, unique_name(name)
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+class Node:
+    """One call: the operation, its arguments, and the symbolic tensors that came out.
+
+    Args:
+        operation: What was called.
+        args: Its positional arguments, symbolic tensors at any depth among them.
+        kwargs: Its keyword arguments.
+    """
+
+    def __init__(self, operation: Any, args: tuple, kwargs: dict[str, Any]):
+        self.operation, self.args, self.kwargs = operation, args, kwargs
+        self.inputs = symbols_in((args, kwargs))
+        self.outputs: Any = None
+
+    def run(self, values: dict[SymbolicTensor, Any]) -> None:
+        """Call the operation on the values of its inputs, and put the values of its outputs beside them."""
+        args, kwargs = jax.tree.map(
+            lambda x: values[x] if isinstance(x, SymbolicTensor) else x, (self.args, self.kwargs), is_leaf=_is_symbol
+        )
+        results = self.operation(*args, **kwargs)
+        values.update(zip(jax.tree.leaves(self.outputs), jax.tree.leaves(results), strict=True))
+
+
+def _is_symbol(x: Any) -> bool:
+    return isinstance(x, SymbolicTensor)
+
+
+def symbols_in(tree: Any) -> list[SymbolicTensor]:
+    """The symbolic tensors in a nest of lists, tuples and dicts."""
+    return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
+
+
+def record(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Call an operation on symbols: write the call down as a node, and return the symbols of its results."""
+    node = Node(operation, args, kwargs)
+    small, large = (jax.tree.flatten(_trace(operation, args, kwargs, size)) for size in PROBES)
+    outputs = [
+        SymbolicTensor(_known(a.shape, b.shape), a.dtype, unique_name("keras_tensor"), node, index)
+        for index, (a, b) in enumerate(zip(small[0], large[0], strict=True))
+    ]
+    node.outputs = jax.tree.unflatten(small[1], outputs)
+    if hasattr(operation, "nodes"):
+        operation.nodes.append(node)
+    return node.outputs
+
+
+def _known(small: tuple[int, ...], large: tuple[int, ...]) -> Shape:
+    return tuple(a if a == b else None for a, b in zip(small, large, strict=True))
+
+
+def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int) -> Any:
+    """The abstract results of a call in which each unknown axis has this size."""
+    leaves, tree = jax.tree.flatten((args, kwargs))
+    symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
+
+    def call(key, arrays):
+        filled = [arrays[i] if i in arrays else leaf for i, leaf in enumerate(leaves)]
+        filled_args, filled_kwargs = jax.tree.unflatten(tree, filled)
+        with scope.run(scope.Scope({}, key)):
+            return operation(*filled_args, **filled_kwargs)
+
+    key = jax.ShapeDtypeStruct((2,), np.uint32)
+    arrays = {i: jax.ShapeDtypeStruct([size if n is None else n for n in s.shape], s.dtype) for i, s in symbols.items()}
+    try:
+        return jax.eval_shape(call, key, arrays)
+    except Exception as error:
+        if any(None in s.shape for s in symbols.values()) and str(size) in str(error):
+            error.add_note(f"(Sizes of {size} stand for the axes whose size is not known yet.)")
+        raise
+
+
+def lift(function: Callable, name: str | None = None) -> Callable:
+    """`function` so that it also takes symbolic tensors, which it records, and variables, which it reads.
+
+    >>> import jax.numpy as jnp, keryx
+    >>> lift(jnp.exp)(keryx.Input((3,))).shape
+    (None, 3)
+    """
+    op_name = name or function.__name__
+
+    @functools.wraps(function)
+    def lifted(*args, **kwargs):
+        leaves = jax.tree.leaves((args, kwargs))
+        if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
+            return record(Op(lifted, op_name), args, kwargs)
+        if any(isinstance(leaf, Variable) for leaf in leaves):
+            args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
+        return function(*args, **kwargs)
+
+    lifted.__name__ = op_name
+    return lifted
+
+
+class Graph:
+    """The nodes between some inputs and some outputs, in an order in which they can run.
+
+    Args:
+        inputs: Symbolic tensors, in any nest of lists, tuples and dicts.
+        outputs: Symbolic tensors that follow from them.
+
+    Raises:
+        DataError: Where an output needs a tensor that is not among the inputs.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any):
+        self.inputs, self.outputs = inputs, outputs
+        self.flat_inputs: list[SymbolicTensor] = jax.tree.leaves(inputs)
+        self.flat_outputs: list[SymbolicTensor] = jax.tree.leaves(outputs)
+        for role, tensors in (("input", self.flat_inputs), ("output", self.flat_outputs)):
+            for tensor in tensors:
+                if not isinstance(tensor, SymbolicTensor):
+                    raise DataError(
+                        f"Each {role} of a Model is a symbolic tensor, from Input(...) or a layer called on one; "
+                        f"got {type(tensor).__name__}."
+                    )
+        if not self.flat_outputs:
+            raise DataError("A Model needs at least one output.")
+        self.nodes = _in_order(self.flat_inputs, self.flat_outputs)
+
+    def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
+        """The outputs at these values of the inputs."""
+        values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
+        for node in self.nodes:
+            node.run(values)
+        return jax.tree.map(values.__getitem__, self.outputs)
+
+
+def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> list[Node]:
+    """The nodes that lead from `inputs` to `outputs`: each after those that it needs."""
+    given, order, seen = set(inputs), [], set()
+    for output in outputs:
+        waiting: list[tuple[SymbolicTensor, bool]] = [(output, False)]
+        while waiting:
+            tensor, arguments_done = waiting.pop()
+            node = tensor.node
+            if tensor in given or node in seen:
+                continue
+            if node is None:
+                raise DataError(
+                    f"Output {output.name!r} needs {tensor!r}, which is not among the model's inputs "
+                    f"({', '.join(i.name for i in inputs) or 'none'}). Add it to inputs=."
+                )
+            if arguments_done:
+                seen.add(node)
+                order.append(node)
+            else:
+                waiting.append((tensor, True))
+                waiting.extend((argument, False) for argument in reversed(node.inputs))
+    return order
+
+
+def accepted_arguments(function: Callable) -> tuple[list[str], bool]:
+    """The names of a function's arguments, and whether it takes others by `**kwargs`."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,169 @@
+"""The bridge between objects that own weights and pure functions of them.
+
+Outside, a layer owns Variables, draws random numbers, adds losses and updates its state as it likes. Inside `pure`,
+the same code is a function without side effects: the running Scope lends every variable a value, hands out random
+keys, and collects the updates and the added losses, so that jit, grad and vmap apply to it without surprise.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from keryx.core import seeds
+from keryx.errors import StateError
+
+if TYPE_CHECKING:
+    from keryx.core.variable import Variable
+
+
+class Scope:
+    """What the code of layers sees of the outside while it runs.
+
+    Args:
+        values: The value lent to each variable; None in an eager scope, where variables keep their own.
+        key: The random key that all draws are folded from; None draws from the process's own seed.
+        training: Whether layers behave as in training.
+    """
+
+    def __init__(self, values: "dict[Variable, jax.Array] | None" = None, key=None, training: bool = False):
+        self.values, self.key, self.training = values, key, training
+        self.losses: list[jax.Array] = []
+        self.masks: dict[int, tuple[Any, Any]] = {}
+        self.autocast: str | None = None
+        self.draws = 0
+
+    def read(self, variable: "Variable") -> jax.Array:
+        """The value of a variable, in the dtype that the running layer computes in."""
+        value = variable._value if self.values is None else self.values.get(variable, variable._value)
+        if self.autocast and jnp.issubdtype(value.dtype, jnp.floating):
+            return value.astype(self.autocast)
+        return value
+
+    def write(self, variable: "Variable", value: jax.Array) -> bool:
+        """Collect a new value; False where the variable itself is to keep it."""
+        if self.values is None:
+            return False
+        self.values[variable] = value
+        return True
+
+
+class _Running(threading.local):
+    def __init__(self):
+        self.scopes: list[Scope] = []
+        self.names: list[str] = []
+
+
+_running = _Running()
+
+
+def current() -> Scope | None:
+    """The innermost running scope."""
+    return _running.scopes[-1] if _running.scopes else None
+
+
+def names() -> tuple[str, ...]:
+    """The names of the layers that are being built or called, the outermost first."""
+    return tuple(_running.names)
+
+
+@contextmanager
+def run(scope: Scope) -> Iterator[Scope]:
+    """A block that runs in `scope`."""
+    _running.scopes.append(scope)
+    try:
+        yield scope
+    finally:
+        _running.scopes.pop()
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """A block whose variables have `name` in their path."""
+    _running.names.append(name)
+    try:
+        yield
+    finally:
+        _running.names.pop()
+
+
+def pure(function: Callable, variables: "Sequence[Variable]", training: bool = False) -> Callable:
+    """`function` as a pure function of its variables.
+
+    Returns:
+        A function `(values, key, *args, **kwargs) -> (outputs, updates, losses)`: `values` holds an array for each
+        of `variables`; `updates` the new value of each variable that was assigned, by its place among `variables`;
+        `losses` the scalars that were added with `add_loss`.
+    """
+
+    def call(values: Sequence[jax.Array], key, *args, **kwargs):
+        lent = dict(zip(variables, values, strict=True))
+        with run(Scope(lent, key, training)) as scope:
+            outputs = function(*args, **kwargs)
+        strangers = [v for v in lent if v not in place]
+        if strangers:
+            raise StateError(
+                f"The variable {strangers[0].path!r} was assigned while the model ran, but the model does not own it. "
+                "Keep it as an attribute of one of the model's layers."
+            )
+        updates = {place[v]: lent[v] for v, value in zip(variables, values, strict=True) if lent[v] is not value}
+        return outputs, updates, scope.losses
+
+    place = {variable: i for i, variable in enumerate(variables)}
+    return call
+
+
+@contextmanager
+def isolated() -> Iterator[Scope]:
+    """A block for the body of a scan, map or cond: it may read variables, but updates and losses cannot leave it."""
+    outer = current() or Scope()
+    inner = Scope(dict(outer.values or {}), outer.key, outer.training)
+    inner.autocast, inner.draws = outer.autocast, outer.draws
+    before = dict(inner.values or {})
+    with run(inner):
+        yield inner
+    changed = [v for v, value in (inner.values or {}).items() if before.get(v, v._value) is not value]
+    if changed or inner.losses:
+        what = f"the variable {changed[0].path!r} was assigned" if changed else "a loss was added"
+        raise StateError(f"Inside a loop over time {what}; a loop can only read. Move it out of the cell.")
+
+
+def random_key(seed: int | None = None) -> jax.Array:
+    """A key that no one has used: folded from the scope's key, else from the process's seed."""
+    scope = current()
+    if scope is not None and scope.key is not None:
+        scope.draws += 1
+        key = jax.random.fold_in(jax.random.wrap_key_data(scope.key), scope.draws)
+    else:
+        start, count = seeds.next_seed()
+        key = jax.random.fold_in(jax.random.key(start % 2**32), count)
+    return key if seed is None else jax.random.fold_in(key, seed % 2**32)
+
+
+# A mask travels beside its tensor, found by the identity of the array. Inside a scope the array is kept alive by
+# the scope; outside, the mask goes when the array goes.
+_eager_masks: dict[int, tuple[Any, Any]] = {}
+
+
+def mask_of(x: Any) -> Any:
+    """The mask that travels beside `x`, boolean, True where `x` is valid; None where there is none."""
+    scope = current()
+    found = scope.masks.get(id(x)) if scope is not None else None
+    if found is None and _eager_masks:
+        reference, mask = _eager_masks.get(id(x), (None, None))
+        return mask if reference is not None and reference() is x else None
+    return found[1] if found else None
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """Let `mask` travel beside `x`."""
+    scope = current()
+    if scope is not None:
+        scope.masks[id(x)] = (x, mask)
+    else:
+        place = id(x)
+        _eager_masks[place] = (weakref.ref(x, lambda _: _eager_masks.pop(place, None)), mask)

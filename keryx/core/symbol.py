@@ -1,0 +1,84 @@
+"""A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keryx.core.dtypes import standardize_dtype
+
+if TYPE_CHECKING:
+    from keryx.core.graph import Node
+
+Shape = tuple[int | None, ...]
+
+
+class SymbolicTensor:
+    """The shape, dtype and origin of a tensor; operators and NumPy functions on it grow the graph.
+
+    Args:
+        shape: Its sizes; None where a size is not known yet.
+        dtype: Its dtype.
+        name: Its name.
+        node: The call that made it.
+        index: Its place among the results of that call.
+
+    >>> import keryx
+    >>> x = keryx.Input((3,), name="x")
+    >>> (2 * x + 1).shape
+    (None, 3)
+    """
+
+    __array_priority__ = 1000
+
+    def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
+        self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
+        self.node, self.index = node, index
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __repr__(self):
+        return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"
+
+    def __len__(self):
+        raise TypeError(f"{self.name!r} has no values yet, so it has no len(); its shape is {self.shape}.")
+
+    def __iter__(self):
+        if self.ndim == 0 or self.shape[0] is None:
+            raise TypeError(f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size.")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, index) -> Any:
+        raise NotImplementedError  # given by ops, with the other operators
+
+    def __bool__(self):
+        raise TypeError(
+            f"{self.name!r} has no values yet, so it is neither true nor false. Use keryx.ops.where or keryx.ops.cond."
+        )
+
+    def __float__(self):
+        raise TypeError(f"{self.name!r} has no values yet. Build a Model that ends in it and call predict.")
+
+    __int__ = __index__ = __float__
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            f"{self.name!r} is a symbolic tensor {self.shape} and has no values yet. On it, use operators, methods, "
+            "keryx.ops or NumPy functions (np.exp(x)); for other code, wrap it in a Lambda layer."
+        )
+
+    def __jax_array__(self):
+        return self.__array__()
+
+
+def describe(shape: Shape, dtype: Any = None) -> str:
+    """A shape as people write it.
+
+    >>> describe((None, 100), "int32")
+    '(batch, 100) int32'
+    """
+    sizes = ["batch" if i == 0 and size is None else str(size) for i, size in enumerate(shape)]
+    text = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    return text if dtype is None else f"{text} {np.dtype(dtype).name if not isinstance(dtype, str) else dtype}"

@@ -1,0 +1,116 @@
+"""The named weight."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx.core import scope
+from keryx.core.dtypes import standardize_dtype
+from keryx.errors import ShapeError
+
+
+class Variable:
+    """A named array that training changes.
+
+    While a model runs as a pure function, the running `Scope` lends the variable a traced value; `value` gives
+    that one then, and `assign` is collected by the scope. Otherwise both speak of the array held here.
+
+    Args:
+        initializer: A function `(shape, dtype) -> array`, or the first value itself.
+        shape: Its shape, if `initializer` is a function.
+        dtype: Its dtype; by default the dtype of the value, or float32.
+        trainable: Whether the optimizer changes it.
+        name: Its name among its layer's weights.
+        regularizer: A function of the value that is added to the loss.
+        constraint: A projection of the value, applied after each optimizer step.
+
+    >>> v = Variable([1.0, 2.0], name="v")
+    >>> v.assign_add([1.0, 1.0])
+    >>> v.numpy().tolist(), v.shape
+    ([2.0, 3.0], (2,))
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: tuple[int, ...] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str = "variable",
+        regularizer: Callable | None = None,
+        constraint: Callable | None = None,
+    ):
+        self.name, self.trainable = name, trainable
+        self.regularizer, self.constraint = regularizer, constraint
+        self.path = "/".join((*scope.names(), name))
+        with jax.ensure_compile_time_eval():  # a weight born while a function is traced is a real array all the same
+            if callable(initializer):
+                dtype = standardize_dtype(dtype)
+                value = initializer(tuple(shape or ()), dtype=dtype)
+            else:
+                value = initializer.value if isinstance(initializer, Variable) else initializer
+            self._value = jnp.asarray(value, dtype)
+        if shape is not None and self._value.shape != tuple(shape):
+            raise ShapeError(f"The initial value of {self.path!r} wants {tuple(shape)}; got {self._value.shape}.")
+        self.shape = self._value.shape
+        self.dtype = self._value.dtype.name
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def value(self) -> jax.Array:
+        """The array that the variable stands for at this moment."""
+        running = scope.current()
+        return self._value if running is None else running.read(self)
+
+    def assign(self, value: Any) -> None:
+        """Give the variable a new value of the same shape; it is cast to the variable's dtype."""
+        value = value.value if isinstance(value, Variable) else value
+        shape = np.shape(value)
+        if shape != self.shape:
+            raise ShapeError(f"The variable {self.path!r} is {self.shape}; it cannot take a value of {shape}.")
+        value = jnp.asarray(value, self.dtype)
+        running = scope.current()
+        if running is None or not running.write(self, value):
+            self._value = value
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self.value - value)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array of its own."""
+        return np.array(self.value)
+
+    def __jax_array__(self):
+        return self.value
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.value, dtype)
+
+    def __float__(self):
+        return float(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    def __len__(self):
+        return len(self.value)
+
+    def __repr__(self):
+        return f"<Variable {self.path} {self.shape} {self.dtype}>"

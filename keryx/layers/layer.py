@@ -1,0 +1,463 @@
+"""Layer: build, call, weights, config."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx import activations, constraints, initializers, old_words, regularizers
+from keryx.core import dtypes, graph, scope
+from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
+from keryx.core.symbol import SymbolicTensor, describe
+from keryx.core.variable import Variable
+from keryx.errors import ArgumentError, ShapeError, StateError
+
+registry = Registry("layer", "keras.layers")
+
+
+class InputSpec:
+    """What a layer wants of an input, checked before it is called.
+
+    Args:
+        ndim: The number of axes, exactly.
+        min_ndim: The number of axes, at least.
+        axes: Sizes of single axes, such as `{-1: 64}`.
+    """
+
+    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, **_):
+        self.dtype, self.shape, self.max_ndim, self.min_ndim = dtype, shape, max_ndim, min_ndim
+        self.ndim = len(shape) if shape is not None else ndim
+        self.axes = dict(axes or {})
+        if shape is not None:
+            self.axes |= {i: n for i, n in enumerate(shape) if n is not None}
+
+    def check(self, layer: "Layer", x: Any) -> None:
+        """Raise ShapeError unless `x` is as wanted."""
+        shape, wants = tuple(x.shape), ""
+        if self.ndim is not None and len(shape) != self.ndim:
+            wants = f"{self.ndim} axes"
+        elif self.min_ndim is not None and len(shape) < self.min_ndim:
+            wants = f"at least {self.min_ndim} axes"
+        elif self.max_ndim is not None and len(shape) > self.max_ndim:
+            wants = f"at most {self.max_ndim} axes"
+        for axis, size in self.axes.items():
+            if not wants and size is not None and shape[axis] not in (size, None):
+                wants = f"{size} in axis {axis}"
+        if wants:
+            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")
+
+
+class Layer(Configurable):
+    """A function with weights.
+
+    A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
+    `call(inputs, ...)`. Weights and sub-layers are found by walking its attributes in the order in which they were
+    set. Called on symbolic tensors, a layer writes the call down; called on arrays, it computes.
+
+    Args:
+        activity_regularizer: A function of the outputs that is added to the loss.
+        trainable: Whether its weights are trained.
+        dtype: The dtype of its weights and computation, or a policy such as `"mixed_bfloat16"`.
+        autocast: Whether float inputs are cast to the dtype it computes in.
+        name: Its name; by default the class's, in snake_case, made unique.
+
+    >>> import keryx
+    >>> class Scale(keryx.Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=input_shape[-1:], initializer="ones", name="factor")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> Scale()(keryx.Input((3,))).shape
+    (None, 3)
+    """
+
+    config_module = "keras.layers"
+    supports_masking = False
+    input_spec: InputSpec | None = None
+    # An embedding says which integers it takes, so that data can be checked on the host before any cast.
+    input_range: tuple[int, int] | None = None
+
+    def __new__(cls, *args, **kwargs):
+        old_words.check_layer_arguments(cls, args, kwargs)
+        layer = super().__new__(cls)
+        layer.nodes = []
+        layer.built = False
+        layer._trainable = True
+        layer._call_losses = []
+        return layer
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer=None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **declared,
+    ):
+        self.name = name or graph.unique_name(snake_case(type(self).__name__))
+        if not isinstance(self.name, str) or "/" in self.name:
+            raise ArgumentError(f"The name of a layer is a string without '/'; got {name!r}.")
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype_policy = dtypes.get(dtype)
+        self.autocast = autocast
+        self._trainable = bool(trainable)
+        self._declared_shape = _declared_shape(declared)
+
+    # -- what a subclass writes ----------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Add the weights, now that the shape of the input is known. None is a size that is not."""
+
+    def call(self, *args, **kwargs) -> Any:
+        """The maths."""
+        raise StateError(f"{type(self).__name__} has no call(self, inputs) method yet: write one.")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the outputs, given that of the inputs; by default the same one."""
+        return previous_mask
+
+    def add_weight(
+        self,
+        shape: tuple[int, ...] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        **_,
+    ) -> Variable:
+        """A new weight; keep it as an attribute.
+
+        Args:
+            shape: Its shape, `()` by default.
+            initializer: By default `glorot_uniform` for floats, `zeros` for others.
+            dtype: By default the layer's variable dtype.
+            trainable: Whether the optimizer changes it.
+            regularizer: A function of the weight that is added to the loss.
+            constraint: A projection that is applied after each step.
+            name: Its name.
+        """
+        dtype = dtypes.standardize_dtype(dtype or self.variable_dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        if isinstance(shape, int):
+            shape = (shape,)
+        if shape is not None and None in shape:
+            raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
+        return Variable(
+            initializers.get(initializer),
+            tuple(shape or ()),
+            dtype,
+            trainable,
+            name or "variable",
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to the loss of the model that this layer runs in: call it within `call`."""
+        running = scope.current()
+        if running is None:
+            raise StateError(f"{self.title}: add_loss belongs into call(), where the inputs are.")
+        running.losses.extend(jax.tree.leaves(loss))
+
+    # -- calling -------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args, **kwargs) -> Any:
+        """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
+        if "name" not in vars(self):
+            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
+        try:
+            if graph.symbols_in((args, kwargs)):
+                self._build_for(args, kwargs)
+                return graph.record(self, args, kwargs)
+            with ExitStack() as stack:
+                outermost = scope.current() is None
+                running = stack.enter_context(scope.run(scope.Scope())) if outermost else scope.current()
+                outputs = self._compute(running, args, kwargs)
+        except Exception as error:
+            self._note(error, args)
+            raise
+        if outermost:
+            self._call_losses = running.losses
+            _keep_masks(running, outputs)
+        return outputs
+
+    def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
+        args, kwargs = jax.tree.map(_as_array, (args, kwargs))
+        self._build_for(args, kwargs)
+        names, takes_more = _call_arguments(type(self))
+        masks = jax.tree.map(scope.mask_of, args[0]) if args else None
+        masked = jax.tree.leaves(masks) != []
+        if masked and "mask" in names and kwargs.get("mask") is None and len(args) <= names.index("mask"):
+            kwargs["mask"] = masks
+        training = kwargs.get("training")
+        if training is None:
+            training = running.training
+        if "training" in names and len(args) <= names.index("training"):
+            kwargs["training"] = training
+        elif not takes_more:
+            kwargs.pop("training", None)
+        before = running.training, running.autocast
+        running.training = bool(training)
+        running.autocast = self.compute_dtype if self.compute_dtype != self.variable_dtype else None
+        inputs = args[0] if args else None
+        try:
+            with scope.named(self.name):
+                outputs = self.call(*self._cast(args), **self._cast(kwargs))
+        finally:
+            running.training, running.autocast = before
+        if self.activity_regularizer is not None:
+            running.losses.extend(self.activity_regularizer(x) for x in jax.tree.leaves(outputs))
+        if self.supports_masking:
+            given = kwargs.get("mask", masks) if masked or kwargs.get("mask") is not None else None
+            _set_masks(outputs, self.compute_mask(inputs, given))
+        return outputs
+
+    def _cast(self, tree: Any) -> Any:
+        if not self.autocast:
+            return tree
+
+        def cast(x):
+            is_float = isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)
+            return x.astype(self.compute_dtype) if is_float and x.dtype != self.compute_dtype else x
+
+        return jax.tree.map(cast, tree)
+
+    def _build_for(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        """Check the inputs, and build at the first call."""
+        if self.input_spec is not None and args:
+            specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
+            for spec, x in zip(specs, jax.tree.leaves(args[0]), strict=False):
+                spec.check(self, x)
+        if not self.built:
+            arguments, _ = graph.accepted_arguments(self.build)
+            shapes = _shapes_for_build(self, arguments, args, kwargs)
+            with scope.named(self.name):
+                self.build(*shapes)
+            self.built = True
+
+    def _note(self, error: Exception, args: tuple) -> None:
+        """Say in which layer an error came up: the innermost one, by its path."""
+        if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
+            return
+        shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
+        path = "/".join((*scope.names(), getattr(self, "name", "?")))
+        error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
+
+    # -- weights -------------------------------------------------------------------------------------------------
+
+    def children(self) -> list["Layer"]:
+        """The layers that this one keeps as attributes, in the order in which they were set."""
+        return _unique(found for found in _walk(vars(self)) if isinstance(found, Layer))
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables: its own, the trainable ones first, then those of its layers."""
+        own = _unique(found for found in _walk(vars(self)) if isinstance(found, Variable))
+        own.sort(key=lambda v: not v.trainable)
+        return _unique([*own, *(v for child in self.children() for v in child.weights)])
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that training changes."""
+        if not self._trainable:
+            return []
+        frozen = {v for child in self.children() if child.weights for v in child.non_trainable_weights}
+        return [v for v in self.weights if v.trainable and v not in frozen]
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that training leaves alone, or that only the layer itself updates."""
+        trained = set(self.trainable_weights)
+        return [v for v in self.weights if v not in trained]
+
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained; set it to freeze or thaw the layer and all within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for child in self.children():
+            child.trainable = value
+
+    @property
+    def losses(self) -> list[jax.Array]:
+        """What the last eager call added with add_loss, then the regularization of the weights."""
+        return [*self._call_losses, *self.regularization()]
+
+    def regularization(self) -> list[jax.Array]:
+        """The penalty of each regularized trainable weight."""
+        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
+
+    def count_params(self) -> int:
+        """The number of scalars in the weights."""
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of the weights, as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Give each weight a value, in the order of `weights`; all are checked before any is changed."""
+        variables, values = self.weights, [np.asarray(value) for value in weights]
+        if len(values) != len(variables):
+            raise ShapeError(f"{self.title} has {len(variables)} weights; got {len(values)} arrays.")
+        for variable, value in zip(variables, values, strict=True):
+            if variable.shape != value.shape:
+                raise ShapeError(f"The weight {variable.path!r} is {variable.shape}; got an array of {value.shape}.")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    # -- what it says of itself ----------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """How an error speaks of the layer."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that the layer computes in."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors of its one call."""
+        return self._only_node("input").args[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensors that came out of its one call."""
+        return self._only_node("output").outputs
+
+    def _only_node(self, what: str) -> graph.Node:
+        if len(self.nodes) != 1:
+            count = "was not called on symbolic tensors" if not self.nodes else f"was called {len(self.nodes)} times"
+            raise StateError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
+        return self.nodes[0]
+
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        """The shape of the outputs for these shapes of the inputs, None for a size that is not known."""
+
+        def is_shape(x):
+            return isinstance(x, tuple) and all(n is None or isinstance(n, int) for n in x)
+
+        symbols = jax.tree.map(lambda s: SymbolicTensor(s, self.compute_dtype, "x"), input_shapes, is_leaf=is_shape)
+        nodes = list(self.nodes)
+        outputs = self(*symbols)
+        self.nodes = nodes
+        return jax.tree.map(lambda symbol: symbol.shape, outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, trainable, dtype and the layer's own arguments, as plain data."""
+        own = [name for name in init_arguments(type(self)) if name not in _LAYER_ARGUMENTS]
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
+        if self.activity_regularizer is not None or "activity_regularizer" in init_arguments(type(self)):
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        missing = [name for name in own if not hasattr(self, name)]
+        if missing:
+            raise StateError(
+                f"{type(self).__name__} has no attribute {missing[0]!r}, so its config cannot be read off it: store the "
+                "argument under its own name in __init__, or write a get_config method."
+            )
+        return config | {name: serialize(getattr(self, name)) for name in own}
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
+
+
+_LAYER_ARGUMENTS = set(init_arguments(Layer))
+
+
+def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """The shape with a batch axis that `input_shape=`, `batch_input_shape=` or `input_dim=` declares."""
+    if declared.get("batch_input_shape") is not None or declared.get("batch_shape") is not None:
+        return tuple(declared.get("batch_input_shape") or declared["batch_shape"])
+    batch = declared.get("batch_size")
+    if declared.get("input_shape") is not None:
+        shape = declared["input_shape"]
+        return (batch, *((shape,) if isinstance(shape, int) else shape))
+    if declared.get("input_dim") is not None:
+        length = declared.get("input_length")
+        return (batch, declared["input_dim"]) if length is None else (batch, length, declared["input_dim"])
+    return None
+
+
+def _walk(value: Any) -> Iterator[Any]:
+    """The layers and variables in a nest of lists, tuples and dicts."""
+    if isinstance(value, (Layer, Variable)):
+        yield value
+    elif isinstance(value, dict):
+        yield from _walk(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _walk(item)
+
+
+def _unique(things) -> list:
+    return list(dict.fromkeys(things))
+
+
+@functools.cache
+def _call_arguments(cls: type) -> tuple[list[str], bool]:
+    names, takes_more = graph.accepted_arguments(cls.call)
+    return names[1:], takes_more
+
+
+def _as_array(x: Any) -> Any:
+    return jnp.asarray(x) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+def _shape_of(x: Any) -> Any:
+    return tuple(x.shape) if hasattr(x, "shape") else None
+
+
+def _shapes_for_build(layer: Layer, arguments: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+    """The shapes that `build` asks for: of the first input, or of each as `<argument>_shape`."""
+    given = dict(zip(_call_arguments(type(layer))[0], args, strict=False)) | kwargs
+    if len(arguments) <= 1:
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        return [jax.tree.map(_shape_of, first)][: len(arguments)]
+    return [jax.tree.map(_shape_of, given.get(name.removesuffix("_shape"))) for name in arguments]
+
+
+def _set_masks(outputs: Any, masks: Any) -> None:
+    outputs = jax.tree.leaves(outputs)
+    masks = masks if isinstance(masks, (list, tuple)) else [masks] * min(len(outputs), 1)
+    for output, mask in zip(outputs, masks, strict=False):
+        if mask is not None:
+            scope.set_mask(output, mask)
+
+
+def _keep_masks(ended: scope.Scope, outputs: Any) -> None:
+    """Let the masks of an eager call's outputs outlive its scope."""
+    for output in jax.tree.leaves(outputs):
+        kept = ended.masks.get(id(output))
+        if kept is not None:
+            scope.set_mask(output, kept[1])

@@ -1,0 +1,113 @@
+"""The words of Keras 1 and 2 that Keras 3 has dropped, and the errors that name the new ones.
+
+An old word is never taken in another meaning, and never without a word.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from keryx.core.serialization import init_arguments
+from keryx.errors import ArgumentError, did_you_mean, listing
+
+# What a layer's argument was called -> what it is called now. Which one is meant where a word has several meanings
+# is seen from the arguments that the layer has.
+LAYERS = {
+    "activity_regulariser": ("activity_regularizer",),
+    "atrous_rate": ("dilation_rate",),
+    "b_constraint": ("bias_constraint",),
+    "b_regularizer": ("bias_regularizer",),
+    "beta_init": ("beta_initializer",),
+    "bias": ("use_bias",),
+    "border_mode": ("padding",),
+    "consume_less": ("unroll",),
+    "dim_ordering": ("data_format",),
+    "dropout_U": ("recurrent_dropout",),
+    "dropout_W": ("dropout",),
+    "filter_length": ("kernel_size",),
+    "forget_bias_init": ("unit_forget_bias",),
+    "gamma_init": ("gamma_initializer",),
+    "init": ("kernel_initializer", "embeddings_initializer", "depthwise_initializer"),
+    "inner_activation": ("recurrent_activation",),
+    "inner_init": ("recurrent_initializer",),
+    "mode": ("axis",),
+    "nb_col": ("kernel_size",),
+    "nb_filter": ("filters",),
+    "nb_row": ("kernel_size",),
+    "output_dim": ("units",),
+    "output_shape_fn": ("output_shape",),
+    "p": ("rate",),
+    "pool_length": ("pool_size",),
+    "sigma": ("stddev",),
+    "stride": ("strides",),
+    "subsample": ("strides",),
+    "subsample_length": ("strides",),
+    "U_regularizer": ("recurrent_regularizer",),
+    "W_constraint": ("kernel_constraint", "embeddings_constraint"),
+    "W_regularizer": ("kernel_regularizer", "embeddings_regularizer"),
+    "concat_axis": ("axis",),
+}
+FIT = {
+    "nb_epoch": ("epochs",),
+    "epoch": ("epochs",),
+    "nb_val_samples": ("validation_steps",),
+    "samples_per_epoch": ("steps_per_epoch",),
+    "show_accuracy": ("metrics",),
+    "generator": ("x",),
+    "max_q_size": (),
+    "max_queue_size": (),
+    "nb_worker": (),
+    "workers": (),
+    "use_multiprocessing": (),
+    "pickle_safe": (),
+}
+MODEL = {"input": ("inputs",), "output": ("outputs",)}
+COMPILE = {"loss_weight": ("loss_weights",), "metric": ("metrics",), "sample_weight_mode": (), "target_tensors": ()}
+
+# Arguments that every layer takes beside its own, for Sequential's sake.
+_DECLARED = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
+
+
+def check_arguments(where: str, given: Iterable[str], known: Iterable[str], renamed: dict[str, tuple[str, ...]]) -> None:
+    """Raise ArgumentError at the first of `given` that is not among `known`, with the new word or a close one.
+
+    >>> check_arguments("fit()", ["epoch"], ["epochs"], FIT)
+    Traceback (most recent call last):
+    keryx.errors.ArgumentError: fit() has no argument 'epoch': it is 'epochs' now.
+    """
+    known = list(known)
+    for word in given:
+        if word in known:
+            continue
+        new = renamed.get(word)
+        if new is None:
+            hint = did_you_mean(word, known) or f" It has {listing(known)}."
+            raise ArgumentError(f"{where} has no argument {word!r}.{hint}")
+        fitting = [name for name in new if name in known]
+        if fitting:
+            raise ArgumentError(f"{where} has no argument {word!r}: it is {fitting[0]!r} now.")
+        raise ArgumentError(f"{where} has no argument {word!r} any more: leave it out.")
+
+
+def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Refuse the arguments of older dialects, and unknown ones, before a layer is made."""
+    where, known = f"{cls.__name__}()", init_arguments(cls)
+    renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
+    check_arguments(where, (word for word in kwargs if word not in _DECLARED), known, renamed)
+    kernel_rank = getattr(cls, "rank", 0)
+    if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
+        written = ", ".join(str(a) for a in args)
+        size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
+        raise ArgumentError(
+            f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since Keras 2. "
+            f"Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
+        )
+
+
+def replaced(old: str, new: str):
+    """A function that stands where an old one stood, and says what to write instead."""
+
+    def gone(*args, **kwargs):
+        raise ArgumentError(f"{old} is gone: write {new}.")
+
+    gone.__name__ = old.split(".")[-1].split("(")[0]
+    return gone
