@@ -182,7 +182,7 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
             node = tensor.node
             if tensor in given or node in seen:
                 continue
-            if node is None:
+            if node is None or not node.inputs:
                 raise DataError(
                     f"Output {output.name!r} needs {tensor!r}, which is not among the model's inputs "
                     f"({', '.join(i.name for i in inputs) or 'none'}). Add it to inputs=."
