@@ -164,11 +164,12 @@ class Optimizer(Configurable):
         return optax.apply_updates(weights, updates), inner
 
     def _clip(self, grads):
-        if limit := self.clipvalue:
+        limit = self.clipvalue or self.clipnorm or self.global_clipnorm or 0.0
+        if self.clipvalue:
             return jax.tree.map(lambda g: jnp.clip(g, -limit, limit), grads)
-        if limit := self.clipnorm:
+        if self.clipnorm:
             return jax.tree.map(lambda g: g * limit / jnp.maximum(jnp.sqrt(jnp.sum(g * g)), limit), grads)
-        if limit := self.global_clipnorm:
+        if self.global_clipnorm:
             norm = optax.tree.norm(grads)
             # An infinite norm must not turn into zero updates: NaN is what the training loop looks for.
             factor = jnp.where(jnp.isfinite(norm), limit / jnp.maximum(norm, limit), jnp.nan)
@@ -180,7 +181,10 @@ class Optimizer(Configurable):
             return weights
         if any(self._excluded) and self._decayed is None:
             raise StateError("exclude_from_weight_decay() needs build(variables) before the first step.")
-        shrink = lambda w, on=True: w - w * (self.weight_decay * rate).astype(w.dtype) if on else w  # noqa: E731
+
+        def shrink(w, decayed=True):
+            return w - w * (self.weight_decay * rate).astype(w.dtype) if decayed else w
+
         if self._decayed is None:
             return jax.tree.map(shrink, weights)
         return jax.tree.map(shrink, weights, self._decayed)
@@ -190,7 +194,10 @@ class Optimizer(Configurable):
             return weights, None
         steps = state.step // (self.gradient_accumulation_steps or 1)
         momentum = jnp.where(steps == 0, 0.0, self.ema_momentum)
-        mix = lambda a, w: a * momentum.astype(w.dtype) + w * (1 - momentum).astype(w.dtype)  # noqa: E731
+
+        def mix(a, w):
+            return a * momentum.astype(w.dtype) + w * (1 - momentum).astype(w.dtype)
+
         average = jax.tree.map(mix, state.average, weights)
         if self.ema_overwrite_frequency:
             due = (steps + 1) % self.ema_overwrite_frequency == 0
@@ -237,13 +244,8 @@ class Optimizer(Configurable):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Start afresh for these Variables."""
-        whole, words = self._excluded
         if any(self._excluded):
-            path = lambda v: getattr(v, "path", None) or v.name  # noqa: E731
-            self._decayed = [
-                not any(v is one for one in whole) and not any(word in path(v) for word in words)
-                for v in variables
-            ]
+            self._decayed = [not self._is_excluded(v) for v in variables]
         self._compiled = None
         self.state = self.init([v.value for v in variables])
 
@@ -294,6 +296,10 @@ class Optimizer(Configurable):
         if self.state is not None:
             raise StateError("exclude_from_weight_decay() is to be called before training starts.")
         self._excluded = (tuple(var_list or ()), tuple(var_names or ()))
+
+    def _is_excluded(self, variable):
+        whole, words = self._excluded
+        return any(variable is one for one in whole) or any(word in variable.path for word in words)
 
     # Configs
 

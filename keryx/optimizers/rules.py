@@ -22,7 +22,7 @@ def descend() -> optax.GradientTransformationExtraArgs:
 
 
 class MomentsState(NamedTuple):
-    count: jax.Array  # () int32
+    step: jax.Array  # () int32
     mu: Tree  # as the weights: the mean of the gradient
     nu: Tree  # as the weights: the mean of its square, or its largest magnitude
     peak: Tree = None  # as the weights: the largest nu so far, for amsgrad
@@ -39,13 +39,13 @@ def scale_by_adam(b1: float, b2: float, eps: float, amsgrad: bool = False) -> op
         return MomentsState(jnp.zeros((), jnp.int32), mu, nu, _zeros(params) if amsgrad else None)
 
     def update(updates, state, params=None):
-        count = state.count + 1
+        step = state.step + 1
         mu = _mean(updates, state.mu, b1)
         nu = _mean_square(updates, state.nu, b2)
         top = peak = jax.tree.map(jnp.maximum, state.peak, nu) if amsgrad else nu
-        correction = jnp.sqrt(1 - _power(b2, count)) / (1 - _power(b1, count))
+        correction = jnp.sqrt(1 - _power(b2, step)) / (1 - _power(b1, step))
         updates = jax.tree.map(lambda m, v: m * correction.astype(m.dtype) / (jnp.sqrt(v) + eps), mu, top)
-        return updates, MomentsState(count, mu, nu, peak if amsgrad else None)
+        return updates, MomentsState(step, mu, nu, peak if amsgrad else None)
 
     return optax.GradientTransformation(init, update)
 
@@ -57,18 +57,18 @@ def scale_by_adamax(b1: float, b2: float, eps: float) -> optax.GradientTransform
         return MomentsState(jnp.zeros((), jnp.int32), _zeros(params), _zeros(params))
 
     def update(updates, state, params=None):
-        count = state.count + 1
+        step = state.step + 1
         mu = _mean(updates, state.mu, b1)
         nu = jax.tree.map(lambda g, u: jnp.maximum(b2 * u, jnp.abs(g)), updates, state.nu)
-        correction = 1 - _power(b1, count)
+        correction = 1 - _power(b1, step)
         updates = jax.tree.map(lambda m, u: m / (correction.astype(m.dtype) * (u + eps)), mu, nu)
-        return updates, MomentsState(count, mu, nu)
+        return updates, MomentsState(step, mu, nu)
 
     return optax.GradientTransformation(init, update)
 
 
 class NadamState(NamedTuple):
-    count: jax.Array  # () int32
+    step: jax.Array  # () int32
     product: jax.Array  # () float32: the product of all momenta so far
     mu: Tree  # as the weights
     nu: Tree  # as the weights
@@ -77,26 +77,26 @@ class NadamState(NamedTuple):
 def scale_by_nadam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
     """Adam with Nesterov's look ahead and the momentum schedule of Dozat 2016, which Optax leaves out."""
 
-    def momentum(count):
-        return b1 * (1 - 0.5 * _power(0.96, count))
+    def momentum(step):
+        return b1 * (1 - 0.5 * _power(0.96, step))
 
     def init(params):
         return NadamState(jnp.zeros((), jnp.int32), jnp.ones(()), _zeros(params), _zeros(params))
 
     def update(updates, state, params=None):
-        count = state.count + 1
-        now, ahead = momentum(count), momentum(count + 1)
+        step = state.step + 1
+        now, ahead = momentum(step), momentum(step + 1)
         product = state.product * now
         mu = _mean(updates, state.mu, b1)
         nu = _mean_square(updates, state.nu, b2)
         of_mu, of_gradient = ahead / (1 - product * ahead), (1 - now) / (1 - product)
-        bias = 1 - _power(b2, count)
+        bias = 1 - _power(b2, step)
 
         def direction(g, m, v):
             mean = m * of_mu.astype(m.dtype) + g * of_gradient.astype(g.dtype)
             return mean / (jnp.sqrt(v / bias.astype(v.dtype)) + eps)
 
-        return jax.tree.map(direction, updates, mu, nu), NadamState(count, product, mu, nu)
+        return jax.tree.map(direction, updates, mu, nu), NadamState(step, product, mu, nu)
 
     return optax.GradientTransformation(init, update)
 
@@ -142,6 +142,6 @@ def _mean_square(updates, mean, b):
     return jax.tree.map(lambda g, v: v + (g * g - v) * (1 - b), updates, mean)
 
 
-def _power(base, count):
+def _power(base, step):
     # In float32 whatever the weights are: in bfloat16 0.999 is 1.
-    return jnp.float32(base) ** count.astype(jnp.float32)
+    return jnp.float32(base) ** step.astype(jnp.float32)
