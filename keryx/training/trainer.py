@@ -1,16 +1,16 @@
 """The methods of a model that train it and use it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
 from keryx.training import loop, prediction, step
-from keryx.training.checks import Checks, is_array
+from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.session import Session
 from keryx.training.state import TrainState
@@ -28,6 +28,8 @@ class Trainer:
     inputs: Any
     input_names: list[str]
     output_names: list[str]
+    input_ranges: Callable[[], list[Any]]
+    run_compiled: Callable[[Any], Any]
 
     def compile(
         self,
@@ -281,14 +283,6 @@ class Trainer:
         """The nest of the inputs; None for a subclass with a call of its own."""
         return self.input if self.inputs else None  # type: ignore[attr-defined]
 
-    def input_ranges(self) -> list[Any]:
-        """For each input the whole numbers that an Embedding behind it takes, or None."""
-        return []
-
-    def run_compiled(self, x: Any) -> Any:
-        """The outputs for checked inputs, as arrays on the device."""
-        return self(x)  # type: ignore[operator]
-
 
 def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
     logs = {name: float(value) for name, value in logs.items()}
@@ -296,5 +290,3 @@ def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
         return logs
     return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
-
-_ = (jnp, is_array)
