@@ -17,6 +17,7 @@ from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
 from keryx.training.trainer import Trainer
 
@@ -116,12 +117,24 @@ class Model(Trainer, Layer):
                 scope.set_mask(output, mask)
         return outputs
 
+    def run_compiled_batches(self, x: Any, count: Any, size: int) -> Any:
+        """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
+        self._program(x, False)
+        key = ("batches", size)
+        if key not in self._programs:
+            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.weights), self.weights
+            run = jax.jit(lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size))
+            self._programs[key] = (run, variables)
+        program, variables = self._programs[key]
+        return program([v._value for v in variables], x, count)
+
     def _program(self, x: Any, training: bool) -> tuple[Callable, list[Variable]]:
         """The model as a compiled function `(values, key, inputs)`, and the variables whose values it wants."""
         found = self._programs.get(training)
         if found is None or (self._graph is None and found[1] != self.weights):
             if self._graph is None:
                 abstract_outputs(self, x)  # makes the weights
+                self._programs.clear()
             variables = self.weights
 
             def run(x):
