@@ -18,7 +18,7 @@ X = (
 
 NAMES = [name for name, thing in vars(oracle).items() if callable(thing) and not isinstance(thing, type)]
 PLAIN = [name for name in NAMES if name not in ("get", "serialize", "deserialize", "threshold")]
-CASES = [(name, {}) for name in PLAIN] + [
+CASES = [(name, {}) for name in PLAIN if name != "sparsemax"] + [
     ("relu", {"negative_slope": 0.1}),
     ("relu", {"max_value": 2.0}),
     ("relu", {"max_value": 6}),
@@ -37,7 +37,6 @@ CASES = [(name, {}) for name in PLAIN] + [
     ("softmax", {"axis": 0}),
     ("softmax", {"axis": (0, 1)}),
     ("log_softmax", {"axis": 0}),
-    ("sparsemax", {"axis": 0}),
     ("glu", {"axis": 0}),
 ]
 
@@ -60,6 +59,20 @@ def test_values_and_gradients_are_those_of_keras(name, arguments):
     np.testing.assert_allclose(slope, wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(axis):
+    # Keras 3.15 adds up the cumulative sums: its rows do not sum to 1 where two classes or more are left.
+    x = np.moveaxis(X / 3, axis, -1)
+    low, high = x.min(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    wanted = np.moveaxis(np.maximum(x - low, 0), -1, axis)
+    assert ((wanted > 0).sum(axis) > 1).any()
+    np.testing.assert_allclose(activations.sparsemax(X / 3, axis), wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_dtype_is_kept(name):
     assert getattr(activations, name)(jnp.asarray(X, jnp.bfloat16)).dtype == jnp.bfloat16
@@ -77,7 +90,7 @@ def test_names_round_trip(name):
 def test_get():
     assert activations.get(None) is activations.linear
     assert activations.get(jnp.sin) is jnp.sin
-    with pytest.raises(ConfigError, match="There is no activation 'rleu'. Did you mean 'relu'"):
+    with pytest.raises(ConfigError, match=r"There is no activation 'rleu'\. Did you mean 'relu'"):
         activations.get("rleu")
     with pytest.raises(ConfigError, match="Wanted the activation"):
         activations.get(3)

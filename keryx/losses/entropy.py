@@ -24,8 +24,8 @@ def normalized(probabilities: jax.Array, axis: int) -> jax.Array:
 def binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
     """-y_true log(p) - (1 - y_true) log(1 - p), number by number."""
     if from_logits:
-        # The same with p = sigmoid(y_pred), in a form that neither overflows nor cancels. Both `where` part at the
-        # same point, so that the gradient at 0 is right too: those of abs and maximum there do not go together.
+        # The same with p = sigmoid(y_pred), in a form that neither overflows nor cancels. Both `where` switch
+        # at the same point, which makes the gradient at 0 right: those of abs and maximum do not match there.
         positive = y_pred >= 0
         linear = jnp.where(positive, y_pred * (1 - y_true), -y_pred * y_true)
         return linear + jnp.log1p(jnp.exp(jnp.where(positive, -y_pred, y_pred)))
