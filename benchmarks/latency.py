@@ -2,8 +2,8 @@
 
     benchmarks/setup.sh && python benchmarks/latency.py --json latency.json
 
-The model of calls and steps is 16-32-32-1, so nearly all of the time is the framework's own. `JAX by hand` is the
-same network as a jitted function with a Python loop around it.
+Calls and steps are those of a 16-32-32-1 network, so nearly all of the time is the framework's own.
+`JAX by hand` is the same network as a jitted function with a Python loop around it.
 """
 
 import argparse

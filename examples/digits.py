@@ -1,23 +1,30 @@
-"""Read handwritten digits with a model of two branches: `pip install '.[examples]' && python examples/digits.py`.
+"""Read handwritten digits with a model of two branches.
 
-A functional model earns its name when data flows along more than one path. Here a convolution looks at the image,
-a dense layer looks at how much ink lies in each row and column, and the answer is drawn from both.
-The 1,797 digits of 8x8 pixels come with scikit-learn; a quarter of them is held out.
+    pip install '.[examples]' && python examples/digits.py
+
+Data may flow along more than one path: here convolutions look at the image, a dense layer looks at how
+much ink lies in every row and column, and the answer is drawn from both. Scikit-learn brings the 1,797 digits.
 """
 
-import keryx
 import numpy as np
-from keryx import layers
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+import keryx
+from keryx import layers
 
-def load():
-    """Images (n, 8, 8, 1) of ink from 0 to 1, profiles (n, 16) of ink by row and by column, digits (n,)."""
-    digits = load_digits()
-    images = digits.images.astype("float32")[..., None] / 16
-    profiles = np.concatenate([images.mean(axis=2), images.mean(axis=1)], axis=1)[..., 0]
-    return images, profiles, digits.target
+
+def nudged(images):
+    """Every image five times: as it is, and moved by a pixel up, down, left and right."""
+    edged = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    corners = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
+    return np.concatenate([edged[:, top : top + 8, left : left + 8] for top, left in corners])
+
+
+def views(images):
+    """What the two inputs see: (n, 8, 8, 1) of ink from 0 to 1, and (n, 16) of ink by row and by column."""
+    profile = np.concatenate([images.mean(axis=2), images.mean(axis=1)], axis=1)[..., 0]
+    return {"image": images, "profile": profile}
 
 
 def build():
@@ -41,42 +48,43 @@ def build():
 def show(images, said, truth):
     """Digits side by side, in ink of ten shades."""
     shades = np.array(list(" .:-=+*#%@"))
-    for row in range(8):
-        print(
-            "   ".join("".join(np.repeat(shades[(image[row, :, 0] * 9).astype(int)], 2)) for image in images)
-        )
+    pictures = shades[(images[..., 0] * 9).astype(int)].repeat(2, axis=-1)  # (n, 8, 16)
+    for row in pictures.swapaxes(0, 1):
+        print("   ".join("".join(line) for line in row).rstrip())
     for word, digits in (("model", said), ("truth", truth)):
-        print("   ".join(f"{word}: {digit}".ljust(16) for digit in digits))
+        print("   ".join(f"{word}: {digit}".ljust(16) for digit in digits).rstrip())
     print()
 
 
-def main():
+def main(epochs=8, batch_size=64):
     keryx.utils.set_random_seed(0)
-    images, profiles, digits = load()
-    train, held_out = train_test_split(
-        np.arange(len(digits)), test_size=0.25, stratify=digits, random_state=0
+    digits = load_digits()
+    images = digits.images.astype("float32")[..., None] / 16
+    train, test, train_digits, test_digits = train_test_split(
+        images, digits.target, test_size=0.25, stratify=digits.target, random_state=0
     )
+    train, train_digits = nudged(train), np.tile(train_digits, 5)
 
     model = build()
     model.summary()
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(
-        {"image": images[train], "profile": profiles[train]},
-        digits[train],
-        epochs=30,
-        batch_size=32,
-        validation_data=({"image": images[held_out], "profile": profiles[held_out]}, digits[held_out]),
+    steps = epochs * -(-len(train) // batch_size)
+    model.compile(
+        optimizer=keryx.optimizers.Adam(keryx.optimizers.schedules.CosineDecay(2e-3, steps)),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
+    held_out = (views(test), test_digits)
+    model.fit(views(train), train_digits, batch_size=batch_size, epochs=epochs, validation_data=held_out)
 
-    chances = model.predict([images[held_out], profiles[held_out]], verbose=0)
-    said, truth = chances.argmax(axis=1), digits[held_out]
-    accuracy = np.mean(said == truth)
-    print(f"\n{accuracy:.2%} of {len(truth)} held-out digits read right. Four of them:\n")
-    show(images[held_out][:4], said[:4], truth[:4])
+    chances = model.predict(views(test), verbose=0)  # (n, 10)
+    said = chances.argmax(axis=1)
+    accuracy = np.mean(said == test_digits)
+    print(f"\n{accuracy:.1%} of {len(test)} held-out digits read right. Four of them:\n")
+    show(test[:4], said[:4], test_digits[:4])
 
     hard = chances.max(axis=1).argsort()[:4]
     print("The four that the model was least sure of:\n")
-    show(images[held_out][hard], said[hard], truth[hard])
+    show(test[hard], said[hard], test_digits[hard])
     return accuracy
 
 

@@ -1,23 +1,15 @@
 """The ten models of Keras's guide to the functional API, with `keryx` in the place of `keras`.
 
-`python examples/functional_guide.py` builds all of them at the guide's sizes, trains them for a moment on random
-data and uses them. What they learn is noise; what they show is that a model is a graph of calls.
+`python examples/functional_guide.py` builds all of them at the guide's sizes, trains them for a moment on
+random data and uses them. They learn noise; what they show is how a model is a graph of calls.
 """
 
 from time import perf_counter
 
-import keryx
 import numpy as np
-from keryx.layers import (
-    LSTM,
-    Conv2D,
-    Dense,
-    Embedding,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    TimeDistributed,
-)
+
+import keryx
+from keryx.layers import LSTM, Conv2D, Dense, Embedding, Flatten, Input, MaxPooling2D, TimeDistributed
 from keryx.models import Model, Sequential
 
 random = np.random.default_rng(0)

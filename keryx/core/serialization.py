@@ -114,9 +114,7 @@ class Registry:
             return identifier()
         if identifier is None or callable(identifier) or isinstance(identifier, Configurable):
             return identifier
-        raise ConfigError(
-            f"Wanted the {self.kind} as a name, a config, a function or an object; got {identifier!r}."
-        )
+        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {identifier!r}.")
 
 
 _registries: dict[str, Registry] = {}
