@@ -42,7 +42,7 @@ def model_as_layer(model):
 
     again = Model(x, y)
     data = random.random((4, 784))
-    np.testing.assert_allclose(again.predict(data), model.predict(data), rtol=1e-5)
+    np.testing.assert_allclose(again.predict(data, verbose=0), model.predict(data, verbose=0), rtol=1e-5)
     return again
 
 

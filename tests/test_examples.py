@@ -59,7 +59,7 @@ def test_news_by_position_and_by_name(guide):
         history["main_output_loss"][-1] + 0.2 * history["aux_output_loss"][-1],
         rtol=1e-4,
     )
-    assert model.input_names == ["main_input", "aux_input"]
+    assert [tensor.name for tensor in model.inputs] == ["main_input", "aux_input"]
     assert model.output_names == ["main_output", "aux_output"]
 
 
