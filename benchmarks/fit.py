@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from harness import BACKENDS, load, note, report, run_child, table, take_turns
+from harness import BACKENDS, load, machine, note, report, run_child, table, take_turns
 from models import ROWS
 
 FIGURES = {
@@ -84,10 +84,11 @@ def main() -> None:
         print(json.dumps(measure(*options.child)))
         return
 
+    host = machine()
     results = take_turns(
         options.rows, options.frameworks, options.rounds, lambda row, f: run_child(__file__, f, row, f)
     )
-    found = report(results, options.frameworks, options.rounds)
+    found = report(host, results, options.frameworks, options.rounds)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     what = {name: f"{name}: {row.what}" for name, row in ROWS.items()}

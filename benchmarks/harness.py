@@ -96,12 +96,19 @@ def summarize(runs: list[dict]) -> dict:
 
 
 def machine() -> dict:
+    """Processor, cores, system, and the load before anything is measured; a busy machine is said to be busy."""
     cpu, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if info.exists():
         lines = info.read_text().splitlines()
         cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": cpu, "cores": cores, "system": platform.system(), "python": platform.python_version()}
+    load, python = round(os.getloadavg()[0], 2), platform.python_version()
+    if load > cores / 4:
+        print(
+            f"The machine is busy (load {load} on {cores} cores): the figures will be too high.",
+            file=sys.stderr,
+        )
+    return {"cpu": cpu, "cores": cores, "load": load, "system": platform.system(), "python": python}
 
 
 def versions(framework: str) -> dict:
@@ -115,10 +122,10 @@ def versions(framework: str) -> dict:
     return {name: found[name] for name in PACKAGES[framework] if name in found}
 
 
-def report(results: dict, frameworks: list[str], rounds: int) -> dict:
+def report(host: dict, results: dict, frameworks: list[str], rounds: int) -> dict:
     """What goes into the JSON file: the figures, and where they come from."""
     return {
-        "machine": machine(),
+        "machine": host,
         "versions": {framework: versions(framework) for framework in frameworks},
         "rounds": rounds,
         "results": results,
@@ -132,7 +139,7 @@ def note(found: dict) -> str:
         seen |= {name: version for name, version in packages.items() if version}
     made_with = ", ".join(f"{name} {version}" for name, version in seen.items())
     return (
-        f"{host['cpu']}, {host['cores']} cores, {host['system']}, Python {host['python']}; {made_with}; "
+        f"{host['cpu']}, {host['cores']} cores, load {host['load']} before, {host['system']}, Python {host['python']}; {made_with}; "
         f"median of {found['rounds']} rounds, every measurement in a process of its own."
     )
 
