@@ -96,19 +96,25 @@ def summarize(runs: list[dict]) -> dict:
 
 
 def machine() -> dict:
-    """Processor, cores, system, and the load before anything is measured; a busy machine is said to be busy."""
+    """Processor, cores, system, and the load before anything is measured; says so when that is high."""
     cpu, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if info.exists():
         lines = info.read_text().splitlines()
         cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load, python = round(os.getloadavg()[0], 2), platform.python_version()
+    load = round(os.getloadavg()[0], 2)
     if load > cores / 4:
         print(
             f"The machine is busy (load {load} on {cores} cores): the figures will be too high.",
             file=sys.stderr,
         )
-    return {"cpu": cpu, "cores": cores, "load": load, "system": platform.system(), "python": python}
+    return {
+        "cpu": cpu,
+        "cores": cores,
+        "load": load,
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
 
 
 def versions(framework: str) -> dict:
@@ -137,9 +143,10 @@ def note(found: dict) -> str:
     host, seen = found["machine"], {}
     for packages in found["versions"].values():
         seen |= {name: version for name, version in packages.items() if version}
+    where = f"{host['cpu']}, {host['cores']} cores, load {host['load']} before, {host['system']}"
     made_with = ", ".join(f"{name} {version}" for name, version in seen.items())
     return (
-        f"{host['cpu']}, {host['cores']} cores, load {host['load']} before, {host['system']}, Python {host['python']}; {made_with}; "
+        f"{where}, Python {host['python']}; {made_with}; "
         f"median of {found['rounds']} rounds, every measurement in a process of its own."
     )
 
