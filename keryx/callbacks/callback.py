@@ -11,16 +11,16 @@ Logs = dict[str, Any] | None
 class Callback:
     """What happens beside training: override the methods for the moments that matter.
 
-    `logs` is a dict of numbers by name; what one callback adds to it at the end of an epoch, the later ones and
-    the history see. Batches run in blocks of many steps, each block one compiled call, unless a callback overrides
-    a batch method: it is then called at every batch, and each batch is a call of its own.
+    `logs` is a dict of numbers by name; what one callback adds to it at the end of an epoch, the later ones
+    and the history see. Batches run in blocks of many steps, each block one compiled call, unless a callback
+    overrides a batch method: it is then called at every batch, and each batch is a call of its own.
 
     Attributes:
         model: The model that is being trained.
         params: What `fit` was asked for: epochs, steps, verbose.
         handles_nan: Whether it sees to a loss that is not finite; without such a callback `fit` raises.
-        needs_every_batch: Whether its batch methods have to be called at every batch. Where it is False they are
-            called once a block, with the last batch of it, and training keeps its speed.
+        needs_every_batch: Whether its batch methods have to be called at every batch. Where it is False they
+            are called once a block, with the last batch of it, and training keeps its speed.
 
     >>> class Say(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -155,6 +155,9 @@ class CallbackList(Callback):
             for callback in self.callbacks
             for hook in BATCH_HOOKS[mode]
         )
+
+    def __iter__(self) -> Iterator[Callback]:
+        return iter(self.callbacks)
 
     @property
     def handles_nan(self) -> bool:  # type: ignore[override]

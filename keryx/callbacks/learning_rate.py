@@ -38,8 +38,8 @@ class LearningRateScheduler(Callback):
             rate = math.nan
         if not 0 <= rate < math.inf:
             raise ConfigError(
-                f"LearningRateScheduler: the schedule returned {new!r} for epoch {epoch}; it returns the learning "
-                "rate, a number of at least 0."
+                f"LearningRateScheduler: the schedule returned {new!r} for epoch {epoch}; it has to return "
+                "a learning rate of at least 0."
             )
         self.model.optimizer.learning_rate = rate
         if self.verbose:

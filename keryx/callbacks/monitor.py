@@ -8,7 +8,10 @@ from keryx.callbacks.callback import Callback
 from keryx.core.serialization import snake_case
 from keryx.errors import ConfigError, did_you_mean, listing
 
-_HIGHER = "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|score|iou|io_u|r2|similarity|correlation"
+_HIGHER = (
+    "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|score|iou|io_u|r2|similarity"
+    "|correlation"
+)
 _LOWER = (
     "loss|error|mse|mae|mape|msle|rmse|mean_squared|mean_absolute|crossentropy|hinge|divergence|kld|poisson"
     "|log_?cosh|perplexity"
@@ -18,8 +21,8 @@ _LOWER = (
 def monitored(logs: dict[str, Any] | None, name: str, who: str) -> float:
     """The number of this name in the logs of an epoch.
 
-    One that is not there raises, at the end of the first epoch: a callback that only warned would never act, and
-    the run would be lost. The weights are whole then, and training can go on from them.
+    One that is not there raises, at the end of the first epoch: a callback that only warned would never act.
+    The weights are whole then, and training can go on from them.
 
     Args:
         logs: The logs of an epoch.
@@ -31,7 +34,7 @@ def monitored(logs: dict[str, Any] | None, name: str, who: str) -> float:
 
     >>> monitored({"accuracy": 0.5, "loss": 1.0}, "acc", "EarlyStopping")
     Traceback (most recent call last):
-    keryx.errors.ConfigError: EarlyStopping monitors 'acc', which fit does not log. Did you mean 'accuracy'? ...
+    keryx.errors.ConfigError: EarlyStopping monitors 'acc', which fit does not log. Did you mean 'accuracy'...
     """
     logs = logs or {}
     if name in logs:

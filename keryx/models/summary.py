@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from keryx.core import graph
-from keryx.core.variable import Variable
 from keryx.errors import ConfigError, listing
 
 
@@ -27,8 +26,8 @@ def summary(
 
     Args:
         model: The model.
-        line_length: The width of the table, in characters; by default that of the terminal, at most 88, or 108
-            where layers do not simply follow one another.
+        line_length: The width of the table, in characters; by default that of the terminal, at most 88, or
+            108 where layers do not simply follow one another.
         positions: The share of the width at which each column ends; by default as wide as their text.
         print_fn: Called with the text in place of print.
         expand_nested: Whether the layers of nested models are listed.
@@ -42,7 +41,7 @@ def summary(
     from rich.table import Table
     from rich.text import Text
 
-    closed = getattr(model, "_graph", None)
+    closed: graph.Graph | None = getattr(model, "_graph", None)
     chain = closed is None or _is_chain(closed)
     header = ["Layer (type)", "Output Shape", "Param #", *([] if chain else ["Connected to"])]
     header += ["Trainable"] * show_trainable
@@ -55,13 +54,13 @@ def summary(
     for operation, level in _rows(model, closed, expand_nested, layer_range):
         inside = closed if level == 0 else None
         cells = [_title(operation, level), _shapes(operation, inside), _size(operation)]
-        if not chain:
+        if closed is not None and not chain:
             cells.append(_origins(operation, closed) if level == 0 else "-")
         if show_trainable:
             cells.append(_trained(operation))
         table.add_row(*(Text(cell) for cell in cells))
 
-    console = Console(width=width, highlight=False, **({} if print_fn is None else {"color_system": None}))
+    console = Console(width=width, highlight=False, color_system="auto" if print_fn is None else None)
     with console.capture() as captured:
         console.print(Text(f'Model: "{model.name}"', "bold"))
         console.print(table)
@@ -188,8 +187,8 @@ def _trained(operation: Any) -> str:
 
 
 def _totals(model: Any) -> list[str]:
-    optimizer = getattr(model, "optimizer", None)
-    kept = list(optimizer.variables) if getattr(optimizer, "built", False) else []
+    optimizer: Any = getattr(model, "optimizer", None)
+    kept = jax.tree.leaves(getattr(optimizer, "state", None))
     parts = {"Trainable": model.trainable_weights, "Non-trainable": model.non_trainable_weights}
     if kept:
         parts["Optimizer"] = kept
@@ -199,9 +198,9 @@ def _totals(model: Any) -> list[str]:
     ]
 
 
-def _amount(variables: list[Variable]) -> str:
-    count = sum(variable.size for variable in variables)
-    return f"{count:,} ({readable_size(sum(v.size * np.dtype(v.dtype).itemsize for v in variables))})"
+def _amount(variables: Iterable[Any]) -> str:
+    sizes = [(variable.size, np.dtype(variable.dtype).itemsize) for variable in variables]
+    return f"{sum(n for n, _ in sizes):,} ({readable_size(sum(n * width for n, width in sizes))})"
 
 
 def readable_size(size: float) -> str:

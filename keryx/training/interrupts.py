@@ -1,12 +1,13 @@
 """Ctrl-C and SIGTERM, held back until the weights are whole."""
 
+import _signal  # what `signal` wraps in enums, at twenty times the cost: predict of one row passes here
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (int(signal.SIGINT), int(signal.SIGTERM))
 _outermost: "deferred | None" = None
 
 
@@ -42,25 +43,28 @@ class deferred:
         if threading.current_thread() is not threading.main_thread():
             return self
         if _outermost is not None:
-            self._outer = _outermost
+            self._outer = outer = _outermost
+            self._at_once, outer._at_once = outer._at_once, False  # a wait for data may itself run a model
             return self
-        _outermost = self
         for signum in _SIGNALS:
-            handler = signal.getsignal(signum)
+            handler = _signal.getsignal(signum)
             if handler not in (None, signal.SIG_IGN):  # None: set by C code, and could not be put back
                 self._before[signum] = handler
-                signal.signal(signum, self._receive)
+                _signal.signal(signum, self._receive)
+        _outermost = self
         return self
 
     def __exit__(self, *error: object) -> None:
         global _outermost
-        if self._outer is not self or _outermost is not self:
+        if self._outer is not self:
+            self._outer._at_once = self._at_once
+        if _outermost is not self:
             return
         _outermost = None
         # SIGINT last: it raises as soon as its handler is back, and SIGTERM's must not stay behind.
         for signum, handler in reversed(self._before.items()):
-            if signal.getsignal(signum) == self._receive:
-                signal.signal(signum, handler)
+            if _signal.getsignal(signum) == self._receive:
+                _signal.signal(signum, handler)
         self.check()
 
     def check(self) -> None:
@@ -93,5 +97,5 @@ class deferred:
         if callable(handler):
             handler(signum, None)
             return
-        signal.signal(signum, handler)
+        _signal.signal(signum, handler)
         signal.raise_signal(signum)

@@ -17,8 +17,8 @@ class Progress:
     """The progress of a run.
 
     Args:
-        verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a terminal nor
-            a notebook, 1 is a line an epoch as well.
+        verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a
+            terminal nor a notebook, 1 is a line an epoch as well.
         epochs: The number of epochs; None for evaluate and predict, which have none.
         stream: Where it is written, by default `sys.stdout`.
 
