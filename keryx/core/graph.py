@@ -58,6 +58,7 @@ class Node:
         self.operation, self.args, self.kwargs = operation, args, kwargs
         self.inputs = symbols_in((args, kwargs))
         self.outputs: Any = None
+        self.models: list[Any] = []  # whose graphs it belongs to
 
     def run(self, values: dict[SymbolicTensor, Any]) -> None:
         """Call the operation on the values of its inputs, and put the values of its outputs beside them."""
@@ -182,7 +183,7 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
             node = tensor.node
             if tensor in given or node in seen:
                 continue
-            if node is None:
+            if node is None or not node.inputs:
                 raise DataError(
                     f"Output {output.name!r} needs {tensor!r}, which is not among the model's inputs "
                     f"({', '.join(i.name for i in inputs) or 'none'}). Add it to inputs=."

@@ -1,28 +1,51 @@
-"""The process's own source of randomness, on the host: a seed, and how often it was drawn from."""
+"""The one source of seeds on the host: a global seed, and a counter that moves on at each draw."""
 
+import operator
 import secrets
 import threading
+from typing import Any
+
+from keryx.errors import ConfigError
 
 _lock = threading.Lock()
-_seed = secrets.randbits(63)
-_count = 0
+_seed = secrets.randbits(32)
+_counter = 0
+
+
+def as_seed(value: Any) -> int:
+    """`value` as a whole number, or an error that says what a seed is.
+
+    >>> as_seed(7)
+    7
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ConfigError(f"A seed is a whole number; got {value!r}.") from None
 
 
 def set_seed(seed: int) -> None:
-    """Start again from `seed`: all that is drawn from here on is the same each time."""
-    global _seed, _count
+    """Start the global sequence of seeds anew from `seed`.
+
+    >>> set_seed(7)
+    >>> next_seed(), next_seed()
+    ((7, 0), (7, 1))
+    """
+    global _seed, _counter
+    number = as_seed(seed)
     with _lock:
-        _seed, _count = int(seed), 0
+        _seed, _counter = number, 0
 
 
 def seed() -> int:
-    """The process's seed: given with `set_seed`, else drawn from the system at import."""
+    """The global seed: the one last set, else one that the process drew when it started."""
     return _seed
 
 
 def next_seed() -> tuple[int, int]:
-    """The seed and a count that no one has had since it was set."""
-    global _count
+    """The pair (seed, counter), which no other call gives until the seed is set again."""
+    global _counter
     with _lock:
-        _count += 1
-        return _seed, _count
+        pair = (_seed, _counter)
+        _counter += 1
+    return pair

@@ -1,0 +1,401 @@
+"""The first values of weights.
+
+All are drawn on the host by NumPy, so that making a model compiles nothing; see `on_host`.
+"""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx import config
+from keryx.core.seeds import as_seed, next_seed
+from keryx.core.serialization import Configurable, Registry, custom_object_scope
+from keryx.core.serialization import serialize as _serialize
+from keryx.errors import ConfigError, ShapeError
+from keryx.random import SeedGenerator
+
+registry = Registry("initializer", "keras.initializers")
+
+Shape = Sequence[int]
+Seed = int | SeedGenerator | None
+
+
+class Initializer(Configurable):
+    """What gives a weight its first value: `initializer(shape, dtype=None) -> array`.
+
+    Subclasses define `on_host`, or `__call__` itself where the values are made by JAX.
+    """
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> jax.Array:
+        """Values of this shape and dtype (`config.floatx()` unless given)."""
+        return jnp.asarray(self.on_host(tuple(shape), jnp.dtype(dtype or config.floatx())))
+
+    def on_host(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """The same values as a NumPy array."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, dtype=None).")
+
+
+@registry.register("zero")
+class Zeros(Initializer):
+    """All 0.
+
+    >>> Zeros()((2,)).tolist()
+    [0.0, 0.0]
+    """
+
+    def on_host(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
+
+@registry.register("one")
+class Ones(Initializer):
+    """All 1."""
+
+    def on_host(self, shape, dtype):
+        return np.ones(shape, dtype)
+
+
+@registry.register()
+class Constant(Initializer):
+    """All `value`, a number or an array that broadcasts to the shape (default 0).
+
+    >>> Constant([1, 2])((2, 2)).tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+
+    def __init__(self, value: Any = 0.0):
+        self.value = value
+
+    def on_host(self, shape, dtype):
+        return np.broadcast_to(np.asarray(self.value).astype(dtype), shape)
+
+
+@registry.register("IdentityInitializer")
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix, 0 elsewhere.
+
+    >>> Identity(2.0)((2, 2)).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def on_host(self, shape, dtype):
+        if len(shape) != 2:
+            raise ShapeError(f"The identity is a matrix; got shape {shape}.")
+        return self.gain * np.eye(*shape, dtype=dtype)
+
+
+class RandomInitializer(Initializer):
+    """An initializer with a `seed`.
+
+    A whole number gives the same values at each call, a `SeedGenerator` its next ones, and None (the default)
+    the next of the global seed (`keryx.utils.set_random_seed`).
+    """
+
+    def __init__(self, seed: Seed = None):
+        self.seed = seed if seed is None or isinstance(seed, SeedGenerator) else as_seed(seed)
+
+    def entropy(self) -> tuple[int, int]:
+        """The pair of numbers that this call's values follow from."""
+        if isinstance(self.seed, SeedGenerator):
+            return self.seed.next_seed()
+        return next_seed() if self.seed is None else (self.seed, 0)
+
+    def normal(self, shape, dtype, mean, stddev):
+        def fill(rng, out):
+            rng.standard_normal(dtype=out.dtype, out=out)
+            _scale(out, stddev, mean)
+
+        return _draw(self.entropy(), fill, shape, dtype)
+
+    def truncated_normal(self, shape, dtype, mean, stddev):
+        def fill(rng, out):
+            rng.standard_normal(dtype=out.dtype, out=out)
+            far = np.flatnonzero(np.abs(out) > 2)
+            while far.size:
+                out[far] = again = rng.standard_normal(far.size, dtype=out.dtype)
+                far = far[np.abs(again) > 2]
+            _scale(out, stddev, mean)
+
+        return _draw(self.entropy(), fill, shape, dtype)
+
+    def uniform(self, shape, dtype, low, high):
+        def fill(rng, out):
+            rng.random(dtype=out.dtype, out=out)
+            _scale(out, high - low, low)
+
+        return _draw(self.entropy(), fill, shape, dtype)
+
+
+@registry.register("normal")
+class RandomNormal(RandomInitializer):
+    """Normal: mean `mean` (0), standard deviation `stddev` (0.05).
+
+    >>> RandomNormal(seed=1)((2, 3)).shape
+    (2, 3)
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None):
+        super().__init__(seed)
+        self.mean, self.stddev = mean, stddev
+
+    def on_host(self, shape, dtype):
+        return self.normal(shape, dtype, self.mean, self.stddev)
+
+
+@registry.register()
+class TruncatedNormal(RandomInitializer):
+    """Normal, redrawn where farther than two `stddev` (0.05) from `mean` (0)."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None):
+        super().__init__(seed)
+        self.mean, self.stddev = mean, stddev
+
+    def on_host(self, shape, dtype):
+        return self.truncated_normal(shape, dtype, self.mean, self.stddev)
+
+
+@registry.register("uniform")
+class RandomUniform(RandomInitializer):
+    """Spread evenly from `minval` (-0.05) to `maxval` (0.05)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None):
+        super().__init__(seed)
+        self.minval, self.maxval = minval, maxval
+
+    def on_host(self, shape, dtype):
+        return self.uniform(shape, dtype, self.minval, self.maxval)
+
+
+@registry.register()
+class VarianceScaling(RandomInitializer):
+    """Mean 0 and variance scale / n, where n counts the connections of a unit.
+
+    Args:
+        scale: Default 1.
+        mode: n is the number of inputs ("fan_in", default), of outputs ("fan_out") or their mean ("fan_avg").
+        distribution: "truncated_normal" (the default, also "normal"), "untruncated_normal" or "uniform".
+        seed: See `RandomInitializer`.
+        input_axes, output_axes: The axes whose sizes multiply to the number of inputs and of outputs. Unless
+            both are given: (inputs, outputs), or (*window, inputs, outputs) for a convolution.
+
+    >>> VarianceScaling(2.0, seed=1)((3, 3, 8, 16)).shape
+    (3, 3, 8, 16)
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ):
+        super().__init__(seed)
+        distribution = distribution.lower()
+        if scale <= 0:
+            raise ConfigError(f"scale must be above 0; got {scale}.")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ConfigError(f"mode is 'fan_in', 'fan_out' or 'fan_avg'; got {mode!r}.")
+        if distribution not in ("normal", "truncated_normal", "untruncated_normal", "uniform"):
+            raise ConfigError(
+                "distribution is 'truncated_normal', 'untruncated_normal' or 'uniform'; "
+                f"got {distribution!r}."
+            )
+        self.scale, self.mode = scale, mode
+        self.distribution = "truncated_normal" if distribution == "normal" else distribution
+        self.input_axes, self.output_axes = input_axes, output_axes
+
+    def on_host(self, shape, dtype):
+        inputs, outputs = fans(shape, self.input_axes, self.output_axes)
+        n = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return self.uniform(shape, dtype, -limit, limit)
+        if self.distribution == "untruncated_normal":
+            return self.normal(shape, dtype, 0.0, math.sqrt(variance))
+        return self.truncated_normal(shape, dtype, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV)
+
+
+# The standard deviation of a standard normal number that is cut off at -2 and 2.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class _Fixed(VarianceScaling):
+    rule: tuple[float, str, str]
+
+    def __init__(
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ):
+        super().__init__(*self.rule, seed, input_axes, output_axes)
+
+
+@registry.register()
+class GlorotUniform(_Fixed):
+    """Uniform within ±sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010).
+
+    >>> bool(abs(GlorotUniform(seed=1)((3, 3))).max() <= 1)
+    True
+    """
+
+    rule = (1.0, "fan_avg", "uniform")
+
+
+@registry.register()
+class GlorotNormal(_Fixed):
+    """Truncated normal of variance 2 / (inputs + outputs) (Glorot & Bengio 2010)."""
+
+    rule = (1.0, "fan_avg", "truncated_normal")
+
+
+@registry.register()
+class HeUniform(_Fixed):
+    """Uniform within ±sqrt(6 / inputs), for relu (arXiv:1502.01852)."""
+
+    rule = (2.0, "fan_in", "uniform")
+
+
+@registry.register()
+class HeNormal(_Fixed):
+    """Truncated normal of variance 2 / inputs, for relu (arXiv:1502.01852)."""
+
+    rule = (2.0, "fan_in", "truncated_normal")
+
+
+@registry.register()
+class LecunUniform(_Fixed):
+    """Uniform within ±sqrt(3 / inputs) (LeCun et al. 1998, Efficient BackProp)."""
+
+    rule = (1.0, "fan_in", "uniform")
+
+
+@registry.register()
+class LecunNormal(_Fixed):
+    """Truncated normal of variance 1 / inputs (LeCun et al. 1998, Efficient BackProp)."""
+
+    rule = (1.0, "fan_in", "truncated_normal")
+
+
+@registry.register("OrthogonalInitializer")
+class Orthogonal(RandomInitializer):
+    """A random orthogonal matrix times `gain` (1): the Q of the QR of a normal one (arXiv:1312.6120).
+
+    More than two axes are seen as a matrix (all but the last, last).
+
+    >>> q = Orthogonal(seed=1)((3, 3))
+    >>> bool(abs(q @ q.T - jnp.eye(3)).max() < 1e-6)
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: Seed = None):
+        super().__init__(seed)
+        self.gain = gain
+
+    def on_host(self, shape, dtype):
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal weights need two axes or more; got shape {shape}.")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        tall = (max(rows, columns), min(rows, columns))
+        q, r = np.linalg.qr(self.normal(tall, np.promote_types(dtype, np.float32), 0.0, 1.0))
+        q *= np.where(
+            np.diag(r) < 0, -1, 1
+        )  # QR alone prefers one sign; this makes every Q as likely as any other
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+
+def fans(
+    shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """How many inputs and outputs a unit of this weight has.
+
+    >>> fans((3, 3, 8, 16)), fans((5, 7)), fans((4,))
+    ((72, 144), (5, 7), (4, 4))
+    """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[a] for a in input_axes), math.prod(shape[a] for a in output_axes)
+    if len(shape) < 2:
+        return math.prod(shape), math.prod(shape)
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
+
+
+_CHUNK = 1 << 18
+
+
+def _draw(entropy: tuple[int, int], fill: Callable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    # Each chunk has a stream of its own, so that threads draw side by side and their number changes no value.
+    out = np.empty(math.prod(shape), np.float64 if dtype == np.float64 else np.float32)
+    words = [word % 2**64 for word in entropy]
+
+    def fill_from(start: int):
+        rng = np.random.Generator(np.random.SFC64([*words, start // _CHUNK]))
+        fill(rng, out[start : start + _CHUNK])
+
+    starts = range(0, out.size, _CHUNK)
+    if len(starts) > 4:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill_from, starts))
+    else:
+        for start in starts:
+            fill_from(start)
+    return out.reshape(shape).astype(dtype, copy=False)
+
+
+def _scale(out: np.ndarray, factor: float, shift: float):
+    out *= factor
+    if shift:
+        out += shift
+
+
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, truncated_normal, random_uniform = RandomNormal, TruncatedNormal, RandomUniform
+variance_scaling, glorot_uniform, glorot_normal = VarianceScaling, GlorotUniform, GlorotNormal
+he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+
+def get(identifier: Any) -> Any:
+    """The initializer that a name, a config, a class, a function or an array stands for; None stays None.
+
+    >>> get("he_normal")
+    HeNormal(seed=None, input_axes=None, output_axes=None)
+    """
+    if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
+        return _Given(identifier)
+    return registry.get(identifier)
+
+
+def serialize(initializer: Any) -> Any:
+    """The initializer as plain data."""
+    return _serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The initializer that `serialize` wrote down."""
+    with custom_object_scope(custom_objects):
+        return registry.get(config)
+
+
+class _Given(Constant):
+    config_class_name = "Constant"
+    config_module = "keras.initializers"
+
+    def on_host(self, shape, dtype):
+        if shape != self.value.shape:
+            raise ShapeError(
+                f"The array given as initializer has shape {self.value.shape}; the weight wants {shape}."
+            )
+        return super().on_host(shape, dtype)

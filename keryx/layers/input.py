@@ -1,0 +1,84 @@
+"""Input: where a tensor comes into a model."""
+
+from typing import Any
+
+from keryx.core import dtypes
+from keryx.core.graph import Node
+from keryx.core.symbol import Shape, SymbolicTensor
+from keryx.errors import ArgumentError, ShapeError
+from keryx.layers.layer import Layer, registry
+
+
+@registry.register()
+class InputLayer(Layer):
+    """The place in a graph where a tensor comes in; made by `Input`.
+
+    Args:
+        shape: The tensor's shape without the batch axis.
+        batch_size: The size of the batch axis, where it is fixed.
+        dtype: The tensor's dtype.
+        batch_shape: The shape with the batch axis, in place of the first two.
+        name: The name of the layer and the tensor.
+    """
+
+    def __init__(self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs):
+        super().__init__(name=name)
+        if shape is None and batch_shape is None:
+            raise ArgumentError("Input() wants the shape of a sample: Input(shape=(784,)), or Input(shape=()).")
+        shape = (shape,) if isinstance(shape, int) else shape
+        self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *shape)
+        for size in self.batch_shape:
+            if size is not None and (not isinstance(size, int) or size < 0):
+                raise ShapeError(f"A size in the shape of an Input is a whole number or None; got {self.batch_shape}.")
+        self.input_dtype = dtypes.standardize_dtype(dtype)
+        self.built = True
+        node = Node(self, (), {})
+        node.outputs = SymbolicTensor(self.batch_shape, self.input_dtype, self.name, node)
+        self.nodes.append(node)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the tensor."""
+        return self.input_dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """The shape with its batch axis, the dtype and the name."""
+        kind = {"sparse": False, "ragged": False}
+        return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, **kind, "name": self.name}
+
+
+def Input(
+    shape: Shape | int | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Shape | None = None,
+    name: str | None = None,
+    tensor: SymbolicTensor | None = None,
+    optional: bool = False,
+) -> SymbolicTensor:
+    """A tensor that a model will be given.
+
+    Args:
+        shape: Its shape without the batch axis; None where a size is not known.
+        batch_size: The size of the batch axis, where it is fixed.
+        dtype: Its dtype, by default `keryx.config.floatx()`; data is cast to it.
+        sparse: Not offered: True raises.
+        ragged: Not offered: True raises.
+        batch_shape: Its shape with the batch axis, in place of `shape` and `batch_size`.
+        name: Its name, by which a dict of data finds it.
+        tensor: A symbolic tensor that is returned as it is.
+        optional: Not offered: True raises.
+
+    >>> import keryx
+    >>> keryx.Input((100,), dtype="int32", name="words")
+    <SymbolicTensor words (batch, 100) int32>
+    """
+    for word, value in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
+        if value:
+            raise ArgumentError(f"Input({word}=True) is not offered: give a dense tensor, with Masking for padding.")
+    if tensor is not None:
+        return tensor
+    layer = InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, batch_shape=batch_shape, name=name)
+    return layer.output

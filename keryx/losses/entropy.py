@@ -1,0 +1,71 @@
+"""The steps that the cross-entropies have in common."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from keryx import config
+from keryx.errors import ShapeError
+from keryx.losses.base import aligned
+
+
+def clip(probabilities: jax.Array) -> jax.Array:
+    """Away from 0 and 1 by epsilon, so that logarithms stay finite."""
+    return jnp.clip(probabilities, config.epsilon(), 1 - config.epsilon())
+
+
+def normalized(probabilities: jax.Array, axis: int) -> jax.Array:
+    """Divided by their sum along `axis`."""
+    return probabilities / jnp.sum(probabilities, axis=axis, keepdims=True)
+
+
+def binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
+    """-y_true log(p) - (1 - y_true) log(1 - p), number by number."""
+    if from_logits:
+        # The same with p = sigmoid(y_pred), in the form that neither overflows nor cancels.
+        return jnp.maximum(y_pred, 0) - y_pred * y_true + jnp.log1p(jnp.exp(-jnp.abs(y_pred)))
+    p = clip(y_pred)
+    return -y_true * jnp.log(p) - (1 - y_true) * jnp.log(1 - p)
+
+
+def smoothed(y_true: jax.Array, share: float, classes: int) -> jax.Array:
+    """Moved by `share` of the way to 1 / classes."""
+    return y_true * (1 - share) + share / classes if share else y_true
+
+
+def class_targets(y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -> tuple[jax.Array, jax.Array]:
+    """One-hot or soft targets and outputs of the same shape."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    classes = y_pred.shape[axis]
+    if classes == 1:
+        warnings.warn(
+            f"A categorical crossentropy of outputs {y_pred.shape} has one class and is always 0. "
+            "For a yes or no, use binary_crossentropy.",
+            SyntaxWarning,
+            stacklevel=3,
+        )
+    return smoothed(y_true, label_smoothing, classes), y_pred
+
+
+def class_numbers(y_true: Any, y_pred_shape: tuple[int, ...], axis: int) -> jax.Array:
+    """Labels as int32, of the shape of the outputs without `axis`."""
+    labels = jnp.asarray(y_true)
+    axis = axis % len(y_pred_shape)
+    wanted = y_pred_shape[:axis] + y_pred_shape[axis + 1 :]
+    if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
+        labels = jnp.squeeze(labels, axis)
+    if labels.shape != wanted:
+        raise ShapeError(
+            f"The labels have shape {jnp.shape(y_true)}, the outputs {y_pred_shape}: labels are class "
+            f"numbers of shape {wanted}. For one-hot targets, use categorical_crossentropy."
+        )
+    return labels.astype(jnp.int32)
+
+
+def pick(y_pred: jax.Array, labels: jax.Array, axis: int) -> jax.Array:
+    """y_pred at the labels along `axis`, NaN where a label is none of the classes."""
+    outside = y_pred.shape[axis]  # where negative numbers go, which would count from the end
+    indices = jnp.expand_dims(jnp.where(labels < 0, outside, labels), axis)
+    return jnp.squeeze(jnp.take_along_axis(y_pred, indices, axis, mode="fill", fill_value=jnp.nan), axis)
