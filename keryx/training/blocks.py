@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.training.feed import ArrayFeed, Feed, StreamFeed
+from keryx.training.feed import ArrayFeed, Feed
 from keryx.training.step import Program
 
 # A call into the compiled loop takes about this long, in seconds: short enough for progress to move and for Ctrl-C
@@ -115,5 +115,3 @@ def floats(logs: dict[str, Any]) -> dict[str, float]:
     """The logs as Python numbers; waits for the device."""
     return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in logs.items()}
 
-
-_ = StreamFeed

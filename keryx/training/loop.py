@@ -26,7 +26,7 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
     feed = training_feed(session, data, options)
     held_out = validation_feed(session, validation_data, options)
     hooks = CallbackList(options["callbacks"], add_history=True, model=model, epochs=epochs, steps=feed.steps)
-    quiet = any(getattr(callback, "handles_nan", False) for callback in hooks)
+    quiet = hooks.handles_nan
     progress = Progress(options["verbose"], epochs)
     model.stop_training = False
     with interrupts.deferred() as signals, rescue.net(session) as net:

@@ -45,8 +45,7 @@ class Net:
     def _restore(self) -> None:
         for variable, value in zip(self._variables(), self.kept, strict=True):
             variable._value = jax.numpy.asarray(value)
-        self.session.optimizer.build(self.session.trained)
-        self.session.reset_lost_metrics()
+        self.session.start_afresh()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A model under training: its weights lent to a TrainState and taken back, and its compiled programs."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.variable import Variable
-from keryx.errors import ConfigError, StateError
+from keryx.errors import StateError
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.state import TrainState, fresh_clock
@@ -31,6 +30,8 @@ class Session:
         self.programs: dict[Any, Program] = {}
         self.trained: list[Variable] = []
         self.rest: list[Variable] = []
+        self.outputs: list[jax.ShapeDtypeStruct] = []
+        self.optimizer_shapes: list[tuple[int, ...]] | None = None
         if model.output_names:
             self._resolve(model.output_names, model.output, model.outputs)
 
@@ -63,17 +64,24 @@ class Session:
         """Give the optimizer a state for the weights that are trained now."""
         if self.optimizer is None:
             raise StateError("The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss).")
-        if not any(head.losses for head in self.objective.heads) and not self._adds_losses():
-            raise ConfigError("There is no loss to train with: give one to compile(loss=...), or add_loss() in a layer.")
         shapes = [v.shape for v in self.trained]
         if self.optimizer.state is None or self.optimizer_shapes != shapes:
             self.optimizer.build(self.trained)
             self.optimizer_shapes = shapes
 
-    optimizer_shapes: list[tuple[int, ...]] | None = None
+    def finish(self) -> None:
+        """Training has ended: where the optimizer keeps an average of the weights, it takes their place."""
+        averaged = self.optimizer.finalize(self.optimizer.state, [v._value for v in self.trained])
+        for variable, value in zip(self.trained, averaged, strict=True):
+            variable._value = value
 
-    def _adds_losses(self) -> bool:
-        return True  # a layer's add_loss shows only when the model runs; loss_of raises where nothing comes of it
+    def start_afresh(self) -> None:
+        """Forget the optimizer's state and the metrics, whose arrays were lost with those of the weights."""
+        self.optimizer.build(self.trained)
+        for metric in self.objective.metrics:
+            for variable in metric.variables:
+                variable._value = jnp.zeros(variable.shape, variable.dtype)
+            metric.reset_state()
 
     def checks(self) -> Checks:
         """What the model wants of its data."""
@@ -159,5 +167,3 @@ def abstract_outputs(model: Any, x: Any) -> Any:
 
     return jax.eval_shape(run, jax.ShapeDtypeStruct((2,), np.uint32), x)
 
-
-_ = (partial, jnp)
