@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import config
 from keryx.errors import ShapeError
@@ -99,8 +100,8 @@ def _labels(y_true, y_pred):
         labels = labels[..., 0]
     if labels.shape != y_pred.shape[:-1]:
         raise ShapeError(
-            f"The targets have shape {jnp.shape(y_true)}, the outputs {y_pred.shape}; class numbers for them have "
-            f"shape {y_pred.shape[:-1]}. For one-hot targets take categorical_accuracy."
+            f"The targets have shape {np.shape(y_true)}, the outputs {y_pred.shape}; class numbers for them "
+            f"have shape {y_pred.shape[:-1]}. For one-hot targets take categorical_accuracy."
         )
     return labels, y_pred
 

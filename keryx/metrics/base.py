@@ -5,12 +5,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import config
 from keryx.core import scope
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import unique_name
-from keryx.core.serialization import Configurable, Registry, deserialize, init_arguments, serialize, snake_case
+from keryx.core.serialization import (
+    Configurable,
+    Registry,
+    deserialize,
+    init_arguments,
+    serialize,
+    snake_case,
+)
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, ShapeError, StateError
 
@@ -22,8 +30,8 @@ _INITIAL = {"zeros": jnp.zeros, "ones": jnp.ones}
 class Metric(Configurable):
     """The base of the metrics: variables, `update_state` that adds a batch to them, `result` that reads them.
 
-    Both are pure inside a training step, where the variables are lent traced values: write them in `jax.numpy`,
-    with no branch on values.
+    Both are pure inside a training step, where the variables are lent traced values: write them in
+    `jax.numpy`, with no branch on values.
 
     Args:
         dtype: What the sums are kept in; default float32.
@@ -56,7 +64,9 @@ class Metric(Configurable):
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Add a batch: `update_state(y_true, y_pred, sample_weight=None)`."""
-        raise NotImplementedError(f"{type(self).__name__} wants a method update_state(y_true, y_pred, sample_weight).")
+        raise NotImplementedError(
+            f"{type(self).__name__} wants a method update_state(y_true, y_pred, sample_weight)."
+        )
 
     def result(self) -> Any:
         """The metric of all batches so far: a scalar, an array or a dict of scalars."""
@@ -70,7 +80,7 @@ class Metric(Configurable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and give the result of all so far."""
         self.update_state(*args, **kwargs)
-        return self.result()
+        return self._read()
 
     def add_variable(
         self,
@@ -88,12 +98,18 @@ class Metric(Configurable):
             name: Its name.
         """
         if "_variables" not in vars(self):
-            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
+            raise StateError(
+                f"{type(self).__name__}.__init__ has to call super().__init__() before all else."
+            )
         make = initializer if callable(initializer) else _INITIAL.get(initializer or "zeros")
         if make is None:
-            raise ConfigError(f"A metric's variable starts as 'zeros', 'ones' or by a function; got {initializer!r}.")
+            raise ConfigError(
+                f"A metric's variable starts as 'zeros', 'ones' or by a function; got {initializer!r}."
+            )
         with scope.named(self.name.replace("/", ">")):
-            variable = Variable(make, tuple(shape), dtype or self.dtype, trainable=False, name=name or "variable")
+            variable = Variable(
+                make, tuple(shape), dtype or self.dtype, trainable=False, name=name or "variable"
+            )
         self._variables.append(variable)
         return variable
 
@@ -113,7 +129,9 @@ class Metric(Configurable):
         inner = [metric for value in vars(self).values() for metric in _metrics_in(value)]
         return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
 
-    def stateless_update_state(self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any) -> list:
+    def stateless_update_state(
+        self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any
+    ) -> list:
         """The values of the variables after a batch; the variables themselves stay as they are.
 
         >>> mean = Mean()
@@ -126,7 +144,11 @@ class Metric(Configurable):
 
     def stateless_result(self, metric_variables: Sequence[jax.Array]) -> Any:
         """The result for these values of the variables."""
-        return scope.pure(self.result, self.variables)([jnp.asarray(v) for v in metric_variables], None)[0]
+        return scope.pure(self._read, self.variables)([jnp.asarray(v) for v in metric_variables], None)[0]
+
+    def _read(self):
+        # `return self.total` is how people write a result.
+        return jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, self.result())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__` that are attributes of the same name."""
@@ -204,7 +226,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name, dtype)
         self.fn, self._options = fn, kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         super().update_state(self.fn(y_true, y_pred, **self._options), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -229,8 +251,8 @@ def same_shape(y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     given, outputs = same_rank(jnp.asarray(y_true), jnp.asarray(y_pred))
     if given.shape != outputs.shape:
         raise ShapeError(
-            f"The targets have shape {jnp.shape(y_true)}, the outputs {jnp.shape(y_pred)}; this metric compares them "
-            "number by number and wants the same shape."
+            f"The targets have shape {np.shape(y_true)}, the outputs {np.shape(y_pred)}; this metric "
+            "compares them number by number and wants the same shape."
         )
     return given, outputs
 
@@ -250,8 +272,11 @@ def _per_sample(values, weights, reduce, dtype):
         values, weights = same_rank(values, jnp.asarray(weights, dtype))
         if values.ndim > weights.ndim:
             values = reduce(values, axis=tuple(range(weights.ndim, values.ndim)))
-        if jnp.broadcast_shapes(weights.shape, values.shape) != values.shape:
-            raise ShapeError(f"The sample_weight {weights.shape} does not fit the values {values.shape} of the metric.")
+        fits = weights.ndim <= values.ndim
+        if not fits or any(w not in (1, v) for w, v in zip(weights.shape, values.shape, strict=False)):
+            raise ShapeError(
+                f"The sample_weight {weights.shape} does not fit the values {values.shape} of the metric."
+            )
         weights = jnp.broadcast_to(weights, values.shape)
         values = values * weights
         weights = reduce(weights, axis=tuple(range(1, weights.ndim)))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
+from keryx.core.variable import Variable
 from keryx.errors import ConfigError, ShapeError
 from keryx.metrics.base import Metric, ratio, registry, same_rank
 
@@ -25,7 +26,7 @@ class Counts(NamedTuple):
     false_negatives: jax.Array
 
 
-def count(y_true: jax.Array, y_pred: jax.Array, weights: jax.Array, thresholds: np.ndarray) -> Counts:
+def tally(y_true: jax.Array, y_pred: jax.Array, weights: jax.Array, thresholds: np.ndarray) -> Counts:
     """What `y_pred > threshold` gets right and wrong at each threshold; all inputs (predictions,)."""
     hit, miss = weights * y_true, weights * (1 - y_true)
     if _even(thresholds):
@@ -58,16 +59,24 @@ class _Confusion(Metric):
     """A metric of counts: `_kept` names them, one variable each, of shape (thresholds,)."""
 
     _kept: tuple[str, ...] = _COUNTS
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
 
     def _start(self, thresholds: Sequence[float], shape: tuple[int, ...] = ()) -> None:
         self._at = np.asarray(thresholds, "float64")
         for name in self._kept:
             setattr(self, name, self.add_variable((len(self._at), *shape), name=name))
 
-    def _add(self, y_true, y_pred, weights=None, top_k=None, class_id=None, label_weights=None, by_label=False):
+    def _add(
+        self, y_true, y_pred, weights=None, top_k=None, class_id=None, label_weights=None, by_label=False
+    ):
         y_pred, y_true = same_rank(jnp.asarray(y_pred, self.dtype), jnp.asarray(y_true).astype(self.dtype))
         if y_pred.shape != y_true.shape:
-            raise ShapeError(f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}.")
+            raise ShapeError(
+                f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}."
+            )
         y_true = (y_true != 0).astype(self.dtype)
         weights = _fitted(weights, y_pred)
         if top_k is not None:
@@ -81,9 +90,11 @@ class _Confusion(Metric):
         if label_weights is not None:
             weights = weights * jnp.asarray(label_weights, self.dtype)
         if by_label:
-            new = jax.vmap(lambda *x: count(*x, self._at), in_axes=1, out_axes=1)(y_true, y_pred, weights)
+            new = jax.vmap(lambda y, p, w: tally(y, p, w, self._at), in_axes=1, out_axes=1)(
+                y_true, y_pred, weights
+            )
         else:
-            new = count(y_true.ravel(), y_pred.ravel(), weights.ravel(), self._at)
+            new = tally(y_true.ravel(), y_pred.ravel(), weights.ravel(), self._at)
         for name in self._kept:
             getattr(self, name).assign_add(getattr(new, name))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
-from keryx.errors import ConfigError, ShapeError, StateError
+from keryx.errors import ConfigError, ShapeError, StateError, listing
 from keryx.metrics.base import ratio, registry
 from keryx.metrics.confusion import _Confusion
 
@@ -24,8 +24,8 @@ class AUC(_Confusion):
         num_thresholds: How many, in equal steps from 0 to 1; default 200.
         curve: "ROC" (recall over the false positive rate, default), "PR" (precision over recall) or "PRGAIN"
             (Flach & Kull 2015).
-        summation_method: "interpolation" (default; for "PR" that of Davis & Goadrich 2006), or the "majoring" or
-            "minoring" of each step.
+        summation_method: "interpolation" (default; for "PR" that of Davis & Goadrich 2006), or the higher end
+            of each step, "majoring", or the lower, "minoring".
         name: Its name.
         dtype: Default float32.
         thresholds: Thresholds inside (0, 1) to use in place of `num_thresholds`.
@@ -55,14 +55,18 @@ class AUC(_Confusion):
         self.curve, self.summation_method = str(curve).upper(), str(summation_method).lower()
         if self.curve not in _CURVES or self.summation_method not in _METHODS:
             raise ConfigError(
-                f"curve is one of {', '.join(_CURVES)} and summation_method one of {', '.join(_METHODS)}; got "
-                f"{curve!r} and {summation_method!r}."
+                f"curve is one of {listing(_CURVES)} and summation_method one of {listing(_METHODS)}; "
+                f"got {curve!r} and {summation_method!r}."
             )
         if num_labels and not multi_label:
             raise ConfigError("num_labels means nothing without multi_label=True.")
         if thresholds is None and num_thresholds <= 1:
             raise ConfigError(f"num_thresholds is a whole number above 1; got {num_thresholds!r}.")
-        inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1) if thresholds is None else sorted(thresholds)
+        inner = (
+            np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
+            if thresholds is None
+            else sorted(thresholds)
+        )
         # The first threshold passes every prediction and the last none, whatever the rounding.
         self._ends = [-config.epsilon(), *inner, 1 + config.epsilon()]
         self.thresholds = None if thresholds is None else sorted(thresholds)
@@ -81,14 +85,16 @@ class AUC(_Confusion):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_pred = jnp.asarray(y_pred, self.dtype)
-        self.build(jnp.shape(y_true), y_pred.shape)
+        self.build(np.shape(y_true), y_pred.shape)
         y_pred = jax.nn.sigmoid(y_pred) if self.from_logits else y_pred
         label_weights = None if self.multi_label else self.label_weights
         self._add(y_true, y_pred, sample_weight, label_weights=label_weights, by_label=self.multi_label)
 
     def result(self) -> jax.Array:
         if not self._variables:
-            raise StateError("AUC(multi_label=True) does not know its labels yet: add a batch, or give num_labels.")
+            raise StateError(
+                "AUC(multi_label=True) does not know its labels yet: add a batch, or give num_labels."
+            )
         davis = self.curve == "PR" and self.summation_method == "interpolation"
         areas = jnp.sum(self._davis_goadrich() if davis else self._riemann(), axis=0)  # () or (labels,)
         if not self.multi_label:
@@ -100,12 +106,12 @@ class AUC(_Confusion):
 
     def _riemann(self):
         x, y = self._points()
-        combine = {
-            "interpolation": lambda a, b: (a + b) / 2,
-            "majoring": jnp.maximum,
-            "minoring": jnp.minimum,
-        }[self.summation_method]
-        return (x[:-1] - x[1:]) * combine(y[:-1], y[1:])
+        heights = {
+            "interpolation": (y[:-1] + y[1:]) / 2,
+            "majoring": jnp.maximum(y[:-1], y[1:]),
+            "minoring": jnp.minimum(y[:-1], y[1:]),
+        }
+        return (x[:-1] - x[1:]) * heights[self.summation_method]
 
     def _points(self):
         recall = self._rate("true_positives", "false_negatives")
@@ -120,8 +126,8 @@ class AUC(_Confusion):
         return jnp.maximum(recall_gain, 0), precision_gain
 
     def _davis_goadrich(self):
-        # Between two thresholds tp grows linearly with p = tp + fp: tp = intercept + slope * p. Precision is then
-        # tp / p, whose integral over recall has this closed form.
+        # Between two thresholds tp grows linearly with p = tp + fp: tp = intercept + slope * p. Precision is
+        # then tp / p, whose integral over recall has this closed form.
         tp, fp, fn = self.true_positives.value, self.false_positives.value, self.false_negatives.value
         p = tp + fp
         dtp, dp = tp[:-1] - tp[1:], p[:-1] - p[1:]
