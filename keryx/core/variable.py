@@ -87,11 +87,11 @@ class Variable:
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
-        self.assign(self.value + value)
+        self.assign(self.value + jnp.asarray(value))
 
     def assign_sub(self, value: Any) -> None:
         """Subtract from the value."""
-        self.assign(self.value - value)
+        self.assign(self.value - jnp.asarray(value))
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own."""
