@@ -1,6 +1,5 @@
-"""Keras on JAX is the oracle of numbers; it must be told so before its first import."""
+"""Keras, the oracle of the tests, runs on JAX; it has to be told so before it is imported."""
 
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("JAX_PLATFORMS", "cpu")

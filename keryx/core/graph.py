@@ -58,6 +58,7 @@ class Node:
         self.operation, self.args, self.kwargs = operation, args, kwargs
         self.inputs = symbols_in((args, kwargs))
         self.outputs: Any = None
+        self.models: list[Any] = []  # whose graphs it belongs to
 
     def run(self, values: dict[SymbolicTensor, Any]) -> None:
         """Call the operation on the values of its inputs, and put the values of its outputs beside them."""

@@ -1,0 +1,158 @@
+"""Graphs as plain data, in Keras's words, and made again from it."""
+
+from collections import defaultdict
+from typing import Any
+
+import jax
+
+from keryx.core import graph
+from keryx.core.serialization import custom_object_scope, deserialize, init_arguments, serialize
+from keryx.core.symbol import SymbolicTensor
+from keryx.errors import ConfigError
+from keryx.layers.layer import Layer
+
+
+def layers_in_order(closed: graph.Graph) -> list[Layer]:
+    """The layers of a graph in Keras's order, which is that of its weights: the farthest from the outputs first.
+
+    Layers at the same distance stand in the order in which a walk from the outputs first meets them.
+    """
+    nodes = [*(s.node for s in closed.flat_inputs if s.node and not s.node.inputs), *closed.nodes]
+    met, given = _order_of_meeting(closed), set(closed.flat_inputs)
+    depth: dict[Any, int] = defaultdict(int)
+    node_depth: dict[graph.Node, int] = defaultdict(int)
+    for node in reversed(nodes):
+        depth[node.operation] = node_depth[node] = max(node_depth[node], depth[node.operation])
+        for symbol in node.inputs:
+            if symbol.node is not None and symbol not in given:
+                node_depth[symbol.node] = max(node_depth[symbol.node], node_depth[node] + 1)
+    for symbol in closed.flat_inputs:  # an input stands as far out as its farthest use
+        if symbol.node and not symbol.node.inputs:
+            used = [node_depth[n] + 1 for n in closed.nodes if symbol in set(n.inputs)]
+            depth[symbol.node.operation] = max(used, default=0)
+    operations = list(dict.fromkeys(node.operation for node in nodes))
+    operations.sort(key=lambda operation: (-depth[operation], met.get(operation, -1)))
+    return [operation for operation in operations if isinstance(operation, Layer)]
+
+
+def _order_of_meeting(closed: graph.Graph) -> dict[Any, int]:
+    """When a walk back from the outputs, each node's arguments in turn, first meets each operation."""
+    met: dict[Any, int] = {}
+    seen: set[graph.Node] = set()
+    inside = set(closed.nodes)
+    waiting = [s.node for s in reversed(closed.flat_outputs) if s.node]
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        met.setdefault(node.operation, len(met))
+        if node in inside:
+            waiting.extend(s.node for s in reversed(node.inputs) if s.node)
+    return met
+
+
+def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
+    """The config of a model with a graph: its layers, and how each was called on the results of which."""
+    calls: dict[Any, list[graph.Node]] = defaultdict(list)
+    for node in closed.nodes:
+        calls[node.operation].append(node)
+    ops = [operation for operation in calls if not isinstance(operation, Layer)]
+
+    def history(symbol: SymbolicTensor) -> list[Any]:
+        operation = symbol.node.operation if symbol.node else None
+        if operation not in calls:
+            return [symbol.name, 0, 0]
+        return [operation.name, calls[operation].index(symbol.node), symbol.index]
+
+    def written(value: Any) -> Any:
+        if isinstance(value, SymbolicTensor):
+            config = {"shape": value.shape, "dtype": value.dtype, "keras_history": history(value)}
+            return {"class_name": "__keras_tensor__", "config": config}
+        return serialize(value)
+
+    def entry(operation: Any) -> dict[str, Any]:
+        inbound = [
+            {
+                "args": jax.tree.map(written, node.args, is_leaf=_is_leaf),
+                "kwargs": jax.tree.map(written, node.kwargs, is_leaf=_is_leaf),
+            }
+            for node in calls[operation]
+        ]
+        return serialize(operation) | {"name": operation.name, "inbound_nodes": inbound}
+
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": [entry(operation) for operation in [*model.layers, *ops]],
+        "input_layers": jax.tree.map(history, closed.inputs),
+        "output_layers": jax.tree.map(history, closed.outputs),
+    }
+
+
+def _is_leaf(value: Any) -> bool:
+    return value is None
+
+
+def make(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """A model from its config: of a graph where it has layers and calls, else `cls(**config)`."""
+    with custom_object_scope(custom_objects):
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            inputs, outputs = graph_of(config)
+            return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
+        known = init_arguments(cls)
+        return cls(**{name: deserialize(value) for name, value in config.items() if name in known})
+
+
+def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
+    """The inputs and outputs of the graph that a config describes, its layers made anew."""
+    made: dict[str, Any] = {}
+    calls: dict[tuple[str, int], Any] = {}
+    waiting = []
+    for entry in config["layers"]:
+        made[entry["name"]] = operation = deserialize(entry)
+        if hasattr(operation, "batch_shape"):
+            calls[entry["name"], 0] = operation.nodes[0].outputs
+        waiting += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]
+
+    def find(history: Any) -> SymbolicTensor:
+        name, node, tensor = history
+        return jax.tree.leaves(calls[name, node])[tensor]
+
+    def ready(value: Any) -> bool:
+        return all(tuple(h[:2]) in calls for h in _histories(value))
+
+    while waiting:
+        done = [call for call in waiting if ready(call[2])]
+        if not done:
+            names = ", ".join(repr(name) for name, *_ in waiting)
+            raise ConfigError(f"The config's graph has a loop, or lacks an input: {names} cannot be called.")
+        for name, index, call in done:
+            args = _revived(call["args"], find)
+            calls[name, index] = made[name](*args, **_revived(call["kwargs"], find))
+        waiting = [call for call in waiting if call not in done]
+    is_history = _is_history
+    return tuple(jax.tree.map(find, config[k], is_leaf=is_history) for k in ("input_layers", "output_layers"))  # type: ignore
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str)
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+
+def _histories(value: Any) -> list[Any]:
+    found = jax.tree.leaves(value, is_leaf=_is_tensor)
+    return [leaf["config"]["keras_history"] for leaf in found if _is_tensor(leaf)]
+
+
+def _revived(value: Any, find: Any) -> Any:
+    if _is_tensor(value):
+        return find(value["config"]["keras_history"])
+    if isinstance(value, (list, tuple)):
+        return type(value)(_revived(v, find) for v in value)
+    if isinstance(value, dict) and "class_name" not in value:
+        return {key: _revived(v, find) for key, v in value.items()}
+    return deserialize(value)

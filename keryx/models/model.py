@@ -1,0 +1,307 @@
+"""Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx import old_words
+from keryx.core import graph, scope, seeds
+from keryx.core.matching import fit_shape, match
+from keryx.core.symbol import SymbolicTensor
+from keryx.core.variable import Variable
+from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.layers.layer import Layer, registry
+from keryx.models import config as configs
+from keryx.models.ranges import ranges_of
+from keryx.models.rewire import reachable
+from keryx.training.prediction import run_batches
+from keryx.training.session import abstract_outputs
+from keryx.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A graph between inputs and outputs, or a subclass with a `call` of its own, that can be trained.
+
+    A model is a layer: called on symbolic tensors it nests in another graph and shares its weights.
+
+    Args:
+        inputs: Symbolic tensors, from `Input` or from the midst of another graph: one, or a nest of them.
+        outputs: Symbolic tensors that follow from them, likewise.
+        name: The model's name.
+        trainable: Whether its weights are trained.
+
+    Raises:
+        DataError: Where an output needs a tensor that is not among the inputs.
+
+    >>> import keryx
+    >>> x = keryx.Input((784,))
+    >>> model = keryx.Model(x, keryx.layers.Dense(10, activation="softmax")(x))
+    >>> model.count_params()
+    7850
+    """
+
+    config_module = "keras"
+    renamed_arguments = old_words.MODEL
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs):
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError(f"Model() wants both inputs= and outputs=; got only {'in' if outputs is None else 'out'}puts.")
+        if name is None and inputs is not None and type(self) is Model:
+            name = graph.unique_name("functional")
+        super().__init__(name=name, **kwargs)
+        self._programs: dict[Any, Callable] = {}
+        self._graph: graph.Graph | None = None
+        self._ranges: list[Any] | None = None
+        if inputs is not None:
+            self._close(inputs, outputs)
+        if not trainable:
+            self.trainable = False
+
+    def _close(self, inputs: Any, outputs: Any) -> None:
+        """Take the graph between `inputs` and `outputs` as what the model computes."""
+        self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs))
+        self._layers = configs.layers_in_order(self._graph)
+        self._input_tree = jax.tree.structure(inputs)
+        self._ranges = None
+        for node in self._graph.nodes:
+            node.models.append(self)
+        self.built = True
+        self._programs.clear()
+
+    # -- calling -------------------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs for these inputs. A subclass without a graph writes its own."""
+        if self._graph is None:
+            raise StateError(f"{self.title} has neither inputs and outputs nor a call(self, inputs) of its own.")
+        flat = self._arguments(inputs)
+        if mask is not None:
+            masks = match(mask, self.input_names, self._graph.inputs, "mask", partial=True)
+            for x, m in zip(flat, masks, strict=True):
+                if m is not None:
+                    scope.set_mask(x, m)
+        return self._graph.run(flat)
+
+    def _arguments(self, inputs: Any) -> list[Any]:
+        """The inputs in the graph's order, each of the dtype and shape that its Input wants."""
+        assert self._graph is not None
+        symbols = self._graph.flat_inputs
+        flat = match(inputs, self.input_names, self._graph.inputs)
+        return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
+
+    def __call__(self, *args, **kwargs) -> Any:
+        """On symbolic tensors, write the call down; on arrays, compute: a graph runs as one compiled program."""
+        plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
+        if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
+            return super().__call__(*args, **kwargs)
+        flat = self._arguments(args[0])
+        return self.run_compiled(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
+
+    def run_compiled(self, x: Any, training: bool = False) -> Any:
+        """The outputs for inputs that are as the model wants them, by one compiled program."""
+        program, variables = self._program(x, training)
+        key = np.array(seeds.next_seed(), np.uint32) if training else _NO_KEY
+        (outputs, masks), updates, self._call_losses = program([v._value for v in variables], key, x)
+        for place, value in updates.items():
+            if isinstance(value, jax.core.Tracer):
+                raise StateError(
+                    f"{self.title} was called with training=True inside a function that JAX traces; its update of "
+                    f"{variables[place].path!r} cannot leave it. Use model.stateless_call there."
+                )
+            variables[place].assign(value)
+        for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+            if mask is not None:
+                scope.set_mask(output, mask)
+        return outputs
+
+    def run_compiled_batches(self, x: Any, count: Any, size: int) -> Any:
+        """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
+        self._program(x, False)
+        key = ("batches", size)
+        if key not in self._programs:
+            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.weights), self.weights
+            run = jax.jit(lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size))
+            self._programs[key] = (run, variables)
+        program, variables = self._programs[key]
+        return program([v._value for v in variables], x, count)
+
+    def _program(self, x: Any, training: bool) -> tuple[Callable, list[Variable]]:
+        """The model as a compiled function `(values, key, inputs)`, and the variables whose values it wants."""
+        found = self._programs.get(training)
+        if found is None or (self._graph is None and found[1] != self.weights):
+            if self._graph is None:
+                abstract_outputs(self, x)  # makes the weights
+                self._programs.clear()
+            variables = self.weights
+
+            def run(x):
+                outputs = Layer.__call__(self, x, training=training)
+                return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
+
+            found = self._programs[training] = (jax.jit(scope.pure(run, variables, training)), variables)
+        return found
+
+    def input_ranges(self) -> list[Any]:
+        """For each input the whole numbers that an Embedding behind it takes, or None."""
+        if self._ranges is None:
+            self._ranges = ranges_of(self._graph) if self._graph is not None else []
+        return self._ranges
+
+    def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses: bool = False, **kwargs):
+        """The model as a pure function of its weights.
+
+        Args:
+            trainable_variables: A value for each of `model.trainable_variables`.
+            non_trainable_variables: A value for each of `model.non_trainable_variables`.
+            *args: What the model is called on.
+            return_losses: Whether the added losses are returned as well.
+            **kwargs: Such as `training`.
+
+        Returns:
+            The outputs, and the new values of the non-trainable variables (and the losses).
+        """
+        trained, rest = self.trainable_weights, self.non_trainable_weights
+        values = [*trainable_variables, *non_trainable_variables]
+        key = np.array(seeds.next_seed(), np.uint32)
+        function = scope.pure(lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training")))
+        outputs, updates, losses = function([jnp.asarray(v) for v in values], key)
+        new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
+        return (outputs, new, losses + self.regularization()) if return_losses else (outputs, new)
+
+    # -- what is in it -------------------------------------------------------------------------------------------
+
+    def children(self) -> list[Layer]:
+        """The layers of the graph, then those kept as attributes."""
+        within = self._layers if self._graph is not None else []
+        return list(dict.fromkeys([*within, *super().children()]))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers: of a graph from the inputs to the outputs, of a subclass in the order in which they were set."""
+        return self.children()
+
+    @property
+    def inputs(self) -> list[SymbolicTensor] | None:
+        """The symbolic tensors that come in, as a flat list."""
+        return self._graph.flat_inputs if self._graph else None
+
+    @property
+    def outputs(self) -> list[SymbolicTensor] | None:
+        """The symbolic tensors that come out, as a flat list."""
+        return self._graph.flat_outputs if self._graph else None
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors that come in, in the nest that they were given in."""
+        return self._own_graph("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensors that come out, in the nest that they were given in."""
+        return self._own_graph("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return jax.tree.map(lambda s: s.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return jax.tree.map(lambda s: s.shape, self.output)
+
+    def _own_graph(self, what: str) -> graph.Graph:
+        if self._graph is None:
+            raise StateError(f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call.")
+        return self._graph
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, by which a dict of data finds them."""
+        return [symbol.name for symbol in self.inputs or []]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that the outputs come from, by which losses and targets find them."""
+        return [symbol.node.operation.name for symbol in self.outputs or [] if symbol.node]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name, its path into nested models such as `"inner/dense"`, or its index.
+
+        Raises:
+            ArgumentError: With the names that there are.
+        """
+        if index is not None:
+            return self.layers[index]
+        if name is None:
+            raise ArgumentError("get_layer() wants a name or an index.")
+        found = next((layer for layer in self.layers if layer.name == name), None)
+        head, _, rest = name.partition("/")
+        if found is None and rest:
+            inner: Any = next((layer for layer in self.layers if layer.name == head), None)
+            inner = getattr(inner, "layer", inner)  # into the layer of a wrapper
+            if hasattr(inner, "get_layer"):
+                return inner.get_layer(rest)
+        if found is None:
+            names = [layer.name for layer in self.layers]
+            raise ConfigError(f"{self.title} has no layer {name!r}.{did_you_mean(name, names)} It has {listing(names)}.")
+        return found
+
+    def reset_states(self) -> None:
+        """Let every stateful layer within forget its state."""
+        for layer in self.children():
+            for method in ("reset_states", "reset_state"):
+                if hasattr(layer, method):
+                    getattr(layer, method)()
+                    break
+
+    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None):
+        """Print a table of the layers, their output shapes and sizes.
+
+        Args:
+            line_length: The width of the table, in characters.
+            positions: The share of the width at which each column ends.
+            print_fn: Called with the text in place of print.
+            expand_nested: Whether the layers of nested models are listed.
+            show_trainable: Whether a column tells which layers are trained.
+            layer_range: The names of the first and last layer to list.
+        """
+        from keryx.models.summary import summary
+
+        return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    # -- config --------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as plain data in Keras's words; for a subclass, the arguments that it was made with."""
+        if self._graph is not None and type(self).__init__ is Model.__init__:
+            return configs.of_graph(self, self._graph)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+        """A model made anew from what `get_config` gave, its weights new as well."""
+        return configs.make(cls, config, custom_objects)
+
+    @property
+    def config_class_name(self) -> str:
+        """The class that a config names: Keras calls a model with a graph Functional."""
+        return "Functional" if type(self) is Model and self._graph is not None else type(self).__name__
+
+
+_NO_KEY = np.zeros(2, np.uint32)
+
+
+def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
+    if isinstance(x, SymbolicTensor):
+        return x
+    x = jnp.asarray(x, symbol.dtype)
+    shape = fit_shape(x.shape, symbol, symbols)
+    return x if shape == x.shape else x.reshape(shape)
+
+
+registry.register("Functional")(Model)
+Model.config_module = "keras"

@@ -1,0 +1,144 @@
+"""Sequential: layers one after another."""
+
+from typing import Any
+
+from keryx.core.serialization import custom_object_scope, deserialize, serialize
+from keryx.core.symbol import SymbolicTensor
+from keryx.errors import ArgumentError
+from keryx.layers.input import Input, InputLayer
+from keryx.layers.layer import Layer, registry
+from keryx.models.model import Model
+
+
+@registry.register()
+class Sequential(Model):
+    """Layers one after another: the output of each is the input of the next.
+
+    Args:
+        layers: The layers, in order; an `Input`, or `input_shape=` on the first layer, tells the shape that comes in.
+            Without either, the model is built when it is first called.
+        trainable: Whether its weights are trained.
+        name: The model's name.
+
+    >>> import keryx
+    >>> model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(2)])
+    >>> model.add(keryx.layers.Dense(1))
+    >>> model.output_shape
+    (None, 1)
+    """
+
+    def __init__(self, layers: list[Any] | None = None, trainable: bool = True, name: str | None = None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._stack: list[Layer] = []
+        self._symbols: list[SymbolicTensor] = []  # the input, then the output of each layer, once shapes are known
+        for layer in layers or []:
+            self.add(layer)
+        if not trainable:
+            self.trainable = False
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer at the end."""
+        if isinstance(layer, SymbolicTensor) and layer.node and isinstance(layer.node.operation, InputLayer):
+            layer = layer.node.operation
+        if isinstance(layer, InputLayer):
+            if self._symbols or self._stack:
+                raise ArgumentError(f"{self.title}: an Input stands before the layers, once.")
+            self._symbols = [layer.nodes[0].outputs]
+            return
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"Sequential.add wants a layer; got {type(layer).__name__}.")
+        if any(layer.name == other.name for other in self._stack):
+            raise ArgumentError(f"{self.title} already has a layer named {layer.name!r}. Give each a name of its own.")
+        if not self._symbols and not self._stack:
+            first = _declared(layer)
+            if first is not None:
+                self._symbols = [first]
+        symbols = [*self._symbols, layer(self._symbols[-1])] if self._symbols else []
+        self._stack.append(layer)
+        if symbols:
+            self._symbols = symbols
+            self._close(symbols[0], symbols[-1])
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer off, and return it."""
+        if not self._stack:
+            raise ArgumentError(f"{self.title} has no layer to take off.")
+        layer = self._stack.pop()
+        self._programs.clear()
+        if self._symbols:
+            layer.nodes.pop()
+            self._symbols.pop()
+            if self._stack:
+                self._close(self._symbols[0], self._symbols[-1])
+            else:
+                self._graph, self.built = None, False
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape, batch axis included."""
+        if self._graph is None and self._stack and input_shape is not None:
+            if isinstance(input_shape, (list, dict)):
+                raise ArgumentError(f"{self.title} takes one input; got the shapes {input_shape}. Use a functional Model.")
+            dtype = "int32" if self._stack[0].input_range else None
+            symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
+            for layer in self._stack:
+                symbols.append(layer(symbols[-1]))
+            self._symbols = symbols
+            self._close(symbols[0], symbols[-1])
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the inputs through the layers."""
+        if self._graph is not None:
+            return super().call(inputs, training=training, mask=mask)
+        raise ArgumentError(f"{self.title} has no layers yet: add one.")
+
+    def __call__(self, *args, **kwargs) -> Any:
+        """On symbolic tensors, write the call down; on arrays, compute."""
+        if self._graph is None and args:
+            self._build_for(args, kwargs)
+        return super().__call__(*args, **kwargs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(self._stack)
+
+    def children(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(getattr(self, "_stack", []))
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the last layer."""
+        return [self._stack[-1].name] if self._stack else []
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers as plain data in Keras's words."""
+        layers = [self._symbols[0].node.operation] if self._symbols and self._symbols[0].node else []
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
+        config["layers"] = [serialize(layer) for layer in [*layers, *self._stack]]
+        if self._symbols:
+            config["build_input_shape"] = self._symbols[0].shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+        """A model made anew from what `get_config` gave."""
+        with custom_object_scope(custom_objects):
+            layers = [deserialize(layer, registry) for layer in config["layers"]]
+        return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+
+
+def _declared(layer: Layer) -> SymbolicTensor | None:
+    """The input that the first layer declares: by `input_shape=`, or as a model that has one."""
+    if isinstance(layer, Model) and layer.inputs:
+        (symbol,) = layer.inputs
+        return Input(batch_shape=symbol.shape, dtype=symbol.dtype)
+    inner: Any = layer
+    while inner is not None:
+        shape = inner._declared_shape
+        if shape is not None:
+            return Input(batch_shape=shape, dtype="int32" if inner.input_range else None)
+        inner = getattr(inner, "layer", None)
+    return None
+

@@ -1,0 +1,64 @@
+"""Optimizers: Keras's names, arguments and numbers over Optax transformations."""
+
+from typing import Any
+
+import optax
+
+from keryx.core import serialization
+from keryx.errors import ConfigError
+from keryx.optimizers import rules as rules
+from keryx.optimizers import schedules as schedules
+from keryx.optimizers.adam import Adam as Adam
+from keryx.optimizers.adam import Adamax as Adamax
+from keryx.optimizers.adam import AdamW as AdamW
+from keryx.optimizers.adam import Lamb as Lamb
+from keryx.optimizers.adam import Nadam as Nadam
+from keryx.optimizers.adaptive import Adadelta as Adadelta
+from keryx.optimizers.adaptive import Adagrad as Adagrad
+from keryx.optimizers.adaptive import RMSprop as RMSprop
+from keryx.optimizers.base import Optimizer as Optimizer
+from keryx.optimizers.base import OptimizerState as OptimizerState
+from keryx.optimizers.base import registry
+from keryx.optimizers.sgd import SGD as SGD
+from keryx.optimizers.sgd import Ftrl as Ftrl
+from keryx.optimizers.sgd import Lion as Lion
+from keryx.optimizers.wrapping import OptaxOptimizer as OptaxOptimizer
+
+
+def get(identifier: Any) -> Optimizer | None:
+    """The optimizer of a name in any case, a config, a class, an Optax transformation, or the thing itself.
+
+    >>> get("rmsprop").rho
+    0.9
+    >>> type(get(optax.sgd(0.1))).__name__
+    'OptaxOptimizer'
+    """
+    if isinstance(identifier, optax.GradientTransformation):
+        return OptaxOptimizer(identifier)
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str) and identifier.lower() in registry.table:
+        identifier = identifier.lower()
+    found = registry.get(identifier)
+    if found is not None and not isinstance(found, Optimizer):
+        raise ConfigError(f"Wanted an optimizer as a name, a config or an object; got {identifier!r}.")
+    return found
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """The optimizer as plain data."""
+    return serialization.serialize(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """The optimizer that `serialize` wrote down, or one that Keras wrote.
+
+    >>> deserialize({"class_name": "Adam", "config": {"learning_rate": 0.5}}).get_config()["learning_rate"]
+    0.5
+    """
+    name = config.get("class_name")
+    if isinstance(name, str):  # Keras 2 wrote 'Custom>Adam' for its own
+        name = name.removeprefix("Custom>")
+        config = {**config, "class_name": name.lower() if name.lower() in registry.table else name}
+    with serialization.custom_object_scope(custom_objects):
+        return serialization.deserialize(config, registry)

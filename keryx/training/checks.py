@@ -1,0 +1,227 @@
+"""Data seen on the host, before any cast: names, shapes, ranges, emptiness, and where a NaN came from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from keryx.core.matching import fit_shape, match
+from keryx.core.symbol import SymbolicTensor
+from keryx.errors import DataError, ShapeError
+from keryx.training.step import Batch
+
+Range = tuple[str, int, int]  # who takes only these whole numbers, the lowest, one past the highest
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is one array: NumPy's, JAX's, a pandas frame or a tensor of another library."""
+    return isinstance(x, np.ndarray) or hasattr(x, "__array__") or hasattr(x, "to_numpy")
+
+
+def as_array(x: Any) -> Any:
+    """One array as NumPy or JAX knows it, its dtype as it came."""
+    if isinstance(x, (np.ndarray, jax.Array)) or x is None:
+        return x
+    if hasattr(x, "to_numpy"):
+        return x.to_numpy()
+    if hasattr(x, "detach"):  # a PyTorch tensor, maybe on an accelerator or in need of a gradient
+        x = x.detach().cpu()
+    return np.asarray(x)
+
+
+def count_rows(arrays: Any) -> int:
+    """The number of rows, which all arrays share.
+
+    Raises:
+        DataError: Where they differ, or there are none.
+    """
+    leaves = jax.tree.leaves(arrays)
+    sizes = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
+    if not leaves or None in sizes:
+        raise DataError("The data holds a single number where an array of rows was expected: the first axis is the batch.")
+    if len(sizes) > 1:
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in leaves)
+        raise DataError(f"All arrays need the same number of rows; got the shapes {shapes}.")
+    (rows,) = sizes
+    if rows == 0:
+        raise DataError("The data is empty: it has 0 rows.")
+    return int(rows)
+
+
+class Checks:
+    """What a model wants of its data.
+
+    Args:
+        symbols: The model's inputs; None for a subclass, which takes what it is given.
+        structure: The nest of the inputs.
+        ranges: For each input the whole numbers that an Embedding behind it takes, or None.
+        objective: Matches targets to outputs; None where there are no targets.
+        labels: For each output the labels that its loss takes, or None.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[SymbolicTensor] | None,
+        structure: Any,
+        ranges: Sequence[Range | None] = (),
+        objective: Any = None,
+        labels: Sequence[Range | None] = (),
+    ):
+        self.symbols, self.structure, self.ranges = symbols, structure, ranges
+        self.objective, self.labels = objective, labels
+
+    def batch(self, x: Any, y: Any = None, weight: Any = None, class_weight: Any = None) -> Batch:
+        """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
+        inputs = self.inputs(x)
+        targets = self._by_output(y, "target")
+        weights = self._by_output(weight, "sample weight")
+        for i, target in enumerate(targets):
+            check_range(target, self.labels[i] if i < len(self.labels) else None, f"target {self._name(i)!r}", labels=True)
+        if class_weight is not None:
+            weights = self._class_weights(class_weight, targets, weights)
+        batch = Batch(inputs, [device_ready(t, "target") for t in targets], [_weight(w, self._name(i)) for i, w in enumerate(weights)])
+        rows = count_rows(batch)
+        for i, (target, w) in enumerate(zip(batch.y, batch.weight, strict=True)):
+            if w is not None and target is not None and w.shape != target.shape[: w.ndim] and w.ndim > 1:
+                raise ShapeError(
+                    f"The sample weights of output {self._name(i)!r} are {tuple(w.shape)}; its targets are "
+                    f"{tuple(target.shape)}. Give one weight a row, ({rows},), or one for each step, {tuple(target.shape[:2])}."
+                )
+        return batch
+
+    def inputs(self, x: Any) -> Any:
+        """The inputs alone, likewise."""
+        x = jax.tree.map(as_array, x, is_leaf=is_array)
+        leaves = jax.tree.leaves(x)
+        if leaves and all(isinstance(leaf, (bool, int, float)) for leaf in leaves):
+            x = np.asarray(x)
+        if self.symbols is None:
+            return jax.tree.map(lambda array: device_ready(array, "input"), x)
+        flat = match(x, [s.name for s in self.symbols], self.structure)
+        ready = []
+        for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
+            array = as_array(array) if is_array(array) else np.asarray(array)
+            shape = fit_shape(array.shape, symbol, self.symbols)
+            check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
+            array = device_ready(array, f"input {symbol.name!r}")
+            ready.append(array if array.shape == shape else array.reshape(shape))
+        return jax.tree.unflatten(jax.tree.structure(self.structure), ready)
+
+    def _by_output(self, given: Any, role: str) -> list[Any]:
+        if self.objective is None or not self.objective.names:
+            flat = jax.tree.leaves(jax.tree.map(as_array, given, is_leaf=is_array))
+            return [np.asarray(a) if isinstance(a, (int, float)) else a for a in flat]
+        given = jax.tree.map(as_array, given, is_leaf=is_array)
+        if isinstance(given, (list, tuple)) and len(self.objective.names) == 1:
+            leaves = jax.tree.leaves(given)
+            if leaves and all(isinstance(leaf, (bool, int, float)) for leaf in leaves):
+                given = np.asarray(given)
+        matched = self.objective.match(given, role)
+        return [np.asarray(m) if isinstance(m, (list, tuple)) else m for m in matched]
+
+    def _name(self, i: int) -> str:
+        names = self.objective.names if self.objective else []
+        return names[i] if i < len(names) else f"output {i}"
+
+    def _class_weights(self, class_weight: Any, targets: list[Any], weights: list[Any]) -> list[Any]:
+        names = self.objective.names if self.objective else []
+        by_output = any(isinstance(value, dict) for value in class_weight.values())
+        if by_output:
+            tables = match(class_weight, names, self.objective.structure, "class weight", partial=True)
+        elif len(targets) == 1:
+            tables = [class_weight]
+        else:
+            raise DataError(f"class_weight for several outputs is a dict by output ({', '.join(names)}), each a dict by class.")
+        return [
+            weight if table is None or target is None else _times(class_weights_of(target, table), weight)
+            for table, target, weight in zip(tables, targets, weights, strict=True)
+        ]
+
+
+def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
+    """The weight of each row by its class, float32 (rows,); classes that the table leaves out weigh 1.
+
+    >>> class_weights_of(np.array([[0, 1], [1, 0]]), {1: 5.0}).tolist()
+    [5.0, 1.0]
+    """
+    target = np.asarray(target)
+    one_hot = target.ndim > 1 and target.shape[-1] > 1
+    classes = target.argmax(-1) if one_hot else target.reshape(target.shape[:-1] if target.shape[-1:] == (1,) and target.ndim > 1 else target.shape)
+    classes = np.round(classes).astype(np.int64)
+    weights = np.ones(classes.shape, np.float32)
+    for label, weight in table.items():
+        weights[classes == int(label)] = weight
+    return weights
+
+
+def _times(weights: np.ndarray, given: Any) -> np.ndarray:
+    if given is None:
+        return weights
+    given = np.asarray(given, np.float32)
+    return weights * given.reshape(given.shape + (1,) * (weights.ndim - given.ndim))
+
+
+def _weight(weight: Any, name: str) -> Any:
+    if weight is None:
+        return None
+    if weight.ndim == 0:
+        raise ShapeError(f"The sample weights of output {name!r} are a single number; give one a row.")
+    return weight.astype(np.float32)
+
+
+def device_ready(array: Any, what: str) -> Any:
+    """The array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit.
+
+    Raises:
+        DataError: For complex numbers, text and objects, and for whole numbers that int32 cannot hold.
+    """
+    if array is None:
+        return None
+    dtype = array.dtype
+    if dtype.kind == "O" or dtype.kind in "USM":
+        hint = " Is it ragged? Pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
+        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
+    if dtype.kind == "c":
+        raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
+    if jax.config.jax_enable_x64:
+        return array
+    if dtype == np.float64:
+        return array.astype(np.float32)
+    if dtype.kind in "iu" and dtype.itemsize > 4 or dtype == np.uint32:
+        low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
+        if low < -(2**31) or high >= 2**31:
+            raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
+        return array.astype(np.int32)
+    return array
+
+
+def check_range(array: Any, allowed: Range | None, what: str, labels: bool = False) -> None:
+    """Raise where a whole number lies outside of what the model can take, with its value and place."""
+    if allowed is None or array is None or not array.size:
+        return
+    who, low, high = allowed
+    if labels and array.dtype.kind == "f":
+        raise DataError(
+            f"The {what} is {array.dtype}, but {who} compares whole numbers, the classes {low} to {high - 1}. "
+            "Give y.astype('int32'), or use a loss for one-hot or continuous targets."
+        )
+    if array.min() >= low and array.max() < high:
+        return
+    host = np.asarray(array)
+    place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
+    value = host[place]
+    raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
+
+
+def non_finite(name: str, array: Any, rows: Sequence[int]) -> list[str]:
+    """Whether the rows of an array hold NaN or inf, and in which row first, in words.
+
+    >>> non_finite("'x'", np.array([[1.0], [np.nan]]), rows=[7, 9])
+    ["'x' holds nan in row 9"]
+    """
+    host = np.asarray(array)
+    if host.dtype.kind != "f" or np.isfinite(host).all():
+        return []
+    place = tuple(np.argwhere(~np.isfinite(host))[0])
+    return [f"{name} holds {host[place]} in row {int(rows[place[0]])}"]

@@ -1,0 +1,55 @@
+"""TrainState: all that training changes, as one pytree."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx.core import seeds
+
+
+class TrainState(NamedTuple):
+    """All that a run needs to go on, to the same bits, from where it stands.
+
+    Args:
+        weights: The trainable weights.
+        rest: The model's other variables, such as moving means.
+        slots: What the optimizer keeps: its step, the learning rate, and an array or so for each weight.
+        metrics: The accumulators of the loss and the metrics.
+        key: The run's random key, uint32 (2,): step n draws from `fold_in(key, n)`, epoch n shuffles by (key, n).
+        step: The number of steps taken, int32 ().
+        epoch: The number of the epoch, int32 ().
+        position: How far the epoch has come: the next row of the shuffled data, or the next batch of a stream, int32 ().
+        bad_step: The step whose loss was not finite, after which nothing changes; -1 as long as all is well, int32 ().
+    """
+
+    weights: list[jax.Array]
+    rest: list[jax.Array]
+    slots: Any
+    metrics: list[jax.Array]
+    key: Any
+    step: Any
+    epoch: Any
+    position: Any
+    bad_step: Any
+
+
+def fresh_clock() -> dict[str, Any]:
+    """The fields of a TrainState that count, as a new run begins."""
+    seed, count = seeds.next_seed()
+    zero = np.int32(0)
+    key = np.random.SeedSequence([seed, count]).generate_state(2)
+    return {"key": key, "step": zero, "epoch": zero, "position": zero, "bad_step": np.int32(-1)}
+
+
+def shuffled(key: Any, epoch: int, rows: int) -> np.ndarray:
+    """The order of the rows in an epoch, int32 (rows,): a function of the run's key and the epoch's number."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([*map(int, np.asarray(key)), epoch])))
+    return generator.permutation(rows).astype(np.int32)
+
+
+def step_key(state: TrainState) -> jax.Array:
+    """The random key of this step, uint32 (2,)."""
+    key = jax.random.wrap_key_data(jnp.asarray(state.key, jnp.uint32))
+    return jax.random.key_data(jax.random.fold_in(key, state.step))

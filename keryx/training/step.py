@@ -1,0 +1,146 @@
+"""The steps of training and testing as pure functions, and the compiled loops that run many of them in one call."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from keryx.core import scope
+from keryx.training.state import TrainState, step_key
+
+
+class Batch(NamedTuple):
+    """What a step is given.
+
+    Args:
+        x: The inputs, in the model's own nest.
+        y: The target of each output, in flat order; None where there is none.
+        weight: The sample weights of each output, likewise.
+    """
+
+    x: Any
+    y: list[Any]
+    weight: list[Any]
+
+
+class Seen(NamedTuple):
+    """What a forward pass saw on its way to the loss.
+
+    Args:
+        outputs: The outputs, in flat order.
+        masks: The mask of each output, or None.
+        parts: Each single loss.
+        rest: The new values of the non-trainable variables.
+    """
+
+    outputs: list[Any]
+    masks: list[Any]
+    parts: list[Any]
+    rest: list[Any]
+
+
+class TestState(NamedTuple):
+    """What evaluation changes: the metrics' accumulators and the place in the data."""
+
+    metrics: list[jax.Array]
+    position: Any
+    bad_step: Any
+
+
+def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, training: bool) -> tuple[jax.Array, Seen]:
+    """The loss of a batch as a pure function of the weights: what is compiled, plus regularization and added losses."""
+    trained, others = model.trainable_weights, model.non_trainable_weights
+
+    def forward():
+        outputs = jax.tree.leaves(model(batch.x, training=training))
+        masks = [scope.mask_of(output) for output in outputs]
+        loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight, masks)
+        return loss + sum(model.regularization()), outputs, masks, parts
+
+    run = scope.pure(forward, [*trained, *others], training)
+    (loss, outputs, masks, parts), updates, added = run([*weights, *rest], key)
+    rest = [updates.get(len(trained) + i, value) for i, value in enumerate(rest)]
+    return loss + sum(added), Seen(outputs, masks, parts, rest)
+
+
+def measure(model: Any, metrics: list, loss: jax.Array, seen: Seen, batch: Batch) -> list[jax.Array]:
+    """The metrics' accumulators after they have seen this batch."""
+
+    def update():
+        size = jax.tree.leaves(batch.x)[0].shape[0]
+        model.objective.update_metrics(loss, seen.parts, batch.y, seen.outputs, batch.weight, seen.masks, size)
+
+    _, updates, _ = scope.pure(update, model.objective.variables)(metrics, None)
+    return [updates.get(i, value) for i, value in enumerate(metrics)]
+
+
+def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One step of gradient descent: `(state, batch) -> (new state, logs)`, a pure function."""
+    gradient = jax.value_and_grad(partial(loss_of, model), has_aux=True)
+    (loss, seen), gradients = gradient(state.weights, state.rest, batch, step_key(state), True)
+    weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
+    weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_weights, weights, strict=True)]
+    metrics = measure(model, state.metrics, loss, seen, batch)
+    return state._replace(weights=weights, rest=seen.rest, slots=slots, metrics=metrics, step=state.step + 1), {"loss": loss}
+
+
+def test_step(model: Any, state: TestState, fixed: tuple[list, list], batch: Batch) -> tuple[TestState, dict[str, jax.Array]]:
+    """Measure one batch, without learning from it."""
+    weights, rest = fixed
+    loss, seen = loss_of(model, weights, rest, batch, None, False)
+    return state._replace(metrics=measure(model, state.metrics, loss, seen, batch)), {"loss": loss}
+
+
+def stop_at_nan(step: Callable) -> Callable:
+    """A step that changes nothing once the loss is not finite, and notes which step that was.
+
+    The choice between old and new is made element by element, so the compiler folds it into the update itself.
+    """
+
+    def guarded(state: TrainState, fixed: Any, batch: Batch) -> TrainState:
+        new, logs = step(state, fixed, batch)
+        fine = jnp.isfinite(logs["loss"]) & (state.bad_step < 0)
+        kept = jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, state)
+        return kept._replace(bad_step=jnp.where(fine | (state.bad_step >= 0), state.bad_step, state.step))
+
+    return guarded
+
+
+class Program:
+    """A step, compiled in two forms: `rows` runs many over arrays on the device, `batch` takes a single batch.
+
+    Args:
+        step: `(state, fixed, batch) -> state`, pure; the state's buffers are taken over, `fixed` is only read.
+        results: `(metrics) -> logs`, pure.
+    """
+
+    def __init__(self, step: Callable, results: Callable):
+        @partial(jax.jit, donate_argnums=0, static_argnames="size")
+        def rows(state, fixed, data, order, stop, size):
+            def unfinished(state):
+                return (state.position < stop) & (state.bad_step < 0)
+
+            def next_step(state):
+                chosen = lax.dynamic_slice(order, (state.position,), (size,))
+                batch = jax.tree.map(lambda array: array.at[chosen].get(mode="clip"), data)
+                return step(state, fixed, batch)._replace(position=state.position + size)
+
+            state = lax.while_loop(unfinished, next_step, state)
+            return state, results(state.metrics)
+
+        @partial(jax.jit, donate_argnums=0)
+        def batch(state, fixed, batch):
+            state = step(state, fixed, batch)
+            return state._replace(position=state.position + 1), results(state.metrics)
+
+        self.rows, self.batch = rows, batch
+        self.compiled: set[Any] = set()
+
+    def is_new(self, shapes: Any) -> bool:
+        """Whether no call has had these shapes yet, so that it will be compiled."""
+        new = shapes not in self.compiled
+        self.compiled.add(shapes)
+        return new
