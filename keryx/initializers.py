@@ -34,7 +34,8 @@ class Initializer(Configurable):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> jax.Array:
         """Values of this shape and dtype (`config.floatx()` unless given)."""
-        return jnp.asarray(self.on_host(tuple(shape), jnp.dtype(dtype or config.floatx())))
+        # Not jnp.asarray, which compiles a program for each new shape.
+        return jax.device_put(self.on_host(tuple(shape), jnp.dtype(dtype or config.floatx())))
 
     def on_host(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The same values as a NumPy array."""
@@ -90,7 +91,7 @@ class Identity(Initializer):
     def on_host(self, shape, dtype):
         if len(shape) != 2:
             raise ShapeError(f"The identity is a matrix; got shape {shape}.")
-        return self.gain * np.eye(*shape, dtype=dtype)
+        return (self.gain * np.eye(*shape)).astype(dtype)
 
 
 class RandomInitializer(Initializer):

@@ -81,17 +81,20 @@ def normal(shape: Shape, mean=0.0, stddev=1.0, dtype=None, seed: Seed = None) ->
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
-    return jax.random.normal(_key_of(seed), tuple(shape), _float(dtype)) * stddev + mean
+    dtype = _float(dtype)
+    return jax.random.normal(_key_of(seed), tuple(shape), dtype) * stddev + mean
 
 
 def truncated_normal(shape: Shape, mean=0.0, stddev=1.0, dtype=None, seed: Seed = None) -> jax.Array:
     """Normal numbers, none farther than two `stddev` from `mean`; their own deviation is 0.88 `stddev`."""
-    return jax.random.truncated_normal(_key_of(seed), -2.0, 2.0, tuple(shape), _float(dtype)) * stddev + mean
+    dtype = _float(dtype)
+    return jax.random.truncated_normal(_key_of(seed), -2.0, 2.0, tuple(shape), dtype) * stddev + mean
 
 
 def uniform(shape: Shape, minval=0.0, maxval=1.0, dtype=None, seed: Seed = None) -> jax.Array:
     """Numbers spread evenly over [minval, maxval)."""
-    return jax.random.uniform(_key_of(seed), tuple(shape), _float(dtype), minval, maxval)
+    dtype = _float(dtype)
+    return jax.random.uniform(_key_of(seed), tuple(shape), dtype, minval, maxval)
 
 
 def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> jax.Array:

@@ -1,10 +1,12 @@
 """A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keryx.core.dtypes import standardize_dtype
+from keryx.errors import DataError
 
 if TYPE_CHECKING:
     from keryx.core.graph import Node
@@ -64,13 +66,21 @@ class SymbolicTensor:
     __int__ = __index__ = __float__
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError(
-            f"{self.name!r} is a symbolic tensor {self.shape} and has no values yet. On it, use operators, methods, "
-            "keryx.ops or NumPy functions (np.exp(x)); for other code, wrap it in a Lambda layer."
-        )
+        raise TypeError(self._no_values())
 
+    @property
     def __jax_array__(self):
-        return self.__array__()
+        # JAX's operators look here before they give way to ours, and have to find nothing. Its functions look here
+        # too, and there an error that is no TypeError is shown as it is.
+        if sys._getframe(1).f_globals.get("__name__") == "jax._src.numpy.array_methods":
+            return None
+        raise DataError(self._no_values())
+
+    def _no_values(self) -> str:
+        return (
+            f"{self.name!r} is a symbolic tensor {self.shape} and has no values yet. On it, use operators, methods, "
+            "keryx.ops or NumPy functions (np.exp(x), not jnp.exp(x)); wrap other code in a Lambda layer."
+        )
 
 
 def describe(shape: Shape, dtype: Any = None) -> str:

@@ -1,8 +1,95 @@
 """Layers, by Keras's names."""
 
+from keryx.layers.activation import ELU as ELU
+from keryx.layers.activation import LeakyReLU as LeakyReLU
+from keryx.layers.activation import PReLU as PReLU
+from keryx.layers.activation import ReLU as ReLU
+from keryx.layers.activation import Softmax as Softmax
+from keryx.layers.attention import AdditiveAttention as AdditiveAttention
+from keryx.layers.attention import Attention as Attention
+from keryx.layers.attention import MultiHeadAttention as MultiHeadAttention
+from keryx.layers.convolution import Conv1D as Conv1D
+from keryx.layers.convolution import Conv2D as Conv2D
+from keryx.layers.convolution import Conv3D as Conv3D
 from keryx.layers.core import Activation as Activation
 from keryx.layers.core import Dense as Dense
+from keryx.layers.core import Identity as Identity
+from keryx.layers.core import Lambda as Lambda
+from keryx.layers.core import Masking as Masking
+from keryx.layers.einsum_dense import EinsumDense as EinsumDense
+from keryx.layers.embedding import Embedding as Embedding
+from keryx.layers.global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from keryx.layers.global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from keryx.layers.global_pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from keryx.layers.global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from keryx.layers.global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from keryx.layers.global_pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
 from keryx.layers.input import Input as Input
 from keryx.layers.input import InputLayer as InputLayer
 from keryx.layers.layer import InputSpec as InputSpec
 from keryx.layers.layer import Layer as Layer
+from keryx.layers.merging import Add as Add
+from keryx.layers.merging import Average as Average
+from keryx.layers.merging import Concatenate as Concatenate
+from keryx.layers.merging import Dot as Dot
+from keryx.layers.merging import Maximum as Maximum
+from keryx.layers.merging import Minimum as Minimum
+from keryx.layers.merging import Multiply as Multiply
+from keryx.layers.merging import Subtract as Subtract
+from keryx.layers.merging import add as add
+from keryx.layers.merging import average as average
+from keryx.layers.merging import concatenate as concatenate
+from keryx.layers.merging import dot as dot
+from keryx.layers.merging import maximum as maximum
+from keryx.layers.merging import minimum as minimum
+from keryx.layers.merging import multiply as multiply
+from keryx.layers.merging import subtract as subtract
+from keryx.layers.normalization import BatchNormalization as BatchNormalization
+from keryx.layers.normalization import GroupNormalization as GroupNormalization
+from keryx.layers.normalization import LayerNormalization as LayerNormalization
+from keryx.layers.normalization import RMSNormalization as RMSNormalization
+from keryx.layers.normalization import UnitNormalization as UnitNormalization
+from keryx.layers.pooling import AveragePooling1D as AveragePooling1D
+from keryx.layers.pooling import AveragePooling2D as AveragePooling2D
+from keryx.layers.pooling import AveragePooling3D as AveragePooling3D
+from keryx.layers.pooling import MaxPooling1D as MaxPooling1D
+from keryx.layers.pooling import MaxPooling2D as MaxPooling2D
+from keryx.layers.pooling import MaxPooling3D as MaxPooling3D
+from keryx.layers.regularization import ActivityRegularization as ActivityRegularization
+from keryx.layers.regularization import AlphaDropout as AlphaDropout
+from keryx.layers.regularization import Dropout as Dropout
+from keryx.layers.regularization import GaussianDropout as GaussianDropout
+from keryx.layers.regularization import GaussianNoise as GaussianNoise
+from keryx.layers.regularization import SpatialDropout1D as SpatialDropout1D
+from keryx.layers.regularization import SpatialDropout2D as SpatialDropout2D
+from keryx.layers.regularization import SpatialDropout3D as SpatialDropout3D
+from keryx.layers.reshaping import Cropping1D as Cropping1D
+from keryx.layers.reshaping import Cropping2D as Cropping2D
+from keryx.layers.reshaping import Cropping3D as Cropping3D
+from keryx.layers.reshaping import Flatten as Flatten
+from keryx.layers.reshaping import Permute as Permute
+from keryx.layers.reshaping import RepeatVector as RepeatVector
+from keryx.layers.reshaping import Reshape as Reshape
+from keryx.layers.reshaping import UpSampling1D as UpSampling1D
+from keryx.layers.reshaping import UpSampling2D as UpSampling2D
+from keryx.layers.reshaping import UpSampling3D as UpSampling3D
+from keryx.layers.reshaping import ZeroPadding1D as ZeroPadding1D
+from keryx.layers.reshaping import ZeroPadding2D as ZeroPadding2D
+from keryx.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+
+# Other names that Keras has for some of them.
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D

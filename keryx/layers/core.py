@@ -1,10 +1,13 @@
-"""The layers that most models are made of: Dense, Activation."""
+"""The layers that most models are made of: Dense, Activation, Masking, Lambda, Identity."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from keryx import activations, constraints, initializers, regularizers
+from keryx.core.graph import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
 
@@ -113,3 +116,93 @@ class Activation(Layer):
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
         return self.activation(inputs)
+
+
+@registry.register()
+class Identity(Layer):
+    """The inputs, as they are.
+
+    >>> import keryx
+    >>> keryx.layers.Identity()(keryx.Input((3,))).shape
+    (None, 3)
+    """
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Shape in, same shape out."""
+        return inputs
+
+
+@registry.register()
+class Masking(Layer):
+    """Mark the steps whose features all equal `mask_value` as padding, and set them to 0.
+
+    Args:
+        mask_value: What padding holds; default 0.
+
+    Shapes: (batch, time, ...) -> the same, with a mask (batch, time) beside it.
+
+    >>> import keryx
+    >>> keryx.layers.Masking(-1.0)(keryx.Input((10, 3))).shape
+    (None, 10, 3)
+    """
+
+    supports_masking = True
+
+    def __init__(self, mask_value: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+
+    def call(self, inputs: jax.Array) -> jax.Array:
+        """Shape in, same shape out."""
+        return jnp.where(self.compute_mask(inputs)[..., None], inputs, 0)
+
+    def compute_mask(self, inputs: jax.Array, previous_mask: Any = None) -> jax.Array:
+        """True where a feature differs from mask_value."""
+        return jnp.any(inputs != self.mask_value, axis=-1)
+
+
+@registry.register()
+class Lambda(Layer):
+    """Any function as a layer: `function(inputs, **arguments)`.
+
+    A model that holds one can be saved only where the function is registered with
+    `keryx.utils.register_keras_serializable`, for code is never read from a file.
+
+    Args:
+        function: A function of the inputs, written in jax.numpy; it is handed `mask` and `training` if it takes
+            them.
+        output_shape: Taken for Keras's sake; the shape is found by tracing.
+        mask: The mask of the outputs, or a function (inputs, mask) that gives it; by default there is none.
+        arguments: More keyword arguments of the function.
+
+    >>> import keryx
+    >>> keryx.layers.Lambda(lambda x: x[:, :2])(keryx.Input((3,))).shape
+    (None, 2)
+    """
+
+    def __init__(
+        self,
+        function: Callable,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(f"Lambda() wants a function; got {function!r}.")
+        self.function, self.output_shape, self.mask = function, output_shape, mask
+        self.arguments = dict(arguments or {})
+        self.supports_masking = mask is not None
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """What the function makes of it."""
+        names, _ = accepted_arguments(self.function)
+        more = {name: value for name, value in (("mask", mask), ("training", training)) if name in names}
+        return self.function(inputs, **self.arguments | more)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask that was given, or what its function gives."""
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

@@ -24,8 +24,11 @@ def normalized(probabilities: jax.Array, axis: int) -> jax.Array:
 def binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
     """-y_true log(p) - (1 - y_true) log(1 - p), number by number."""
     if from_logits:
-        # The same with p = sigmoid(y_pred), in the form that neither overflows nor cancels.
-        return jnp.maximum(y_pred, 0) - y_pred * y_true + jnp.log1p(jnp.exp(-jnp.abs(y_pred)))
+        # The same with p = sigmoid(y_pred), in a form that neither overflows nor cancels. Both `where` switch
+        # at the same point, which makes the gradient at 0 right: those of abs and maximum do not match there.
+        positive = y_pred >= 0
+        linear = jnp.where(positive, y_pred * (1 - y_true), -y_pred * y_true)
+        return linear + jnp.log1p(jnp.exp(jnp.where(positive, -y_pred, y_pred)))
     p = clip(y_pred)
     return -y_true * jnp.log(p) - (1 - y_true) * jnp.log(1 - p)
 
@@ -65,7 +68,11 @@ def class_numbers(y_true: Any, y_pred_shape: tuple[int, ...], axis: int) -> jax.
 
 
 def pick(y_pred: jax.Array, labels: jax.Array, axis: int) -> jax.Array:
-    """y_pred at the labels along `axis`, NaN where a label is none of the classes."""
-    outside = y_pred.shape[axis]  # where negative numbers go, which would count from the end
-    indices = jnp.expand_dims(jnp.where(labels < 0, outside, labels), axis)
-    return jnp.squeeze(jnp.take_along_axis(y_pred, indices, axis, mode="fill", fill_value=jnp.nan), axis)
+    """y_pred at the labels along `axis`; see `only_known` for labels that are none of the classes."""
+    indices = jnp.expand_dims(jnp.clip(labels, 0, y_pred.shape[axis] - 1), axis)
+    return jnp.squeeze(jnp.take_along_axis(y_pred, indices, axis, mode="promise_in_bounds"), axis)
+
+
+def only_known(values: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
+    """The values, NaN where a label is none of the classes. Put last, it keeps NaN out of the gradients."""
+    return jnp.where((labels >= 0) & (labels < classes), values, jnp.nan)

@@ -126,6 +126,7 @@ def sparse_categorical_crossentropy(
         values = normalizer - (picked - jnp.squeeze(top, axis))
     else:
         values = -jnp.log(entropy.clip(picked / jnp.sum(y_pred, axis=axis)))
+    values = entropy.only_known(values, labels, y_pred.shape[axis])
     return values if ignored is None else jnp.where(ignored, jnp.zeros_like(values), values)
 
 
@@ -163,13 +164,15 @@ class SparseCategoricalCrossentropy(Loss, function=sparse_categorical_crossentro
 def categorical_generalized_cross_entropy(y_true, y_pred, q: float) -> jax.Array:
     """(1 - y_pred[y_true]^q) / q (arXiv:1805.07836).
 
-    Between cross-entropy (q -> 0) and absolute error (q = 1). Labels (batch, ...), outputs (batch, ..., classes).
+    Between cross-entropy (q -> 0) and absolute error (q = 1). Labels (batch, ...), outputs with an axis more.
 
     >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5).tolist()
     [1.0]
     """
     y_pred = jnp.asarray(y_pred)
-    return (1 - entropy.pick(y_pred, entropy.class_numbers(y_true, y_pred.shape, -1), -1) ** q) / q
+    labels = entropy.class_numbers(y_true, y_pred.shape, -1)
+    values = (1 - entropy.pick(y_pred, labels, -1) ** q) / q
+    return entropy.only_known(values, labels, y_pred.shape[-1])
 
 
 @registry.register()

@@ -18,17 +18,17 @@ def layers_in_order(closed: graph.Graph) -> list[Layer]:
     Layers at the same distance stand in the order in which a walk from the outputs first meets them.
     """
     nodes = [*(s.node for s in closed.flat_inputs if s.node and not s.node.inputs), *closed.nodes]
-    met = _order_of_meeting(closed)
+    met, given = _order_of_meeting(closed), set(closed.flat_inputs)
     depth: dict[Any, int] = defaultdict(int)
     node_depth: dict[graph.Node, int] = defaultdict(int)
     for node in reversed(nodes):
         depth[node.operation] = node_depth[node] = max(node_depth[node], depth[node.operation])
         for symbol in node.inputs:
-            if symbol.node is not None and symbol not in closed.flat_inputs:
+            if symbol.node is not None and symbol not in given:
                 node_depth[symbol.node] = max(node_depth[symbol.node], node_depth[node] + 1)
     for symbol in closed.flat_inputs:  # an input stands as far out as its farthest use
         if symbol.node and not symbol.node.inputs:
-            used = [node_depth[n] + 1 for n in closed.nodes if symbol in n.inputs]
+            used = [node_depth[n] + 1 for n in closed.nodes if symbol in set(n.inputs)]
             depth[symbol.node.operation] = max(used, default=0)
     operations = list(dict.fromkeys(node.operation for node in nodes))
     operations.sort(key=lambda operation: (-depth[operation], met.get(operation, -1)))

@@ -13,10 +13,12 @@ from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
-from keryx.layers.input import InputLayer
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
+from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.training.prediction import run_batches
+from keryx.training.session import abstract_outputs
 from keryx.training.trainer import Trainer
 
 
@@ -52,6 +54,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self._programs: dict[Any, Callable] = {}
         self._graph: graph.Graph | None = None
+        self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
         if not trainable:
@@ -61,6 +64,8 @@ class Model(Trainer, Layer):
         """Take the graph between `inputs` and `outputs` as what the model computes."""
         self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs))
         self._layers = configs.layers_in_order(self._graph)
+        self._input_tree = jax.tree.structure(inputs)
+        self._ranges = None
         for node in self._graph.nodes:
             node.models.append(self)
         self.built = True
@@ -89,16 +94,17 @@ class Model(Trainer, Layer):
 
     def __call__(self, *args, **kwargs) -> Any:
         """On symbolic tensors, write the call down; on arrays, compute: a graph runs as one compiled program."""
-        compiled = self._graph is not None and scope.current() is None and len(args) == 1 and kwargs.keys() <= {"training"}
-        if not compiled or type(self).call is not Model.call or graph.symbols_in(args):
+        plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
+        if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
             return super().__call__(*args, **kwargs)
-        return self._call_compiled(args[0], bool(kwargs.get("training")))
+        flat = self._arguments(args[0])
+        return self.run_compiled(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
 
-    def _call_compiled(self, inputs: Any, training: bool) -> Any:
-        program, variables = self._program(training)
+    def run_compiled(self, x: Any, training: bool = False) -> Any:
+        """The outputs for inputs that are as the model wants them, by one compiled program."""
+        program, variables = self._program(x, training)
         key = np.array(seeds.next_seed(), np.uint32) if training else _NO_KEY
-        flat = self._arguments(inputs)
-        (outputs, masks), updates, self._call_losses = program([v._value for v in variables], key, flat)
+        (outputs, masks), updates, self._call_losses = program([v._value for v in variables], key, x)
         for place, value in updates.items():
             if isinstance(value, jax.core.Tracer):
                 raise StateError(
@@ -111,21 +117,38 @@ class Model(Trainer, Layer):
                 scope.set_mask(output, mask)
         return outputs
 
-    def _program(self, training: bool) -> tuple[Callable, list[Variable]]:
-        """The graph as one compiled function `(values, key, flat inputs)`, and the variables of its values."""
+    def run_compiled_batches(self, x: Any, count: Any, size: int) -> Any:
+        """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
+        self._program(x, False)
+        key = ("batches", size)
+        if key not in self._programs:
+            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.weights), self.weights
+            run = jax.jit(lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size))
+            self._programs[key] = (run, variables)
+        program, variables = self._programs[key]
+        return program([v._value for v in variables], x, count)
+
+    def _program(self, x: Any, training: bool) -> tuple[Callable, list[Variable]]:
+        """The model as a compiled function `(values, key, inputs)`, and the variables whose values it wants."""
         found = self._programs.get(training)
-        if found is None:
+        if found is None or (self._graph is None and found[1] != self.weights):
+            if self._graph is None:
+                abstract_outputs(self, x)  # makes the weights
+                self._programs.clear()
             variables = self.weights
 
-            def run(flat):
-                outputs = self._run_traced(flat, training)
-                return outputs, [scope.mask_of(x) for x in jax.tree.leaves(outputs)]
+            def run(x):
+                outputs = Layer.__call__(self, x, training=training)
+                return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
 
             found = self._programs[training] = (jax.jit(scope.pure(run, variables, training)), variables)
         return found
 
-    def _run_traced(self, flat: list[Any], training: bool) -> Any:
-        return Layer.__call__(self, jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), training=training)
+    def input_ranges(self) -> list[Any]:
+        """For each input the whole numbers that an Embedding behind it takes, or None."""
+        if self._ranges is None:
+            self._ranges = ranges_of(self._graph) if self._graph is not None else []
+        return self._ranges
 
     def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses: bool = False, **kwargs):
         """The model as a pure function of its weights.
@@ -274,13 +297,11 @@ _NO_KEY = np.zeros(2, np.uint32)
 
 def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
     if isinstance(x, SymbolicTensor):
-        fit_shape(tuple(0 if n is None else n for n in x.shape), symbol, symbols) if None not in x.shape else None
         return x
-    x = jnp.asarray(x) if x.dtype == symbol.dtype else jnp.asarray(x, symbol.dtype)
+    x = jnp.asarray(x, symbol.dtype)
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)
 
 
 registry.register("Functional")(Model)
 Model.config_module = "keras"
-__all__ = ["InputLayer", "Model"]

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import jax
-
-from keryx.core import graph
-from keryx.core.serialization import deserialize, serialize
+from keryx.core.serialization import custom_object_scope, deserialize, serialize
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError
 from keryx.layers.input import Input, InputLayer
@@ -127,8 +124,6 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
         """A model made anew from what `get_config` gave."""
-        from keryx.core.serialization import custom_object_scope
-
         with custom_object_scope(custom_objects):
             layers = [deserialize(layer, registry) for layer in config["layers"]]
         return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
@@ -147,5 +142,3 @@ def _declared(layer: Layer) -> SymbolicTensor | None:
         inner = getattr(inner, "layer", None)
     return None
 
-
-_ = graph, jax

@@ -1,3 +1,16 @@
-"""Functions of jax.numpy, jax.nn and jax.lax, by Keras's names, that also take symbolic tensors and variables."""
+"""Functions of JAX by Keras's names, that also take symbolic tensors and variables."""
+# ruff: noqa: F403, F821
 
-from keryx.ops import symbolic as _symbolic  # operators on symbolic tensors and variables
+from keryx.ops.control import *
+from keryx.ops.convolution import *
+from keryx.ops.core import *
+from keryx.ops.creation import *
+from keryx.ops.linalg import *
+from keryx.ops.math import *
+from keryx.ops.nn import *
+from keryx.ops.numpy import *
+
+from keryx.ops import symbolic as symbolic  # isort: skip  # operators on symbolic tensors and variables
+
+del Any, ArgumentError, Callable, Sequence, Shape, Sizes, SymbolicTensor, activations, as_array, builtins
+del config, entropy, functools, jax, jnp, lift, losses, np, op, scope, standardize_dtype, symbols_in

@@ -1,80 +1,110 @@
 """Operators, methods and NumPy's protocols for symbolic tensors and variables."""
 
-import operator
+import functools
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core.graph import lift
+from keryx import ops
+from keryx.core.graph import lift, symbols_in
 from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
+from keryx.errors import ArgumentError
 
 _BINARY = {
-    "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "truediv": jnp.true_divide,
-    "floordiv": jnp.floor_divide, "mod": jnp.mod, "pow": jnp.power, "matmul": jnp.matmul,
-    "and": jnp.bitwise_and, "or": jnp.bitwise_or, "xor": jnp.bitwise_xor,
-    "lshift": jnp.left_shift, "rshift": jnp.right_shift,
+    "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.true_divide,
+    "floordiv": ops.floor_divide, "mod": ops.mod, "pow": ops.power, "matmul": ops.matmul,
+    "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
+    "lshift": ops.left_shift, "rshift": ops.right_shift,
 }  # fmt: skip
-_COMPARISONS = {"lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal}
-_EQUALITY = {"eq": jnp.equal, "ne": jnp.not_equal}  # not on variables, which are keys of dicts
-_UNARY = {"neg": jnp.negative, "abs": jnp.abs, "invert": jnp.invert}
+_COMPARISONS = {"lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal}
+_EQUALITY = {"eq": ops.equal, "ne": ops.not_equal}  # not on variables, which are keys of dicts
+_UNARY = {"neg": ops.negative, "abs": ops.abs, "invert": ops.bitwise_invert}
 _METHODS = {
-    "astype": lambda x, dtype: jnp.asarray(x).astype(dtype),
-    "sum": jnp.sum, "mean": jnp.mean, "max": jnp.max, "min": jnp.min, "prod": jnp.prod, "var": jnp.var,
-    "std": jnp.std, "any": jnp.any, "all": jnp.all, "argmax": jnp.argmax, "argmin": jnp.argmin,
-    "cumsum": jnp.cumsum, "clip": jnp.clip, "squeeze": jnp.squeeze, "swapaxes": jnp.swapaxes, "round": jnp.round,
-    "flatten": jnp.ravel, "repeat": jnp.repeat, "take": jnp.take, "dot": jnp.dot,
+    "astype": ops.cast, "flatten": ops.ravel, "conj": ops.conj, "copy": ops.copy, "dot": ops.dot,
+    "sum": ops.sum, "mean": ops.mean, "max": ops.max, "min": ops.min, "prod": ops.prod, "var": ops.var,
+    "std": ops.std, "any": ops.any, "all": ops.all, "argmax": ops.argmax, "argmin": ops.argmin,
+    "argsort": ops.argsort, "cumsum": ops.cumsum, "cumprod": ops.cumprod, "clip": lift(jnp.clip),
+    "ravel": ops.ravel, "repeat": ops.repeat, "round": ops.round, "squeeze": ops.squeeze,
+    "swapaxes": ops.swapaxes, "take": ops.take, "trace": ops.trace, "diagonal": ops.diagonal,
 }  # fmt: skip
 
 
-def _swapped(function):
-    return lambda x, other: function(other, x)
+def _operator(function: Callable) -> Callable:
+    def operator(self, other):
+        # What is no number, such as None, Python answers for: it is equal to nothing, and a sum fails.
+        return NotImplemented if other is None or isinstance(other, str) else function(self, other)
+
+    return operator
+
+
+def _reflected(function: Callable) -> Callable:
+    return _operator(lambda self, other: function(other, self))
+
+
+def _method(function: Callable) -> Callable:
+    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
 
 
 def _reshape(self, *shape):
-    return _lifted_reshape(self, shape[0] if len(shape) == 1 else shape)
+    return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
 
 def _transpose(self, *axes):
-    return _lifted_transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+    return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+
+_ATTRIBUTES: dict[Callable, Callable] = {np.shape: ops.shape, np.ndim: ops.ndim, np.size: lambda x: x.size}
+
+
+@functools.cache
+def _recorded(function: Callable) -> Callable | None:
+    """JAX's function of the name that NumPy's has, as an op."""
+    if function in _ATTRIBUTES:
+        return _ATTRIBUTES[function]
+    module = getattr(function, "__module__", None) or ""
+    home: Any = {"numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}.get(module, jnp)
+    counterpart = getattr(home, function.__name__, None)
+    prefix = "numpy" if home is jnp else module
+    return None if counterpart is None else lift(counterpart, f"{prefix}.{function.__name__}")
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    """NumPy's functions of the kind of np.exp and np.add: JAX's of the same name is recorded."""
-    function = getattr(jnp, ufunc.__name__, None)
-    if method != "__call__" or function is None or kwargs.get("out") is not None:
-        return NotImplemented
-    return lift(function, ufunc.__name__)(*inputs, **kwargs)
+    """NumPy's functions of the kind of np.exp and np.add."""
+    if method != "__call__" or kwargs.get("out") is not None:
+        raise ArgumentError(f"np.{ufunc.__name__}.{method} and out= do not take {self!r}. Use keryx.ops.")
+    return _array_function(self, ufunc, (), inputs, kwargs)
 
 
 def _array_function(self, func, types, args, kwargs):
-    """NumPy's other functions, such as np.concatenate: JAX's of the same name is recorded."""
-    function = getattr(jnp, func.__name__, None)
-    if function is None:
-        return NotImplemented
-    return lift(function, func.__name__)(*args, **kwargs)
-
-
-_lifted_reshape = lift(jnp.reshape)
-_lifted_transpose = lift(jnp.transpose)
-_get_item = lift(operator.getitem, "get_item")
+    """NumPy's other functions, such as np.concatenate."""
+    recorded = _recorded(func)
+    if recorded is not None:
+        return recorded(*args, **kwargs)
+    if symbols_in((args, kwargs)):
+        raise ArgumentError(f"np.{func.__name__} has no counterpart in JAX, so it does not take {self!r}.")
+    arrays = jax.tree.map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
+    return func(*arrays[0], **arrays[1])
 
 
 def _install(cls: type, equality: bool) -> None:
     for name, function in (_BINARY | _COMPARISONS | (_EQUALITY if equality else {})).items():
-        setattr(cls, f"__{name}__", lift(function))
+        setattr(cls, f"__{name}__", _operator(function))
     for name, function in _BINARY.items():
-        setattr(cls, f"__r{name}__", lift(_swapped(function), function.__name__))
+        setattr(cls, f"__r{name}__", _reflected(function))
     for name, function in _UNARY.items():
-        setattr(cls, f"__{name}__", lift(function))
+        setattr(cls, f"__{name}__", _method(function))
     for name, function in _METHODS.items():
-        setattr(cls, name, lift(function, name))
+        setattr(cls, name, _method(function))
     more: dict[str, Any] = {
         "reshape": _reshape,
         "transpose": _transpose,
-        "T": property(lambda self: _lifted_transpose(self)),
-        "__getitem__": lambda self, index: _get_item(self, index),
+        "T": property(ops.transpose),
+        "__pos__": lambda self: self,
+        "__getitem__": lambda self, index: ops.get_item(self, index),
         "__array_ufunc__": _array_ufunc,
         "__array_function__": _array_function,
     }

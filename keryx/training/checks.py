@@ -214,18 +214,14 @@ def check_range(array: Any, allowed: Range | None, what: str, labels: bool = Fal
     raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
 
 
-def non_finite(x: Any, names: Sequence[str], rows: Sequence[int] | None = None) -> list[str]:
-    """Which of some inputs hold NaN or inf, and in which row first, in words.
+def non_finite(name: str, array: Any, rows: Sequence[int]) -> list[str]:
+    """Whether the rows of an array hold NaN or inf, and in which row first, in words.
 
-    >>> non_finite([np.array([[1.0], [np.nan]])], ["x"], [7, 9])
+    >>> non_finite("'x'", np.array([[1.0], [np.nan]]), rows=[7, 9])
     ["'x' holds nan in row 9"]
     """
-    found = []
-    for name, array in zip(names, jax.tree.leaves(x), strict=False):
-        host = np.asarray(array)
-        if host.dtype.kind != "f" or np.isfinite(host).all():
-            continue
-        place = tuple(np.argwhere(~np.isfinite(host))[0])
-        row = rows[place[0]] if rows is not None and place else (place[0] if place else 0)
-        found.append(f"{name!r} holds {host[place]} in row {int(row)}")
-    return found
+    host = np.asarray(array)
+    if host.dtype.kind != "f" or np.isfinite(host).all():
+        return []
+    place = tuple(np.argwhere(~np.isfinite(host))[0])
+    return [f"{name} holds {host[place]} in row {int(rows[place[0]])}"]

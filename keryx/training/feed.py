@@ -1,7 +1,7 @@
 """Any source of data, turned into batches that a compiled step can take."""
 
+import itertools
 import math
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core.serialization import snake_case
 from keryx.errors import ArgumentError, DataError
 from keryx.training.checks import Checks, as_array, count_rows, is_array
 from keryx.training.state import shuffled
@@ -60,9 +59,9 @@ class ArrayFeed:
             rows = order[first : min(first + self.batch_size, self.end)]
             yield jax.tree.map(lambda array: array[rows], self.host)  # noqa: B023 (used before the next turn)
 
-    def rows_of(self, key: Any, epoch: int, position: int) -> np.ndarray:
-        """The numbers of the rows in the batch that begins at `position`."""
-        return self.order(key, epoch)[position : position + self.batch_size]
+    def example(self) -> Batch:
+        """Arrays of the shapes that batches have, but for their first axis."""
+        return self.host
 
 
 class StreamFeed:
@@ -80,39 +79,50 @@ class StreamFeed:
     def __init__(self, source: Any, standardize: Callable[[Any], Batch], steps: int | None):
         self.source, self.standardize, self.steps = source, standardize, steps
         self.endless = hasattr(source, "__next__")
-        self.iterator: Iterator | None = source if self.endless else None
+        self.iterator: Iterator | None = None
+        self.first: Batch | None = None
         self.exhausted = False
 
+    def example(self) -> Batch:
+        """The first batch, which is kept for the first epoch."""
+        if self.first is None:
+            self.iterator = begun(self.source)
+            item = next(self.iterator, None)
+            if item is None:
+                raise DataError(f"The data is empty: the {type(self.source).__name__} ended before the first batch.")
+            self.first = self.standardize(item)
+        return self.first
+
     def batches(self, key: Any, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, as they come."""
+        """The batches of an epoch, as they come; a source that can begin again does so when it has ended."""
         if self.iterator is None:
-            self.iterator = self._begin()
+            self.iterator = begun(self.source)
         count = 0
         while self.steps is None or count < self.steps:
-            try:
-                item = next(self.iterator)
-            except StopIteration:
-                self.iterator = None if not self.endless else self.iterator
-                self.exhausted = self.endless
-                if count == 0 and not self.endless:
-                    raise DataError("The data is empty: its iterator ended before the first batch.") from None
-                break
+            if self.first is not None:
+                batch, self.first = self.first, None
+            else:
+                item = next(self.iterator, _END)
+                if item is _END:
+                    self._end()
+                    return
+                batch = self.standardize(item)
             count += 1
-            yield self.standardize(item)
-        else:
-            whole = self.steps is not None and getattr(self.source, "__len__", None) and len(self.source) <= self.steps
-            if whole and not self.endless:
-                self.iterator = None
-        if self.iterator is None and hasattr(self.source, "on_epoch_end"):
-            self.source.on_epoch_end()
+            yield batch
+        if not self.endless and self.steps == _length(self.source):
+            self._end()
 
-    def _begin(self) -> Iterator:
-        if hasattr(self.source, "__getitem__") and hasattr(self.source, "__len__") and not hasattr(self.source, "__iter__"):
-            return (self.source[i] for i in range(_length(self.source)))
-        return iter(self.source)
+    def _end(self) -> None:
+        if self.endless:
+            self.exhausted = True
+            return
+        self.iterator = None
+        if hasattr(self.source, "on_epoch_end"):
+            self.source.on_epoch_end()
 
 
 Feed = ArrayFeed | StreamFeed
+_END = object()
 
 
 def feed_of(
@@ -181,6 +191,22 @@ def is_stream(x: Any) -> bool:
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
+def begun(source: Any) -> Iterator:
+    """An iterator over a source, which may be a sequence without `__iter__`."""
+    return iter(source) if hasattr(source, "__iter__") else (source[i] for i in range(_length(source)))
+
+
+def peek(x: Any) -> tuple[Any, Any]:
+    """Some inputs by whose shapes a model can be built, and the source with nothing taken out of it."""
+    if not is_stream(x):
+        return x, x
+    iterator = begun(x)
+    item = next(iterator, None)
+    if item is None:
+        raise DataError(f"The data is empty: the {type(x).__name__} ended before the first batch.")
+    return unpacked(item)[0], itertools.chain([item], iterator) if hasattr(x, "__next__") else x
+
+
 def unpacked(item: Any) -> tuple[Any, Any, Any]:
     """The x, y and sample weight of what a source yields.
 
@@ -219,5 +245,3 @@ def _length(source: Any) -> Any:
     except (TypeError, NotImplementedError, AttributeError):
         return None
 
-
-_ = snake_case, time

@@ -110,30 +110,37 @@ def stop_at_nan(step: Callable) -> Callable:
 
 
 class Program:
-    """A step, compiled: `many` runs over rows of arrays on the device, `one` takes a single batch.
+    """A step, compiled in two forms: `rows` runs many over arrays on the device, `batch` takes a single batch.
 
     Args:
-        step: `(state, fixed, batch) -> state`, pure; the state is donated, `fixed` is only read.
+        step: `(state, fixed, batch) -> state`, pure; the state's buffers are taken over, `fixed` is only read.
         results: `(metrics) -> logs`, pure.
     """
 
     def __init__(self, step: Callable, results: Callable):
         @partial(jax.jit, donate_argnums=0, static_argnames="size")
-        def many(state, fixed, data, order, stop, size):
+        def rows(state, fixed, data, order, stop, size):
             def unfinished(state):
                 return (state.position < stop) & (state.bad_step < 0)
 
             def next_step(state):
-                rows = lax.dynamic_slice(order, (state.position,), (size,))
-                batch = jax.tree.map(lambda array: array.at[rows].get(mode="clip"), data)
+                chosen = lax.dynamic_slice(order, (state.position,), (size,))
+                batch = jax.tree.map(lambda array: array.at[chosen].get(mode="clip"), data)
                 return step(state, fixed, batch)._replace(position=state.position + size)
 
             state = lax.while_loop(unfinished, next_step, state)
             return state, results(state.metrics)
 
         @partial(jax.jit, donate_argnums=0)
-        def one(state, fixed, batch):
+        def batch(state, fixed, batch):
             state = step(state, fixed, batch)
             return state._replace(position=state.position + 1), results(state.metrics)
 
-        self.many, self.one = many, one
+        self.rows, self.batch = rows, batch
+        self.compiled: set[Any] = set()
+
+    def is_new(self, shapes: Any) -> bool:
+        """Whether no call has had these shapes yet, so that it will be compiled."""
+        new = shapes not in self.compiled
+        self.compiled.add(shapes)
+        return new

@@ -1,0 +1,11 @@
+"""Callbacks: what happens beside training, by Keras's names."""
+
+from keryx.callbacks.callback import Callback as Callback
+from keryx.callbacks.callback import CallbackList as CallbackList
+from keryx.callbacks.csv_logger import CSVLogger as CSVLogger
+from keryx.callbacks.early_stopping import EarlyStopping as EarlyStopping
+from keryx.callbacks.history import History as History
+from keryx.callbacks.lambda_callback import LambdaCallback as LambdaCallback
+from keryx.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
+from keryx.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+from keryx.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN

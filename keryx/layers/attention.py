@@ -1,0 +1,386 @@
+"""Attention: outputs that are means of values, weighted by how queries and keys agree."""
+
+from string import ascii_lowercase
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from keryx import constraints, initializers, regularizers
+from keryx.core import scope
+from keryx.core.symbol import Shape
+from keryx.errors import ShapeError
+from keryx.layers.activation import masked_softmax
+from keryx.layers.einsum_dense import EinsumDense
+from keryx.layers.layer import Layer, registry
+from keryx.layers.regularization import dropout
+from keryx.layers.sizes import choice, fraction, sizes
+
+
+def causal_mask(queries: int, keys: int) -> jax.Array:
+    """(1, queries, keys), True where the key comes no later than the query."""
+    return (jnp.arange(queries)[:, None] >= jnp.arange(keys))[None]
+
+
+@registry.register()
+class MultiHeadAttention(Layer):
+    """Attention in several learned projections: `softmax(q @ k.T / sqrt(key_dim)) @ v` in each, projected back.
+
+    Args:
+        num_heads: The number of heads.
+        key_dim: The size of a head's queries and keys.
+        value_dim: The size of a head's values; default `key_dim`.
+        dropout: The share of attention scores that is dropped in training.
+        use_bias: Whether the projections add a bias.
+        output_shape: The last size, or sizes, of the outputs; default that of the query.
+        attention_axes: The axes that are attended over; default all but the batch and the features.
+        sliding_window: How far apart a query and a key may be, less one; None is any distance.
+        flash_attention: Taken for Keras's sake; XLA fuses what it can.
+        kernel_initializer: How the projections' kernels begin.
+        bias_initializer: How the projections' biases begin.
+        kernel_regularizer: A penalty of the kernels.
+        bias_regularizer: A penalty of the biases.
+        activity_regularizer: A penalty of the projections' outputs.
+        kernel_constraint: A projection of the kernels after each step.
+        bias_constraint: A projection of the biases after each step.
+        use_gate: Whether the heads are multiplied by a sigmoid of the query before they are projected back.
+        seed: Sets the dropout's draws apart from others'.
+
+    Shapes: query (batch, T, features), value and key (batch, S, ...) -> (batch, T, features); with
+    `return_attention_scores=True` also the scores (batch, heads, T, S).
+
+    Source: Vaswani et al., Attention Is All You Need, 2017.
+
+    >>> import keryx
+    >>> x = keryx.Input((10, 16))
+    >>> keryx.layers.MultiHeadAttention(num_heads=2, key_dim=8)(x, x, use_causal_mask=True).shape
+    (None, 10, 16)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        where = "MultiHeadAttention()"
+        (self.num_heads,) = sizes(where, "num_heads", num_heads, 1)
+        (self.key_dim,) = sizes(where, "key_dim", key_dim, 1)
+        (self.value_dim,) = sizes(where, "value_dim", value_dim or key_dim, 1)
+        self.dropout = fraction(where, "dropout", dropout)
+        self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
+        self.output_shape = (
+            (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
+        )
+        self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
+        if sliding_window is not None:
+            sizes(where, "sliding_window", sliding_window, 1)
+        self.sliding_window, self.flash_attention = sliding_window, flash_attention
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.projection_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; the activity regularizer is that of the projections."""
+        self.activity_regularizer, kept = self.projection_regularizer, self.activity_regularizer
+        try:
+            return super().get_config()
+        finally:
+            self.activity_regularizer = kept
+
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+        """Add the projections of query, key, value (features, heads, dim) and back (heads, dim, features)."""
+        key_shape = key_shape or value_shape
+        if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
+            raise ShapeError(
+                f"{self.title} wants a key and a value that differ in the last axis only; got {key_shape} and "
+                f"{value_shape}."
+            )
+        heads, rank = self.num_heads, len(query_shape)
+        self.query_dense = self._project("query", query_shape, (heads, self.key_dim))
+        self.key_dense = self._project("key", key_shape, (heads, self.key_dim))
+        if self.use_gate:
+            self.gate_dense = self._project(
+                "gate", query_shape, (heads, self.value_dim), activation="sigmoid"
+            )
+        self.value_dense = self._project("value", value_shape, (heads, self.value_dim))
+        mixed_shape = (*query_shape[:-1], heads, self.value_dim)
+        back = self.output_shape or (query_shape[-1],)
+        self.output_dense = self._project("attention_output", mixed_shape, back, bound=2)
+        axes = self.attention_axes or range(1, rank - 1)
+        self._equations = attention_equations(rank, [axis % rank for axis in axes])
+
+    def _project(
+        self, name: str, shape: Shape, last: tuple[int, ...], bound: int = 1, activation: Any = None
+    ) -> EinsumDense:
+        """A built projection of the last `bound` axes of inputs of this shape to axes of the sizes `last`."""
+        free = ascii_lowercase[: len(shape) - bound]
+        summed = ascii_lowercase[len(free) : len(shape)]
+        new = ascii_lowercase[len(shape) : len(shape) + len(last)]
+        dense = EinsumDense(
+            f"{free}{summed},{summed}{new}->{free}{new}",
+            (*[None] * (len(free) - 1), *last),
+            activation=activation,
+            bias_axes=new if self.use_bias else None,
+            kernel_initializer=_fresh(self.kernel_initializer),
+            bias_initializer=_fresh(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            activity_regularizer=self.projection_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        with scope.named(name):
+            dense.build(shape)
+        dense.built = True
+        return dense
+
+    def __call__(self, query: Any, value: Any, key: Any = None, *args, **kwargs) -> Any:
+        """Call the layer; the masks that travel beside query, value and key go along."""
+        if not args:
+            for name, x in (("query_mask", query), ("value_mask", value), ("key_mask", key)):
+                mask = scope.mask_of(x)
+                if mask is not None and kwargs.get(name) is None:
+                    kwargs[name] = mask
+        return super().__call__(query, value, key, *args, **kwargs)
+
+    def call(
+        self,
+        query: jax.Array,
+        value: jax.Array,
+        key: jax.Array | None = None,
+        query_mask: jax.Array | None = None,
+        value_mask: jax.Array | None = None,
+        key_mask: jax.Array | None = None,
+        attention_mask: jax.Array | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """(batch, T, features), (batch, S, features) -> (batch, T, features).
+
+        Args:
+            query_mask, value_mask, key_mask: (batch, time), True where a step is valid.
+            attention_mask: (batch, T, S) or (batch, heads, T, S), True where a query may attend to a key.
+            return_attention_scores: Whether the scores are given back too.
+            use_causal_mask: Whether a query attends to earlier steps only.
+        """
+        mask = self.combined_mask(
+            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        )
+        q, k, v = (
+            self.query_dense(query),
+            self.key_dense(value if key is None else key),
+            self.value_dense(value),
+        )
+        to_scores, to_outputs, summed = self._equations
+        scores = jnp.einsum(
+            to_scores, k, q * jnp.asarray(self.key_dim**-0.5, q.dtype)
+        )  # (batch, heads, T, S)
+        if mask is not None:
+            mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
+        scores = masked_softmax(scores, summed, mask)
+        kept = dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
+        mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
+        outputs = self.output_dense(mixed * self.gate_dense(query) if self.use_gate else mixed)
+        return (outputs, scores) if return_attention_scores else outputs
+
+    def combined_mask(
+        self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+    ) -> Any:
+        """What all the masks leave, (batch, T, S); None where there is none."""
+        masks = [
+            None if query_mask is None else jnp.expand_dims(query_mask.astype(bool), -1),
+            None if value_mask is None else jnp.expand_dims(value_mask.astype(bool), -2),
+            None if key_mask is None else jnp.expand_dims(key_mask.astype(bool), -2),
+            None if attention_mask is None else attention_mask.astype(bool),
+        ]
+        queries, keys = query.shape[1], value.shape[1]
+        if use_causal_mask:
+            masks.append(causal_mask(queries, keys))
+        if self.sliding_window is not None:
+            distance = jnp.abs(jnp.arange(queries)[:, None] - jnp.arange(keys))
+            masks.append((distance < self.sliding_window)[None])
+        combined = None
+        for mask in masks:
+            combined = mask if combined is None or mask is None else _both(combined, mask)
+        return combined
+
+
+def _both(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Where both are True; a mask without the axis of heads holds for all heads."""
+    short, long = sorted((a, b), key=lambda mask: mask.ndim)
+    return long & jnp.expand_dims(short, tuple(range(1, 1 + long.ndim - short.ndim)))
+
+
+def _fresh(initializer: Any) -> Any:
+    """An initializer with the same arguments, so that a seed gives each projection its own draws."""
+    return (
+        type(initializer).from_config(initializer.get_config())
+        if hasattr(initializer, "get_config")
+        else initializer
+    )
+
+
+def attention_equations(rank: int, axes: list[int]) -> tuple[str, str, tuple[int, ...]]:
+    """The einsums from keys and queries to scores, from scores and values to outputs, and the softmax's axes.
+
+    Queries have `rank` axes, then heads and features in place of the last one.
+
+    >>> attention_equations(3, [1])
+    ('aecd,abcd->acbe', 'acbe,aecd->abcd', (-1,))
+    """
+    query = ascii_lowercase[: rank + 1]
+    other = dict(zip(axes, ascii_lowercase[rank + 1 :], strict=False))
+    key = "".join(other.get(i, letter) for i, letter in enumerate(query))
+    batch = "".join(query[i] for i in range(rank) if i not in axes)
+    scores = batch + "".join(query[i] for i in axes) + "".join(other[i] for i in axes)
+    return f"{key},{query}->{scores}", f"{scores},{key}->{query}", tuple(range(-len(axes), 0))
+
+
+@registry.register()
+class Attention(Layer):
+    """`softmax(query @ key.T) @ value`, on a list [query, value] or [query, value, key].
+
+    Args:
+        use_scale: Whether the scores are multiplied by a trained number.
+        score_mode: `dot`, the product above, or `concat`: `w * sum(tanh(query + key))`.
+        dropout: The share of attention scores that is dropped in training.
+        seed: Sets the dropout's draws apart from others'.
+
+    Shapes: [(batch, T, dim), (batch, S, dim)] -> (batch, T, dim).
+
+    >>> import keryx
+    >>> keryx.layers.Attention()([keryx.Input((5, 8)), keryx.Input((7, 8))]).shape
+    (None, 5, 8)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        where = f"{type(self).__name__}()"
+        self.use_scale, self.seed = use_scale, seed
+        self.score_mode = choice(where, "score_mode", score_mode, ("dot", "concat"))
+        self.dropout = fraction(where, "dropout", dropout)
+
+    def build(self, input_shape: Any) -> None:
+        """Add the scale and, for `concat`, its weight: single numbers."""
+        self._check(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight((), "ones", name="scale")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight")
+
+    def _check(self, inputs: Any) -> None:
+        if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3) or isinstance(inputs[0], int):
+            raise ShapeError(f"{self.title} wants a list [query, value] or [query, value, key].")
+
+    def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
+        """(batch, T, dim), (batch, S, dim) -> (batch, T, S)."""
+        if self.score_mode == "concat":
+            pairs = query[..., :, None, :] + key[..., None, :, :]  # (batch, T, S, dim)
+            return self.concat_score_weight * jnp.tanh(self.scale * pairs if self.use_scale else pairs).sum(
+                -1
+            )
+        products = query @ jnp.swapaxes(key, -2, -1)
+        return products * self.scale if self.use_scale else products
+
+    def call(
+        self,
+        inputs: list[jax.Array],
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """[(batch, T, dim), (batch, S, dim)] -> (batch, T, dim).
+
+        Args:
+            mask: [query mask (batch, T), value mask (batch, S)], True where a step is valid; or None.
+            return_attention_scores: Whether the weights (batch, T, S) are given back too.
+            use_causal_mask: Whether a query attends to earlier steps only.
+        """
+        self._check(inputs)
+        query, value, key = (*inputs, inputs[1])[:3]
+        query_mask, value_mask = (mask[0], mask[1]) if mask else (None, None)
+        scores = self.scores(query, key)
+        allowed = None if value_mask is None else jnp.expand_dims(value_mask, -2)
+        if use_causal_mask:
+            causal = causal_mask(*scores.shape[-2:])
+            allowed = causal if allowed is None else allowed & causal
+        if allowed is not None:
+            scores = jnp.where(allowed, scores, scores - (65504.0 if scores.dtype == "float16" else 1e9))
+        weights = jax.nn.softmax(scores, -1)
+        if training and self.dropout:
+            weights = dropout(weights, self.dropout, weights.shape, self.seed)
+        outputs = weights @ value
+        if query_mask is not None:
+            outputs = jnp.where(query_mask[..., None], outputs, 0)
+        return (outputs, weights) if return_attention_scores else outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the query."""
+        return previous_mask[0] if previous_mask else None
+
+
+@registry.register()
+class AdditiveAttention(Attention):
+    """Attention with the scores `sum(scale * tanh(query + key))`.
+
+    Args:
+        use_scale: Whether there is a trained scale (dim,); default True.
+        dropout: The share of attention scores that is dropped in training.
+
+    Source: Bahdanau et al., Neural Machine Translation, 2015.
+
+    >>> import keryx
+    >>> keryx.layers.AdditiveAttention()([keryx.Input((5, 8)), keryx.Input((7, 8))]).shape
+    (None, 5, 8)
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs):
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Add the scale (dim,)."""
+        self._check(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale")
+
+    def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
+        """(batch, T, dim), (batch, S, dim) -> (batch, T, S)."""
+        agreement = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])  # (batch, T, S, dim)
+        return (self.scale * agreement if self.use_scale else agreement).sum(-1)

@@ -1,0 +1,145 @@
+"""The maximum or mean of all of space or time."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from keryx.layers.layer import InputSpec, Layer, registry
+from keryx.layers.sizes import layout, spatial_axes
+
+
+class _GlobalPooling(Layer):
+    rank = 1
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = layout(f"{type(self).__name__}()", data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that are pooled."""
+        return spatial_axes(self.data_format, self.rank)
+
+
+class _GlobalMax(_GlobalPooling):
+    def call(self, inputs: jax.Array) -> jax.Array:
+        """(batch, *space, channels) -> (batch, channels)."""
+        return inputs.max(self.axes, keepdims=self.keepdims)
+
+
+class _GlobalMean(_GlobalPooling):
+    def call(self, inputs: jax.Array) -> jax.Array:
+        """(batch, *space, channels) -> (batch, channels)."""
+        return inputs.mean(self.axes, keepdims=self.keepdims)
+
+
+@registry.register("GlobalMaxPool1D")
+class GlobalMaxPooling1D(_GlobalMax):
+    """The maximum of (batch, time, channels) over time.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axis of time stays, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalMaxPooling1D()(keryx.Input((10, 3))).shape
+    (None, 3)
+    """
+
+    rank = 1
+
+
+@registry.register("GlobalMaxPool2D")
+class GlobalMaxPooling2D(_GlobalMax):
+    """The maximum of images (batch, height, width, channels), channel by channel.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axes of space stay, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalMaxPooling2D()(keryx.Input((8, 8, 3))).shape
+    (None, 3)
+    """
+
+    rank = 2
+
+
+@registry.register("GlobalMaxPool3D")
+class GlobalMaxPooling3D(_GlobalMax):
+    """The maximum of volumes (batch, depth, height, width, channels), channel by channel.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axes of space stay, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalMaxPooling3D()(keryx.Input((4, 4, 4, 3))).shape
+    (None, 3)
+    """
+
+    rank = 3
+
+
+@registry.register("GlobalAvgPool1D")
+class GlobalAveragePooling1D(_GlobalMean):
+    """The mean of (batch, time, channels) over the steps that a mask leaves.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axis of time stays, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalAveragePooling1D()(keryx.Input((10, 3))).shape
+    (None, 3)
+    """
+
+    rank = 1
+    supports_masking = True
+
+    def call(self, inputs: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(batch, time, channels) -> (batch, channels)."""
+        if mask is None:
+            return super().call(inputs)
+        mask = jnp.expand_dims(mask.astype(bool), 2 if self.data_format == "channels_last" else 1)
+        count = mask.sum(self.axes, keepdims=self.keepdims).astype(inputs.dtype)
+        return jnp.where(mask, inputs, 0).sum(self.axes, keepdims=self.keepdims) / count
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the axis of time is gone."""
+        return
+
+
+@registry.register("GlobalAvgPool2D")
+class GlobalAveragePooling2D(_GlobalMean):
+    """The mean of images (batch, height, width, channels), channel by channel.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axes of space stay, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalAveragePooling2D()(keryx.Input((8, 8, 3))).shape
+    (None, 3)
+    """
+
+    rank = 2
+
+
+@registry.register("GlobalAvgPool3D")
+class GlobalAveragePooling3D(_GlobalMean):
+    """The mean of volumes (batch, depth, height, width, channels), channel by channel.
+
+    Args:
+        data_format: `channels_last` or `channels_first`.
+        keepdims: Whether the axes of space stay, with size 1.
+
+    >>> import keryx
+    >>> keryx.layers.GlobalAveragePooling3D()(keryx.Input((4, 4, 4, 3))).shape
+    (None, 3)
+    """
+
+    rank = 3

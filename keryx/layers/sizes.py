@@ -1,0 +1,91 @@
+"""Arguments that say sizes and layouts, checked and brought into one form."""
+
+import operator
+from typing import Any
+
+from keryx import config
+from keryx.errors import ConfigError, ShapeError
+
+
+def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """`rank` whole numbers, from one for all axes or one for each.
+
+    >>> sizes("Conv2D()", "strides", 2, rank=2)
+    (2, 2)
+    """
+    try:
+        numbers = tuple(
+            operator.index(n) for n in (value if isinstance(value, (list, tuple)) else [value] * rank)
+        )
+    except TypeError:
+        numbers = ()
+    if len(numbers) != rank or min(numbers) < least:
+        form = f"a whole number, or {rank} of them," if rank > 1 else "a whole number"
+        raise ConfigError(f"{where} wants {name}= as {form} of at least {least}; got {value!r}.")
+    return numbers
+
+
+def pairs(where: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """What is added or cut before and after each axis: from one number, one an axis, or two an axis.
+
+    >>> pairs("ZeroPadding2D()", "padding", (1, (2, 3)), rank=2)
+    ((1, 1), (2, 3))
+    """
+    axes = [value] * rank if isinstance(value, int) else list(value)
+    if len(axes) != rank:
+        raise ConfigError(
+            f"{where} wants {name}= as a whole number, or as {rank} of them or of pairs; got {value!r}."
+        )
+    before_and_after = [sizes(where, name, axis, 2, least=0) for axis in axes]
+    return tuple((before, after) for before, after in before_and_after)
+
+
+def layout(where: str, data_format: str | None) -> str:
+    """`channels_last` or `channels_first`; None is the one of `keryx.config`."""
+    data_format = data_format or config.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ConfigError(
+            f"{where} wants data_format='channels_last' or 'channels_first'; got {data_format!r}."
+        )
+    return data_format
+
+
+def padding_mode(where: str, padding: str, *more: str) -> str:
+    """`valid`, `same`, or one of `more`."""
+    known = ("valid", "same", *more)
+    if not isinstance(padding, str) or padding.lower() not in known:
+        raise ConfigError(f"{where} wants padding= as one of {', '.join(map(repr, known))}; got {padding!r}.")
+    return padding.lower()
+
+
+def choice(where: str, name: str, value: Any, known: tuple[str, ...]) -> str:
+    """`value`, which is one of `known`."""
+    if value not in known:
+        raise ConfigError(f"{where} wants {name}= as one of {', '.join(map(repr, known))}; got {value!r}.")
+    return value
+
+
+def fraction(where: str, name: str, value: float) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"{where} wants {name}= between 0 and 1; got {value!r}.")
+    return value
+
+
+def channel_axis(data_format: str) -> int:
+    """Where the channels are."""
+    return -1 if data_format == "channels_last" else 1
+
+
+def spatial_axes(data_format: str, rank: int) -> tuple[int, ...]:
+    """Where the axes of space or time are."""
+    first = 1 if data_format == "channels_last" else 2
+    return tuple(range(first, first + rank))
+
+
+def known_size(title: str, shape: tuple[int | None, ...], axis: int, what: str = "size") -> int:
+    """The size of an axis that a weight depends on."""
+    size = shape[axis]
+    if size is None:
+        raise ShapeError(f"{title} wants a known {what} in axis {axis}; got {shape}.")
+    return size

@@ -1,0 +1,28 @@
+"""Which whole numbers the inputs of a graph may hold, so that data can be checked before it is cast."""
+
+from typing import Any
+
+from keryx.core.graph import Graph
+from keryx.core.symbol import SymbolicTensor
+
+
+def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
+    """For each input that an Embedding looks up: the embedding, the lowest id and one past the highest; else None.
+
+    Nested models and wrappers are looked into; the narrowest range counts.
+    """
+    found: dict[SymbolicTensor, tuple[str, int, int]] = {}
+    for node in graph.nodes:
+        inner: Any = node.operation
+        while inner is not None and not getattr(inner, "input_range", None) and not getattr(inner, "inputs", None):
+            inner = getattr(inner, "layer", None)
+        if inner is None:
+            continue
+        if getattr(inner, "input_range", None):
+            ranges = [(f"{type(inner).__name__} {inner.name!r}", *inner.input_range)]
+        else:
+            ranges = inner.input_ranges()
+        for symbol, allowed in zip(node.inputs, ranges, strict=False):
+            if allowed and (symbol not in found or allowed[2] < found[symbol][2]):
+                found[symbol] = allowed
+    return [found.get(symbol) for symbol in graph.flat_inputs]

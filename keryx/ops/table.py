@@ -1,0 +1,44 @@
+"""Functions of JAX by Keras's names and arguments: `op` makes one row of a table."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from keryx.core.graph import lift
+from keryx.errors import ArgumentError
+
+_TENSORS = {"x", "x1", "x2", "y", "a", "b"}
+
+
+def as_array(x: Any) -> Any:
+    """A list or tuple of numbers as an array; a scalar stays weakly typed, and an array itself."""
+    return jnp.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
+def op(function: Callable, required: str, /, **options: Any) -> Callable:
+    """`function` as an op: its required arguments are handed on by position, its options by name.
+
+    >>> maximum = op(jnp.maximum, "x1 x2")
+    >>> maximum(x1=3, x2=[1, 5]).tolist()
+    [3, 5]
+    """
+    names = required.split()
+    defaults = dict.fromkeys(names, inspect.Parameter.empty) | options
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(k, kind, default=v) for k, v in defaults.items()])
+    op_name = function.__name__
+
+    def call(*args, **kwargs):
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
+        tensors = [as_array(given[name]) if name in _TENSORS else given[name] for name in names]
+        return function(*tensors, **{name: given.get(name, default) for name, default in options.items()})
+
+    call.__name__ = call.__qualname__ = op_name
+    call.__doc__ = (function.__doc__ or "").strip().partition("\n")[0]
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return lift(call)

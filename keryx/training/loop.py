@@ -1,0 +1,174 @@
+"""fit and evaluate: epochs, callbacks, progress."""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from keryx.callbacks import CallbackList, History
+from keryx.errors import ArgumentError, DataError
+from keryx.training import interrupts, rescue
+from keryx.training.blocks import Blocks
+from keryx.training.feed import Feed, StreamFeed, feed_of, is_stream, peek, split, unpacked
+from keryx.training.progress import Progress
+from keryx.training.session import Session
+from keryx.training.step import TestState
+
+
+def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options: dict[str, Any]) -> History:
+    """Train a model on `(x, y, sample_weight)`; `Model.fit` says what the options are."""
+    session: Session = model.session
+    epochs, initial_epoch, on_nan = options["epochs"], options["initial_epoch"], options["on_nan"]
+    if on_nan not in ("raise", "continue"):
+        raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {on_nan!r}.")
+    data, validation_data = with_split(data, validation_data, options["validation_split"])
+    feed = training_feed(session, data, options)
+    held_out = validation_feed(session, validation_data, options)
+    hooks = CallbackList(options["callbacks"], add_history=True, model=model, epochs=epochs, steps=feed.steps)
+    quiet = hooks.handles_nan
+    progress = Progress(options["verbose"], epochs)
+    model.stop_training = False
+    with interrupts.deferred() as signals, rescue.net(session) as net:
+        blocks = Blocks(
+            session.train_program(guard=quiet or on_nan == "raise"),
+            feed,
+            session.lend,
+            session.take,
+            hooks=(hooks.on_train_batch_begin, hooks.on_train_batch_end),
+            every_batch=hooks.wants_batches("train"),
+            compiling=progress.compiling,
+            check=signals.check,
+        )
+        hooks.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(initial_epoch, epochs):
+            session.reset_metrics()
+            session.set_clock(epoch=epoch, position=0, bad_step=-1)
+            net.renew()
+            hooks.on_epoch_begin(epoch)
+            progress.begin(epoch, feed.steps)
+            steps = 0
+            for steps, logs in blocks.epoch(session.clock["key"], epoch):
+                progress.update(steps, logs)
+                if model.stop_training and blocks.every_batch:
+                    break
+            if int(session.clock["bad_step"]) >= 0:
+                error = rescue.explain(session, feed, epoch, net)
+                if not quiet:
+                    raise error
+                logs, model.stop_training = logs | {"loss": math.nan}, True
+            ended = isinstance(feed, StreamFeed) and feed.exhausted
+            if steps == 0:
+                _warn_of_end(epoch, steps, feed)
+                break
+            if held_out is not None and _due(options["validation_freq"], epoch):
+                values = run_evaluation(session, held_out, hooks, Progress(0, None), signals)
+                logs = logs | {f"val_{name}": value for name, value in values.items()}
+            logs = dict(sorted(logs.items(), key=lambda item: (item[0].startswith("val_"), item[0])))
+            progress.end(steps, logs)
+            hooks.on_epoch_end(epoch, logs)
+            signals.check()
+            if ended and (epoch + 1 < epochs or steps < (feed.steps or 0)):
+                _warn_of_end(epoch, steps, feed)
+                break
+            if model.stop_training:
+                break
+        session.finish()
+        hooks.on_train_end(logs)
+    return model.history
+
+
+def with_split(data: tuple[Any, Any, Any], validation_data: Any, fraction: float) -> tuple[Any, Any]:
+    """The data to train on, and that to validate on: with `validation_split`, the last rows of the first."""
+    if not fraction or validation_data is not None:
+        return data, validation_data
+    if is_stream(data[0]):
+        raise ArgumentError("validation_split takes the last rows of arrays; beside a stream, give validation_data.")
+    return split(data, fraction)
+
+
+def training_feed(session: Session, data: tuple[Any, Any, Any], options: dict[str, Any]) -> Feed:
+    """The feed that fit trains on, and the session made ready for it."""
+    x, y, weight = data
+    first, x = peek(x)
+    session.prepare(first)
+    feed = feed_of(
+        x,
+        y,
+        weight,
+        checks=session.checks(),
+        batch_size=options["batch_size"],
+        shuffle=bool(options["shuffle"]),
+        steps=options["steps_per_epoch"],
+        class_weight=options["class_weight"],
+    )
+    session.begin(feed.example())
+    session.begin_training()
+    return feed
+
+
+def validation_feed(session: Session, data: Any, options: dict[str, Any]) -> Feed | None:
+    """The feed that fit validates on, if there is any."""
+    if data is None:
+        return None
+    x, y, weight = unpacked(data) if isinstance(data, (tuple, list)) else (data, None, None)
+    size, steps = options["validation_batch_size"] or options["batch_size"], options["validation_steps"]
+    return feed_of(x, y, weight, checks=session.checks(), batch_size=size, steps=steps, who="evaluate()")
+
+
+def evaluate(model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks) -> dict[str, float]:
+    """Measure a model on `(x, y, sample_weight)`; `Model.evaluate` says what the arguments are."""
+    session: Session = model.session
+    x, y, weight = data
+    first, x = peek(x)
+    session.prepare(first)
+    feed = feed_of(x, y, weight, checks=session.checks(), batch_size=batch_size, steps=steps, who="evaluate()")
+    session.begin(feed.example())
+    hooks = CallbackList(callbacks, model=model, steps=feed.steps)
+    with interrupts.deferred() as signals:
+        return run_evaluation(session, feed, hooks, Progress(verbose, None), signals)
+
+
+def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any) -> dict[str, float]:
+    """The loss and the metrics over all batches of a feed."""
+    session.reset_metrics()
+    state = TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
+
+    def take(new: TestState) -> None:
+        nonlocal state
+        state = new
+        session.take_metrics(new.metrics)
+
+    blocks = Blocks(
+        session.test_program(),
+        feed,
+        lambda: state,
+        take,
+        fixed=session.values(),
+        hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
+        every_batch=hooks.wants_batches("test"),
+        compiling=progress.compiling,
+        check=signals.check,
+    )
+    hooks.on_test_begin()
+    progress.begin(0, feed.steps)
+    steps, logs = 0, {}
+    for steps, logs in blocks.epoch(None, 0):
+        progress.update(steps, logs)
+    if not steps:
+        raise DataError("evaluate() was given empty data: no batch came.")
+    logs = dict(sorted(logs.items(), key=lambda item: (item[0] != "loss", item[0])))
+    progress.end(steps, logs)
+    hooks.on_test_end(logs)
+    return logs
+
+
+def _warn_of_end(epoch: int, steps: int, feed: Feed) -> None:
+    warnings.warn(
+        f"The data ended after {steps} of {feed.steps} steps of epoch {epoch + 1}; training stops there.", stacklevel=4
+    )
+
+
+def _due(frequency: Any, epoch: int) -> bool:
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency

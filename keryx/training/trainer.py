@@ -1,0 +1,292 @@
+"""The methods of a model that train it and use it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from keryx import old_words
+from keryx.callbacks import History
+from keryx.errors import StateError
+from keryx.training import loop, prediction, step
+from keryx.training.checks import Checks
+from keryx.training.objective import Objective
+from keryx.training.session import Session
+from keryx.training.state import TrainState
+from keryx.training.step import Batch
+
+
+class Trainer:
+    """compile, fit, evaluate, predict: what makes a layer a model."""
+
+    stop_training = False
+    history: History
+    _session: Session | None = None
+
+    # What the model itself brings along.
+    inputs: Any
+    input_names: list[str]
+    output_names: list[str]
+    input_ranges: Callable[[], list[Any]]
+    run_compiled: Callable[[Any], Any]
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        **unknown: Any,
+    ) -> None:
+        """Say how the model is to be trained.
+
+        Args:
+            optimizer: A name, an Optimizer, or any `optax.GradientTransformation`.
+            loss: A name, a Loss or a function `(y_true, y_pred)`: one for all outputs, or a list or dict by output.
+                An output that a dict leaves out has no loss. A list for a single output adds its losses up.
+            loss_weights: A number for each output, as a list or dict; 1 where nothing is said.
+            metrics: Names, Metrics or functions, for all outputs or as a list or dict by output.
+            weighted_metrics: The same, for metrics that sample weights count in.
+            run_eagerly: Run every step outside of compiled code, to look into it with print or a debugger: slow.
+            steps_per_execution: Taken for Keras's sake; the number of steps in a call finds itself.
+            jit_compile: Taken for Keras's sake; False is `run_eagerly=True`.
+            auto_scale_loss: Taken for Keras's sake.
+
+        Raises:
+            ConfigError: Where a name means nothing, or an output does not exist.
+        """
+        known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
+        old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
+        from keryx import optimizers
+
+        self.optimizer = optimizers.get(optimizer)
+        self.loss, self.run_eagerly = loss, run_eagerly or jit_compile is False
+        self._session = Session(self, self.optimizer, Objective(loss, loss_weights, metrics, weighted_metrics))
+        self._compile_arguments = {
+            "optimizer": self.optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+
+    @property
+    def compiled(self) -> bool:
+        """Whether compile() was called."""
+        return self._session is not None
+
+    @property
+    def session(self) -> Session:
+        """The model's training session, which compile() begins."""
+        if self._session is None:
+            raise StateError(f"{self.title} is not compiled yet: call compile(optimizer, loss) first.")  # type: ignore[attr-defined]
+        return self._session
+
+    @property
+    def objective(self) -> Objective:
+        """The losses and metrics, output by output."""
+        return self.session.objective
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, that of the loss first."""
+        return self.objective.metrics if self.compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the metrics."""
+        return [metric.name for metric in self.metrics]
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        on_nan: str = "raise",
+        **unknown: Any,
+    ) -> History:
+        """Train the model.
+
+        Args:
+            x: Arrays (NumPy, JAX, pandas, lists) as one, a list, a tuple or a dict by input name, or an iterable of
+                batches `(x, y)` or `(x, y, sample_weight)`: a generator, a PyDataset, a data loader.
+            y: The targets, likewise, by output.
+            batch_size: Rows a step; 32 by default.
+            epochs: The number of the last epoch.
+            verbose: 0 nothing, 1 a bar, 2 a line an epoch, `"auto"` a bar in a terminal and lines elsewhere.
+            callbacks: Callbacks.
+            validation_split: The share of the last rows that is held out for validation.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of such batches.
+            shuffle: Whether the rows of arrays are shuffled anew each epoch.
+            class_weight: A weight for each class, or such a dict by output name.
+            sample_weight: A weight for each row, or for each time step; for all outputs, or by output.
+            initial_epoch: The number of epochs that are done already.
+            steps_per_epoch: Steps an epoch; a generator needs it.
+            validation_steps: Steps of a validation.
+            validation_batch_size: Rows a step of validation; `batch_size` by default.
+            validation_freq: Validate every so many epochs, or at the end of the epochs in a list.
+            on_nan: `"raise"`: stop at the first step whose loss is not finite, with the last good weights, and raise.
+                `"continue"`: go on.
+
+        Returns:
+            The History, whose `history` holds the logs of each epoch by name.
+
+        Raises:
+            DataError, ShapeError: Where the data does not fit the model. Nothing is changed.
+            NonFiniteLossError: Where the loss turned NaN; the weights are the last good ones.
+        """
+        options = {k: v for k, v in locals().items() if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")}
+        old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT)
+        with jax.disable_jit(self.session and self.run_eagerly):
+            return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **unknown: Any,
+    ) -> Any:
+        """Measure the model: its loss, and its metrics if it has any.
+
+        Args:
+            x: The inputs, as for `fit`.
+            y: The targets.
+            batch_size: Rows a step; 32 by default.
+            verbose: As for `fit`.
+            sample_weight: As for `fit`.
+            steps: The most batches that are looked at.
+            callbacks: Callbacks.
+            return_dict: Whether the result is a dict by name.
+
+        Returns:
+            The loss, a list of the loss and the metrics, or the dict.
+        """
+        known = ["x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"]
+        old_words.check_arguments("evaluate()", unknown, known, old_words.FIT)
+        options = {"batch_size": batch_size, "verbose": verbose, "steps": steps, "callbacks": callbacks}
+        with jax.disable_jit(self.session and self.run_eagerly):
+            logs = loop.evaluate(self, (x, y, sample_weight), **options)
+        if return_dict:
+            return logs
+        return list(logs.values()) if len(logs) > 1 else logs["loss"]
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        **unknown: Any,
+    ) -> Any:
+        """The outputs for all of `x`, as NumPy arrays in the nest of the model's outputs.
+
+        Args:
+            x: The inputs, as for `fit`.
+            batch_size: Rows that are computed at once; 32 by default.
+            verbose: As for `fit`; one batch is silent.
+            steps: The most batches that are computed.
+            callbacks: Callbacks.
+        """
+        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        return prediction.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+
+    fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
+    evaluate_generator = old_words.replaced("evaluate_generator(generator, ...)", "evaluate(generator, ...)")
+    predict_generator = old_words.replaced("predict_generator(generator, ...)", "predict(generator, ...)")
+
+    # -- single batches ------------------------------------------------------------------------------------------
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False):
+        """One step on one batch.
+
+        Returns:
+            The loss, a list of the loss and the metrics, or a dict by name; metrics go on from batch to batch until
+            `reset_metrics()`.
+        """
+        session = self.session
+        session.prepare(x)
+        batch = session.checks().batch(x, y, sample_weight, class_weight)
+        session.begin(batch)
+        session.begin_training()
+        session.set_clock(bad_step=-1)
+        state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
+        session.take(state)
+        return _returned(logs, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
+        """The loss and metrics of one batch, returned as by `train_on_batch`."""
+        session = self.session
+        session.prepare(x)
+        batch = session.checks().batch(x, y, sample_weight)
+        session.begin(batch)
+        state = step.TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
+        state, logs = session.test_program().batch(state, session.values(), batch)
+        session.take_metrics(state.metrics)
+        return _returned(logs, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        checks = Checks(self.inputs, self.input_structure, self.input_ranges())
+        return jax.tree.map(prediction.on_host, self.run_compiled(checks.inputs(x)))
+
+    def reset_metrics(self) -> None:
+        """Let the metrics forget what they have seen."""
+        self.session.reset_metrics()
+
+    # -- the step ------------------------------------------------------------------------------------------------
+
+    def train_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+        """One step of training, a pure function; a subclass may bring its own.
+
+        Args:
+            state: All that training changes.
+            batch: `x` in the model's nest, `y` and `weight` as lists by output.
+
+        Returns:
+            The new state, and logs with at least `loss`.
+        """
+        return step.train_step(self, state, batch)
+
+    # -- what the loop asks of a model ---------------------------------------------------------------------------
+
+    @property
+    def input_structure(self) -> Any:
+        """The nest of the inputs; None for a subclass with a call of its own."""
+        return self.input if self.inputs else None  # type: ignore[attr-defined]
+
+
+def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
+    logs = {name: float(value) for name, value in logs.items()}
+    if return_dict:
+        return logs
+    return list(logs.values()) if len(logs) > 1 else logs["loss"]
+
