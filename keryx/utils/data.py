@@ -142,9 +142,7 @@ def split_dataset(
     return first, second
 
 
-def _rows(size: int | float | None, rows: int, name: str) -> int | None:
-    if size is None:
-        return None
+def _count(size: int | float, rows: int, name: str) -> int:
     count = round(size * rows) if isinstance(size, float) else size
     if not 0 <= count <= rows or (isinstance(size, float) and not 0 < size < 1):
         raise ArgumentError(
