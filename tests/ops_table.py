@@ -31,20 +31,22 @@ X, Y, P, N, M, B = f(4, 3), f(4, 3), p(4, 3), i(4, 3), i(4, 3), i(4, 3, n=2).ast
 NANS = np.where(P > 0.7, np.nan, X).astype("float32")
 IMAGE, SPD = f(2, 6, 6, 4), pd(3)
 
-_FLOAT = """abs absolute angle arcsinh arctan cbrt ceil conj conjugate copy cos cosh deg2rad exp exp2 expm1 fabs
-floor fliplr flipud i0 imag isfinite isinf isnan isneginf isposinf isreal negative rad2deg ravel
-real reciprocal round sign signbit sin sinc sinh square tan tanh transpose trunc celu elu gelu
-hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu log_sigmoid log_softmax relu
-relu6 selu sigmoid silu swish soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid
-squareplus tanh_shrink erf erfc logsumexp normalize layer_normalization rms_normalization diff sort
-argsort flip nan_to_num view zeros_like ones_like rfft stop_gradient convert_to_tensor array""".split()
+_FLOAT = """abs absolute angle arcsinh arctan cbrt ceil conj conjugate copy cos cosh deg2rad exp exp2
+expm1 fabs floor fliplr flipud i0 imag isfinite isinf isnan isneginf isposinf isreal
+negative rad2deg ravel real reciprocal round sign signbit sin sinc sinh square tan tanh
+transpose trunc celu elu gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
+leaky_relu log_sigmoid log_softmax relu relu6 selu sigmoid silu swish soft_shrink softmax
+softplus softsign sparse_plus sparse_sigmoid squareplus tanh_shrink erf erfc logsumexp
+normalize layer_normalization rms_normalization diff sort argsort flip nan_to_num view
+zeros_like ones_like rfft stop_gradient convert_to_tensor array""".split()
 _POSITIVE = "arccos arcsin arctanh erfinv log log10 log1p log2 rsqrt sqrt".split()
-_BINARY = """add arctan2 divide divide_no_nan equal floor_divide fmax fmin fmod greater greater_equal heaviside
-hypot isclose less less_equal logaddexp logaddexp2 maximum minimum mod multiply nextafter not_equal
-subtract true_divide kron vdot outer inner append allclose""".split()
-_INTEGER = """bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift left_shift right_shift gcd
-lcm isin""".split()
-_REDUCED = """all any argmax argmin count_nonzero max mean median min prod std sum var amax amin ptp average""".split()
+_BINARY = """add arctan2 divide divide_no_nan equal floor_divide fmax fmin fmod greater greater_equal
+heaviside hypot isclose less less_equal logaddexp logaddexp2 maximum minimum mod multiply
+nextafter not_equal subtract true_divide kron vdot outer inner append allclose""".split()
+_INTEGER = """bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift left_shift
+right_shift gcd lcm isin""".split()
+_REDUCED = """all any argmax argmin count_nonzero max mean median min prod std sum var amax amin ptp
+average""".split()
 _NAN = "nanargmax nanargmin nanmax nanmean nanmedian nanmin nanprod nanstd nansum nanvar".split()
 
 CALLS: list[tuple[str, tuple, dict]] = [

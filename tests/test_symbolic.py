@@ -8,7 +8,8 @@ import pytest
 import keryx
 from keryx import ops
 from keryx.core.graph import Graph
-from keryx.errors import ArgumentError, DataError
+from keryx.errors import ArgumentError, ConfigError, DataError
+from keryx.ops.names import by_name
 
 A = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 W = np.random.default_rng(1).normal(size=(3, 2)).astype("float32")
@@ -27,7 +28,7 @@ EXPRESSIONS = {
     "numpy scalar": lambda x: np.float32(2) - x,
     "floor and mod": lambda x: x // 0.5 + x % 0.5,
     "comparison": lambda x: (x > 0) & (x <= 1) | ~(x != x),
-    "array comparison": lambda x: ROW > x,
+    "array comparison": lambda x: x < ROW,
     "equality": lambda x: x == ROW,
     "integer operators": lambda x: (x.astype("int32") & 3) ^ 1,
     "slice": lambda x: x[:, 1:],
@@ -91,7 +92,7 @@ def test_a_symbol_stands_for_the_array(name):
 @pytest.mark.parametrize("name", EXPRESSIONS)
 @pytest.mark.filterwarnings("ignore")
 def test_a_variable_stands_for_its_value(name):
-    if name == "equality":
+    if name in ("equality", "comparison"):
         pytest.skip("a variable is equal to itself only: it is a key of tables")
     result = EXPRESSIONS[name](keryx.Variable(A))
     np.testing.assert_allclose(result, EXPRESSIONS[name](A), rtol=2e-3, atol=1e-5)
@@ -191,7 +192,7 @@ def test_functions_without_a_counterpart_are_refused():
 def test_a_wrong_shape_is_found_where_it_is_made():
     with pytest.raises(TypeError) as error:
         keryx.Input((3,)) @ np.ones((4, 2))
-    assert "(4, 2)" in str(error.value)
+    assert error.value.__notes__[-1] == "In the op 'matmul', called on (batch, 3) float32, (4, 2) float64."
 
 
 def test_a_known_first_axis_is_iterated_over():
@@ -203,3 +204,28 @@ def test_graphs_are_pure():
     graph = Graph(x, np.exp(x).sum())
     gradient = jax.jit(jax.grad(lambda value: graph.run([value])))(jnp.asarray(A))
     np.testing.assert_allclose(gradient, np.exp(A), rtol=1e-5)
+
+
+def _nodes(y):
+    found, waiting = [], [y]
+    while waiting:
+        node = waiting.pop().node
+        if node is not None and node.inputs:
+            found.append(node)
+            waiting.extend(node.inputs)
+    return found
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_each_recorded_op_is_found_again_by_its_name(name):
+    x, y = given_x(EXPRESSIONS[name])
+    expected = Graph(x, y).run([jnp.asarray(A)])
+    for node in _nodes(y):
+        node.operation.function = by_name(node.operation.op_name)
+    np.testing.assert_array_equal(Graph(x, y).run([jnp.asarray(A)]), expected)
+
+
+@pytest.mark.parametrize("name", ["numpy.save", "os.system", "map", "jvp", "op", ""])
+def test_other_names_lead_nowhere(name):
+    with pytest.raises(ConfigError, match="There is no op"):
+        by_name(name)

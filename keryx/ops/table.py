@@ -38,10 +38,14 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
     op_name = function.__name__
 
     def call(*args, **kwargs):
-        try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
+        given = dict(zip(names, args, strict=False))
+        if kwargs or len(args) != len(
+            names
+        ):  # else binding, which takes as long as a small op, has nothing to do
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
         required = [_prepared(name, given[name]) for name in names]
         return function(*required, **{name: given.get(name, default) for name, default in options.items()})
 
