@@ -6,7 +6,6 @@ A new layer is a new row: append to SPECS (or add a list to it), and every invar
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -73,7 +72,7 @@ CORE = [
     row(
         "Lambda",
         X3,
-        init={"function": lambda x, mask: jnp.where(mask[..., None], x, 0), "mask": lambda x, mask: mask},
+        init={"function": lambda x, mask: x if mask is None else x * mask[..., None], "mask": lambda x, mask: mask},
         masks=[STEPS],
         config=False,
         unknown=(1,),

@@ -231,7 +231,8 @@ class MultiHeadAttention(Layer):
             masks.append((distance < self.sliding_window)[None])
         combined = None
         for mask in masks:
-            combined = mask if combined is None or mask is None else _both(combined, mask)
+            if mask is not None:
+                combined = mask if combined is None else _both(combined, mask)
         return combined
 
 
