@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from keryx.core import scope
-from keryx.core.symbol import Shape, SymbolicTensor
+from keryx.core.symbol import Shape, SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import DataError
 
@@ -130,7 +130,12 @@ def lift(function: Callable, name: str | None = None) -> Callable:
     def lifted(*args, **kwargs):
         leaves = jax.tree.leaves((args, kwargs))
         if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
-            return record(Op(lifted, op_name), args, kwargs)
+            try:
+                return record(Op(lifted, op_name), args, kwargs)
+            except Exception as error:
+                shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
+                error.add_note(f"In the op {op_name!r}, called on {shapes}.")
+                raise
         if any(isinstance(leaf, Variable) for leaf in leaves):
             args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
         return function(*args, **kwargs)

@@ -204,6 +204,9 @@ class MultiHeadAttention(Layer):
         )  # (batch, heads, T, S)
         if mask is not None:
             mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
+            if not (self.dropout or return_attention_scores or query.ndim > 3):
+                # As Keras has it: here, and only here, a query with nothing to attend to gets the mean of all values.
+                scores, mask = jnp.where(mask, scores, jnp.finfo(scores.dtype).min / 2), None
         scores = masked_softmax(scores, summed, mask)
         kept = dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
         mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
@@ -228,7 +231,8 @@ class MultiHeadAttention(Layer):
             masks.append((distance < self.sliding_window)[None])
         combined = None
         for mask in masks:
-            combined = mask if combined is None or mask is None else _both(combined, mask)
+            if mask is not None:
+                combined = mask if combined is None else _both(combined, mask)
         return combined
 
 

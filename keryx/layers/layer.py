@@ -219,6 +219,7 @@ class Layer(Configurable):
         if self.supports_masking:
             given = kwargs.get("mask", masks) if masked or kwargs.get("mask") is not None else None
             _set_masks(outputs, self.compute_mask(inputs, given))
+        self._seen_shapes = [tuple(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
 
     def _cast(self, tree: Any) -> Any:
