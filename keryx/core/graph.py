@@ -102,7 +102,7 @@ def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int) -> An
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
 
     def call(key, arrays):
-        filled = [arrays[i] if i in arrays else leaf for i, leaf in enumerate(leaves)]
+        filled = [arrays.get(i, leaf) for i, leaf in enumerate(leaves)]
         filled_args, filled_kwargs = jax.tree.unflatten(tree, filled)
         with scope.run(scope.Scope({}, key)):
             return operation(*filled_args, **filled_kwargs)
