@@ -93,3 +93,14 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+from keryx.layers.recurrent import GRU as GRU
+from keryx.layers.recurrent import LSTM as LSTM
+from keryx.layers.recurrent import RNN as RNN
+from keryx.layers.recurrent import GRUCell as GRUCell
+from keryx.layers.recurrent import LSTMCell as LSTMCell
+from keryx.layers.recurrent import SimpleRNN as SimpleRNN
+from keryx.layers.recurrent import SimpleRNNCell as SimpleRNNCell
+from keryx.layers.recurrent import StackedRNNCells as StackedRNNCells
+from keryx.layers.wrappers import Bidirectional as Bidirectional
+from keryx.layers.wrappers import TimeDistributed as TimeDistributed
+from keryx.layers.wrappers import Wrapper as Wrapper
