@@ -7,6 +7,7 @@ import jax
 
 from keryx import activations, constraints, initializers, regularizers
 from keryx.errors import ConfigError, ShapeError
+from keryx.kernels import conv
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import channel_axis, known_size, layout, padding_mode, sizes, spatial_axes
 
@@ -18,23 +19,6 @@ def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
     space = _SPACE[3 - rank :]
     images = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
     return images, f"{space}IO", images
-
-
-def convolve(
-    inputs: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    dilation: Sequence[int],
-    groups: int,
-    data_format: str,
-) -> jax.Array:
-    """Slide the kernel (*size, channels / groups, filters) over the inputs."""
-    padding = padding.upper() if isinstance(padding, str) else padding
-    numbers = dimension_numbers(len(strides), data_format)
-    return jax.lax.conv_general_dilated(
-        inputs, kernel, strides, padding, None, dilation, numbers, feature_group_count=groups
-    )
 
 
 def add_bias(outputs: jax.Array, bias: Any, data_format: str) -> jax.Array:
@@ -178,7 +162,7 @@ class _Conv(Sliding):
         padding: Any = self.padding
         if padding == "causal":
             padding = [(self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)]
-        outputs = convolve(
+        outputs = conv(
             inputs,
             self.kernel.value,
             self.strides,

@@ -5,7 +5,8 @@ from typing import Any
 import jax
 
 from keryx import constraints, initializers, regularizers
-from keryx.layers.convolution import Sliding, convolve
+from keryx.kernels import conv
+from keryx.layers.convolution import Sliding
 from keryx.layers.layer import registry
 from keryx.layers.sizes import sizes
 
@@ -18,7 +19,7 @@ class _Channelwise(Sliding):
         self.check_room(inputs.shape)
         channels = kernel.shape[-2]
         kernel = kernel.reshape(*self.kernel_size, 1, -1)
-        return convolve(
+        return conv(
             inputs, kernel, self.strides, self.padding, self.dilation_rate, channels, self.data_format
         )
 
@@ -167,7 +168,7 @@ class _SeparableConv(_Channelwise):
         ones = (1,) * self.rank
         spread = self.slide(inputs, self.depthwise_kernel.value)
         return self.finish(
-            convolve(spread, self.pointwise_kernel.value, ones, "valid", ones, 1, self.data_format)
+            conv(spread, self.pointwise_kernel.value, ones, "valid", ones, 1, self.data_format)
         )
 
 
