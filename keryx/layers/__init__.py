@@ -56,10 +56,10 @@ from keryx.layers.pooling import MaxPooling1D as MaxPooling1D
 from keryx.layers.pooling import MaxPooling2D as MaxPooling2D
 from keryx.layers.pooling import MaxPooling3D as MaxPooling3D
 from keryx.layers.recurrent import GRU as GRU
-from keryx.layers.recurrent import GRUCell as GRUCell
 from keryx.layers.recurrent import LSTM as LSTM
-from keryx.layers.recurrent import LSTMCell as LSTMCell
 from keryx.layers.recurrent import RNN as RNN
+from keryx.layers.recurrent import GRUCell as GRUCell
+from keryx.layers.recurrent import LSTMCell as LSTMCell
 from keryx.layers.recurrent import SimpleRNN as SimpleRNN
 from keryx.layers.recurrent import SimpleRNNCell as SimpleRNNCell
 from keryx.layers.recurrent import StackedRNNCells as StackedRNNCells
