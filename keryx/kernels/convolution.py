@@ -44,9 +44,7 @@ def conv(
     pads = _pads(padding, x.shape[1:-1] if last else x.shape[2:], kernel.shape[:rank], strides, dilation)
     plain = groups == 1 and last and jax.default_backend() == "cpu"
     if plain and kernel.shape[:rank] == (1,) * rank and strides == (1,) * rank and not any(map(any, pads)):
-        return x @ kernel.reshape(
-            kernel.shape[rank:]
-        )  # a window of one is a product, 2 to 8 times faster as such
+        return x @ kernel.reshape(kernel.shape[rank:])  # a window of one is a product, 2 to 8 times faster as such
     if plain and rank == 2 and min(kernel.shape[2:]) >= _FEW_CHANNELS:
         return _conv2d(x, kernel, strides, pads, dilation)
     return _xla(x, kernel, strides, pads, dilation, groups, data_format)
@@ -127,9 +125,7 @@ def _kernel_gradient(x, dy, kernel_shape, pads):
         xs = lax.dynamic_slice_in_dim(x, start, block)
         dys = lax.dynamic_slice_in_dim(dy, start, block + kh - 1)
         xs = jnp.concatenate([xs[:, b : b + width] for b in range(kw)], -1)  # (block, width, kw * channels)
-        dys = jnp.concatenate(
-            [dys[kh - 1 - a :][:block] for a in range(kh)], -1
-        )  # (block, width, kh * filters)
+        dys = jnp.concatenate([dys[kh - 1 - a :][:block] for a in range(kh)], -1)  # (block, width, kh * filters)
         product = xs.reshape(block * width, -1).T @ dys.reshape(block * width, -1)
         return total + product, None
 

@@ -58,9 +58,7 @@ class GRUCell(Cell):
         """One bias for both products, or one for each."""
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h] -> h, [h]."""
         before = states[0] if isinstance(states, (list, tuple)) else states
         h = self.drop(before, self.recurrent_dropout, training)

@@ -67,9 +67,7 @@ class LSTMCell(Cell):
         i, *g_and_o = (self.bias_initializer((n,), dtype=dtype) for n in (size, 2 * size))
         return jnp.concatenate([i, jnp.ones((size,), dtype), *g_and_o])
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h, c] -> h, [h, c]."""
         h, c = states
         z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, 4 * units)

@@ -24,9 +24,7 @@ class SimpleRNNCell(Cell):
     (2, 4)
     """
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h] -> h, [h]."""
         h = states[0] if isinstance(states, (list, tuple)) else states
         z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, units)
