@@ -122,10 +122,10 @@ class Bidirectional(Wrapper):
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Any,
         merge_mode: str | None = "concat",
         weights: Any = None,
-        backward_layer: Layer | None = None,
+        backward_layer: Any = None,
         **kwargs,
     ):
         super().__init__(layer, **kwargs)
@@ -219,6 +219,6 @@ _MERGES = {
 }
 
 
-def _like(layer: Layer, direction: str, go_backwards: bool) -> Layer:
+def _like(layer: Layer, direction: str, go_backwards: bool) -> Any:
     name = f"{direction}_{layer.name.removeprefix('forward_')}"
     return type(layer).from_config(layer.get_config() | {"name": name, "go_backwards": go_backwards})

@@ -150,5 +150,5 @@ class LSTM(CellLayer):
         cell = self.cell
         x = cell.drop(x, cell.dropout, training)
         weights = cell.value("kernel"), cell.value("recurrent_kernel"), cell.value("bias")
-        outputs, h, c = kernels.lstm(x, *weights, *states, mask, self.go_backwards)
+        outputs, h, c = kernels.lstm(x, *weights, states[0], states[1], mask, self.go_backwards)
         return outputs, [h, c]

@@ -51,12 +51,12 @@ class RNN(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        cell = StackedRNNCells(list(cell)) if isinstance(cell, (list, tuple)) else cell
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise ArgumentError(
                 f"RNN() wants a cell with a call(inputs, states) method and a state_size; got {cell!r}."
             )
-        self.cell = cell
+        self.cell: Any = cell
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask, self.implementation = zero_output_for_mask, implementation

@@ -95,5 +95,5 @@ class SimpleRNN(CellLayer):
         cell = self.cell
         x = cell.drop(x, cell.dropout, training)
         weights = cell.value("kernel"), cell.value("recurrent_kernel"), cell.value("bias")
-        outputs, h = kernels.simple_rnn(x, *weights, *states, mask, self.go_backwards)
+        outputs, h = kernels.simple_rnn(x, *weights, states[0], mask, self.go_backwards)
         return outputs, [h]
