@@ -1,6 +1,6 @@
 """The table of layers that tests/test_specs.py checks, one row a way to use a layer.
 
-A new layer is a new row: append to SPECS (or add a list to it), and every invariant is checked, Keras's numbers first.
+A new layer is a new row: append to SPECS (or add a list to it), and every invariant is checked.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Spec:
     Attributes:
         layer: The name of its class, in keryx.layers and in keras.layers.
         init: The arguments of its class, in values that both libraries take: names, numbers, functions.
-        inputs: The shape of the input with its batch axis; a list of shapes calls the layer on a list of inputs.
+        inputs: The shape of the input with its batch axis; a list of shapes calls the layer on a list.
         input_dtype: Floats are drawn from a normal distribution, whole numbers from 0 to 4.
         call: More arguments of the call, arrays among them.
         separate: Whether a list of inputs is handed over as separate arguments.
@@ -44,7 +44,7 @@ class Spec:
     bfloat16: float | None = 0.1
 
     def __str__(self):
-        words = [f"{name}={value}" for name, value in (self.init | {k: "..." for k in self.call}).items()]
+        words = [f"{name}={value}" for name, value in (self.init | dict.fromkeys(self.call, "...")).items()]
         words += ["training"] * self.training + ["masked"] * (self.masks is not None)
         return f"{self.layer}({', '.join(words)})".replace(" ", "")
 
@@ -61,18 +61,28 @@ PENALTIES = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "activity_reg
 
 CORE = [
     row("Dense", (2, 3), init={"units": 4}),
-    row("Dense", X3, init={"units": 2, "activation": "tanh", "bias_initializer": "ones", **PENALTIES}, unknown=(1,)),
+    row(
+        "Dense",
+        X3,
+        init={"units": 2, "activation": "tanh", "bias_initializer": "ones", **PENALTIES},
+        unknown=(1,),
+    ),
     row("Dense", (2, 3), init={"units": 4, "use_bias": False, "kernel_constraint": "non_neg"}),
     row("Activation", X3, init={"activation": "sigmoid"}, masks=[STEPS], unknown=(1, 2)),
     row("Identity", X3, masks=[STEPS]),
     row("Masking", X3),
     row("Masking", X3, init={"mask_value": 1.0}),
     row("Lambda", X3, init={"function": lambda x: x[:, 0] ** 2}, config=False),
-    row("Lambda", X3, init={"function": lambda x, scale: x * scale, "arguments": {"scale": 2.0}}, config=False),
+    row(
+        "Lambda", X3, init={"function": lambda x, scale: x * scale, "arguments": {"scale": 2.0}}, config=False
+    ),
     row(
         "Lambda",
         X3,
-        init={"function": lambda x, mask: x if mask is None else x * mask[..., None], "mask": lambda x, mask: mask},
+        init={
+            "function": lambda x, mask: x if mask is None else x * mask[..., None],
+            "mask": lambda x, mask: mask,
+        },
         masks=[STEPS],
         config=False,
         unknown=(1,),
@@ -81,9 +91,18 @@ CORE = [
     row("Embedding", (2, 3), init={"input_dim": 5, "output_dim": 4, "mask_zero": True}, input_dtype="int32"),
     row("Embedding", (2, 3), init={"input_dim": 5, "output_dim": 4}, input_dtype="uint8"),
     row("EinsumDense", X3, init={"equation": "abc,cd->abd", "output_shape": (None, 5), "bias_axes": "d"}),
-    row("EinsumDense", X3, init={"equation": "...x,xy->...y", "output_shape": 5, "bias_axes": "y"}, unknown=(1,)),
+    row(
+        "EinsumDense",
+        X3,
+        init={"equation": "...x,xy->...y", "output_shape": 5, "bias_axes": "y"},
+        unknown=(1,),
+    ),
     row("EinsumDense", X3, init={"equation": "ab...,bc->ac...", "output_shape": (5,), "bias_axes": "c"}),
-    row("EinsumDense", X3, init={"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "activation": "relu"}),
+    row(
+        "EinsumDense",
+        X3,
+        init={"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "activation": "relu"},
+    ),
     row("EinsumDense", X3, init={"equation": "abc,bcd->ad", "output_shape": 2, "kernel_regularizer": "l2"}),
 ]
 
@@ -158,15 +177,63 @@ REGULARIZATION = [
 CONVOLUTION = [
     row("Conv1D", (2, 7, 3), init={"filters": 4, "kernel_size": 3}, unknown=(1,)),
     row("Conv1D", (2, 7, 3), init={"filters": 4, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}),
-    row("Conv1D", (2, 7, 3), init={"filters": 4, "kernel_size": 3, "padding": "same", "strides": 2, **PENALTIES}),
-    row("Conv1D", (2, 4, 7), init={"filters": 4, "kernel_size": 2, "groups": 2, "data_format": "channels_first"}),
+    row(
+        "Conv1D",
+        (2, 7, 3),
+        init={"filters": 4, "kernel_size": 3, "padding": "same", "strides": 2, **PENALTIES},
+    ),
+    row(
+        "Conv1D",
+        (2, 4, 7),
+        init={"filters": 4, "kernel_size": 2, "groups": 2, "data_format": "channels_first"},
+    ),
     row("Conv2D", X4, init={"filters": 4, "kernel_size": (3, 2), "activation": "relu"}, unknown=(1, 2)),
     row("Conv2D", X4, init={"filters": 4, "kernel_size": 3, "padding": "same", "strides": (2, 1)}),
     row("Conv2D", X4, init={"filters": 6, "kernel_size": 2, "groups": 3, "use_bias": False}),
     row("Conv2D", X4, init={"filters": 2, "kernel_size": 2, "dilation_rate": (2, 3)}),
-    row("Conv2D", X4, init={"filters": 2, "kernel_size": 2, "padding": "same", "data_format": "channels_first"}),
+    row(
+        "Conv2D",
+        X4,
+        init={"filters": 2, "kernel_size": 2, "padding": "same", "data_format": "channels_first"},
+    ),
     row("Conv3D", X5, init={"filters": 2, "kernel_size": 2, "strides": (1, 2, 1)}),
-    row("Conv3D", X5, init={"filters": 2, "kernel_size": 2, "padding": "same", "data_format": "channels_first"}),
+    row(
+        "Conv3D",
+        X5,
+        init={"filters": 2, "kernel_size": 2, "padding": "same", "data_format": "channels_first"},
+    ),
+    row("DepthwiseConv1D", (2, 7, 3), init={"kernel_size": 3, "depth_multiplier": 2, "padding": "same"}),
+    row(
+        "DepthwiseConv2D",
+        X4,
+        init={"kernel_size": 2, "strides": 2, "depthwise_regularizer": "l2"},
+        unknown=(1, 2),
+    ),
+    row("DepthwiseConv2D", X4, init={"kernel_size": 2, "dilation_rate": 2, "data_format": "channels_first"}),
+    row(
+        "SeparableConv1D",
+        (2, 7, 3),
+        init={"filters": 4, "kernel_size": 3, "strides": 2, "depth_multiplier": 2},
+    ),
+    row("SeparableConv2D", X4, init={"filters": 4, "kernel_size": 2, "padding": "same", "use_bias": False}),
+    row("SeparableConv2D", X4, init={"filters": 4, "kernel_size": 2, "data_format": "channels_first"}),
+    *(
+        row(f"Conv{rank}DTranspose", shape, init={"filters": 2, "kernel_size": 3} | init, unknown=(1,))
+        for rank, shape, init in [
+            (1, (2, 5, 3), {}),
+            (1, (2, 5, 3), {"strides": 4, "padding": "same"}),
+            (1, (2, 5, 3), {"strides": 2, "padding": "same", "output_padding": 1}),
+            (2, X4, {"strides": 2}),
+            (2, X4, {"strides": (2, 4), "output_padding": (1, 0), **PENALTIES}),
+            (2, X4, {"dilation_rate": 2, "padding": "same", "activation": "relu"}),
+            (3, X5, {"strides": (1, 2, 1), "padding": "same"}),
+        ]
+    ),
+    row(
+        "Conv2DTranspose",
+        X4,
+        init={"filters": 2, "kernel_size": 2, "strides": 3, "data_format": "channels_first"},
+    ),
 ]
 
 POOLING = [
@@ -226,7 +293,9 @@ _AFFINE = {"gamma_regularizer": "l2", "beta_regularizer": "l1"}
 NORMALIZATION = [
     row("BatchNormalization", X3, masks=[STEPS]),
     row("BatchNormalization", X4, training=True, unknown=(1, 2)),
-    row("BatchNormalization", X3, init={"axis": 1, "momentum": 0.9, "epsilon": 0.1, **_AFFINE}, training=True),
+    row(
+        "BatchNormalization", X3, init={"axis": 1, "momentum": 0.9, "epsilon": 0.1, **_AFFINE}, training=True
+    ),
     row("BatchNormalization", (6, 3), init={"center": False, "scale": False}, training=True),
     row("BatchNormalization", X3, masks=[STEPS], training=True),
     row("BatchNormalization", X3, init={"trainable": False}, training=True, gradient=False),
@@ -253,7 +322,11 @@ ATTENTION = [
         for shapes, init, call in [
             (_QV, {}, {}),
             (_QV, {"value_dim": 4, "use_bias": False, "output_shape": 7}, {"return_attention_scores": True}),
-            (_QV, {"kernel_regularizer": "l2", "activity_regularizer": "l2"}, {"return_attention_scores": True}),
+            (
+                _QV,
+                {"kernel_regularizer": "l2", "activity_regularizer": "l2"},
+                {"return_attention_scores": True},
+            ),
             ([X3, (2, 5, 6), (2, 5, 2)], {"use_gate": True}, {}),
             (_QV, {}, {"attention_mask": _PAIRS}),
             ([X3, X3], {}, {"use_causal_mask": True}),

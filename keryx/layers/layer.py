@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import activations, constraints, initializers, old_words, regularizers
+from keryx import constraints, initializers, old_words, regularizers
 from keryx.core import dtypes, graph, scope
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.core.symbol import SymbolicTensor, describe
