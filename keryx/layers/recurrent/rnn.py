@@ -179,7 +179,9 @@ class RNN(Layer):
 
 
 def _state_variable(value: jax.Array) -> Variable:
-    return Variable(value, trainable=False, name="rnn_state")
+    state = Variable(value, trainable=False, name="rnn_state")
+    state.transient = True
+    return state
 
 
 @registry.register()
