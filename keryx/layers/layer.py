@@ -215,7 +215,7 @@ class Layer(Configurable):
         finally:
             running.training, running.autocast = before
         if self.activity_regularizer is not None:
-            running.losses.extend(self.activity_regularizer(x) for x in jax.tree.leaves(outputs))
+            running.losses.extend(self.activity_regularizer(x) / (x.shape[0] if x.ndim else 1) for x in jax.tree.leaves(outputs))
         if self.supports_masking:
             given = kwargs.get("mask", masks) if masked or kwargs.get("mask") is not None else None
             _set_masks(outputs, self.compute_mask(inputs, given))

@@ -33,23 +33,20 @@ class Session:
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.optimizer_shapes: list[tuple[int, ...]] | None = None
         if model.output_names:
-            self._resolve(model.output_names, model.output, model.outputs)
+            self._resolve(model.output, model.outputs, model.output_names)
 
     # -- before the first batch ----------------------------------------------------------------------------------
 
-    def _resolve(self, names: list[str], structure: Any, outputs: Any) -> None:
+    def _resolve(self, structure: Any, outputs: Any, layers: Any = ()) -> None:
         self.outputs = [jax.ShapeDtypeStruct([n or 1 for n in o.shape], o.dtype) for o in outputs]
-        self.objective.resolve_losses(names, structure)
+        self.objective.resolve_losses(structure, layers)
 
     def prepare(self, x: Any) -> None:
         """Build a model that has no graph, and learn its outputs, from some rows of its inputs."""
         if self.objective.names:
             return
         outputs = abstract_outputs(self.model, x)
-        keys = sorted(outputs) if isinstance(outputs, dict) else []
-        flat = jax.tree.leaves(outputs)
-        names = keys if len(keys) == len(flat) else [f"output_{i + 1}" for i in range(len(flat))]
-        self._resolve(names if len(flat) > 1 else ["output"], outputs, flat)
+        self._resolve(outputs, jax.tree.leaves(outputs))
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
