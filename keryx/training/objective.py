@@ -56,6 +56,7 @@ class Objective:
         self.asked_metrics, self.asked_weighted = metrics, weighted_metrics
         self.heads: list[Head] = []
         self.total = Mean(name="loss")
+        self.extra: list[Mean] = []  # what a train_step of the user's own logs
         self.names: list[str] = []  # of the outputs, in flat order: as they are logged,
         self.layers: list[str] = []  # and the layers that they come from
         self.named = False
@@ -191,9 +192,10 @@ class Objective:
                     extra = {} if counted is None else {"sample_weight": counted}
                     metric.update_state(y, y_pred, **extra)
 
-    def results(self) -> dict[str, Any]:
+    def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
-        logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers)}
+        extra = self.extra if training else []
+        logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers, *extra)}
         for name, metric in self.named_metrics:
             result = metric.result()
             prefix = name.removesuffix(metric.name)
@@ -218,9 +220,8 @@ class Objective:
     @property
     def metrics(self) -> list[Metric]:
         """All trackers and metrics, that of the loss first."""
-        return list(
-            dict.fromkeys([self.total, *self.trackers, *(metric for _, metric in self.named_metrics)])
-        )
+        made = [metric for _, metric in self.named_metrics]
+        return list(dict.fromkeys([self.total, *self.trackers, *made, *self.extra]))
 
     @property
     def logged(self) -> list[str]:

@@ -276,9 +276,14 @@ class Trainer:
             batch: `x` in the model's nest, `y` and `weight` as lists by output.
 
         Returns:
-            The new state, and logs with at least `loss`.
+            The new state, and logs with at least `loss`; fit reports their means over the epoch.
         """
         return step.train_step(self, state, batch)
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether a subclass has brought a train_step."""
+        return type(self).train_step is not Trainer.train_step
 
     # -- what the loop asks of a model ---------------------------------------------------------------------------
 
