@@ -4,9 +4,7 @@ All are drawn on the host by NumPy, so that making a model compiles nothing; see
 """
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
+from keryx.core import draw
 from keryx.core.seeds import as_seed, next_seed
 from keryx.core.serialization import Configurable, Registry, custom_object_scope
 from keryx.core.serialization import serialize as _serialize
@@ -110,31 +109,6 @@ class RandomInitializer(Initializer):
             return self.seed.next_seed()
         return next_seed() if self.seed is None else (self.seed, 0)
 
-    def normal(self, shape, dtype, mean, stddev):
-        def fill(rng, out):
-            rng.standard_normal(dtype=out.dtype, out=out)
-            _scale(out, stddev, mean)
-
-        return _draw(self.entropy(), fill, shape, dtype)
-
-    def truncated_normal(self, shape, dtype, mean, stddev):
-        def fill(rng, out):
-            rng.standard_normal(dtype=out.dtype, out=out)
-            far = np.flatnonzero(np.abs(out) > 2)
-            while far.size:
-                out[far] = again = rng.standard_normal(far.size, dtype=out.dtype)
-                far = far[np.abs(again) > 2]
-            _scale(out, stddev, mean)
-
-        return _draw(self.entropy(), fill, shape, dtype)
-
-    def uniform(self, shape, dtype, low, high):
-        def fill(rng, out):
-            rng.random(dtype=out.dtype, out=out)
-            _scale(out, high - low, low)
-
-        return _draw(self.entropy(), fill, shape, dtype)
-
 
 @registry.register("normal")
 class RandomNormal(RandomInitializer):
@@ -149,7 +123,7 @@ class RandomNormal(RandomInitializer):
         self.mean, self.stddev = mean, stddev
 
     def on_host(self, shape, dtype):
-        return self.normal(shape, dtype, self.mean, self.stddev)
+        return draw.normal(self.entropy(), shape, dtype, self.mean, self.stddev)
 
 
 @registry.register()
@@ -161,7 +135,7 @@ class TruncatedNormal(RandomInitializer):
         self.mean, self.stddev = mean, stddev
 
     def on_host(self, shape, dtype):
-        return self.truncated_normal(shape, dtype, self.mean, self.stddev)
+        return draw.truncated_normal(self.entropy(), shape, dtype, self.mean, self.stddev)
 
 
 @registry.register("uniform")
@@ -173,7 +147,7 @@ class RandomUniform(RandomInitializer):
         self.minval, self.maxval = minval, maxval
 
     def on_host(self, shape, dtype):
-        return self.uniform(shape, dtype, self.minval, self.maxval)
+        return draw.uniform(self.entropy(), shape, dtype, self.minval, self.maxval)
 
 
 @registry.register()
@@ -222,10 +196,12 @@ class VarianceScaling(RandomInitializer):
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return self.uniform(shape, dtype, -limit, limit)
+            return draw.uniform(self.entropy(), shape, dtype, -limit, limit)
         if self.distribution == "untruncated_normal":
-            return self.normal(shape, dtype, 0.0, math.sqrt(variance))
-        return self.truncated_normal(shape, dtype, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV)
+            return draw.normal(self.entropy(), shape, dtype, 0.0, math.sqrt(variance))
+        return draw.truncated_normal(
+            self.entropy(), shape, dtype, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV
+        )
 
 
 # The standard deviation of a standard normal number that is cut off at -2 and 2.
@@ -310,7 +286,7 @@ class Orthogonal(RandomInitializer):
             raise ShapeError(f"Orthogonal weights need two axes or more; got shape {shape}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(self.normal(tall, np.promote_types(dtype, np.float32), 0.0, 1.0))
+        q, r = np.linalg.qr(draw.normal(self.entropy(), tall, np.promote_types(dtype, np.float32), 0.0, 1.0))
         q *= np.where(
             np.diag(r) < 0, -1, 1
         )  # QR alone prefers one sign; this makes every Q as likely as any other
@@ -331,34 +307,6 @@ def fans(
         return math.prod(shape), math.prod(shape)
     window = math.prod(shape[:-2])
     return shape[-2] * window, shape[-1] * window
-
-
-_CHUNK = 1 << 18
-
-
-def _draw(entropy: tuple[int, int], fill: Callable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    # Each chunk has a stream of its own, so that threads draw side by side and their number changes no value.
-    out = np.empty(math.prod(shape), np.float64 if dtype == np.float64 else np.float32)
-    words = [word % 2**64 for word in entropy]
-
-    def fill_from(start: int):
-        rng = np.random.Generator(np.random.SFC64([*words, start // _CHUNK]))
-        fill(rng, out[start : start + _CHUNK])
-
-    starts = range(0, out.size, _CHUNK)
-    if len(starts) > 4:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(fill_from, starts))
-    else:
-        for start in starts:
-            fill_from(start)
-    return out.reshape(shape).astype(dtype, copy=False)
-
-
-def _scale(out: np.ndarray, factor: float, shift: float):
-    out *= factor
-    if shift:
-        out += shift
 
 
 zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal

@@ -1,74 +1,60 @@
-"""Models built twice, in Keras and in Keryx, with the same weights and the same data."""
-
-import copy
-from typing import Any
+"""Keras on JAX with the same weights: outputs and gradients side by side."""
 
 import jax
-import keras
+import jax.numpy as jnp
 import numpy as np
-import pytest
 
-import keryx
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Programs that run once need not be fast."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+from keryx.core import scope
 
 
-def twins(build, weights: bool = True) -> tuple[Any, Any]:
-    """`build(K)` for K = keras and K = keryx, the second with the weights of the first."""
-    keras.utils.set_random_seed(0)
-    keryx.utils.set_random_seed(0)
-    theirs, ours = build(keras), build(keryx)
-    if weights:
-        ours.set_weights(theirs.get_weights())
-    return theirs, ours
+def array(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def compile_both(theirs, ours, **arguments) -> None:
-    """Compile both; an argument that is a function of the library is called with each."""
-    for library, model in ((keras, theirs), (keryx, ours)):
-        given = {name: made(library, value) for name, value in arguments.items()}
-        model.compile(given.pop("optimizer", "sgd"), **given)
+def same_weights(ours, theirs, seed=3):
+    """Give both layers the same drawn weights; their names and shapes have to agree."""
+    assert [v.name for v in ours.weights] == [v.name for v in theirs.weights]
+    assert [v.shape for v in ours.weights] == [tuple(v.shape) for v in theirs.weights]
+    values = [array(*v.shape, seed=seed + i) / 2 for i, v in enumerate(ours.weights)]
+    ours.set_weights(values)
+    theirs.set_weights(values)
 
 
-def made(library, value: Any) -> Any:
-    """`value` for this library: a `For(...)` within is called with it."""
-    if isinstance(value, For):
-        return value.make(library)
-    if isinstance(value, dict):
-        return {key: made(library, v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(made(library, v) for v in value)
-    return copy.copy(value)
+def close(got, want, tolerance=1e-5):
+    got, want = jax.tree.leaves(got), jax.tree.leaves(want)
+    assert len(got) == len(want)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-class For:
-    """Something that each library has of its own: `For(lambda K: K.losses.MeanSquaredError())`."""
-
-    def __init__(self, make):
-        self.make = make
+def loss(outputs):
+    return sum(jnp.vdot(y, array(*y.shape, seed=8 + i)) for i, y in enumerate(jax.tree.leaves(outputs)))
 
 
-def same_logs(ours: dict[str, Any], theirs: dict[str, Any], tolerance: float = 1e-5) -> None:
-    """The same keys in the same order, and the same numbers."""
-    assert list(ours) == list(theirs)
-    for name, value in theirs.items():
-        np.testing.assert_allclose(ours[name], value, tolerance, tolerance, err_msg=name)
+def compare(ours, theirs, x, training=False, **words):
+    """Build both, copy weights, then compare outputs and the gradients of inputs and weights."""
+    ours(x, **words)
+    theirs(x, **words)
+    same_weights(ours, theirs)
+    call = scope.pure(ours, ours.weights, training)
+    fixed = [v.value for v in theirs.non_trainable_variables]
 
+    def ours_loss(values, x, words):
+        outputs, _, _ = call(values, None, x, training=training, **words)
+        return loss(outputs), outputs
 
-def same_weights(ours, theirs, tolerance: float = 1e-5) -> None:
-    """The same weights in the same order."""
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, tolerance, tolerance)
+    def theirs_loss(values, x, words):
+        outputs, _ = theirs.stateless_call(values, fixed, x, training=training, **words)
+        return loss(outputs), outputs
 
-
-def trees_close(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
-    """The same nest of the same numbers."""
-    ours, theirs = (jax.tree.map(np.asarray, tree) for tree in (ours, theirs))
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, tolerance, tolerance), ours, theirs)
+    words = jax.tree.map(jnp.asarray, words)
+    floats = {k: v for k, v in words.items() if k != "mask"}
+    others = {k: v for k, v in words.items() if k == "mask"}
+    results = []
+    for function, layer in ((ours_loss, ours), (theirs_loss, theirs)):
+        values = [jnp.asarray(v.value) for v in layer.trainable_variables]
+        rest = [] if function is theirs_loss else [v.value for v in ours.non_trainable_variables]
+        run = jax.grad(lambda v, x, w, f=function, r=rest: f([*v, *r], x, {**w, **others}), (0, 1, 2), has_aux=True)
+        results.append(jax.jit(run)(values, x, floats))
+    close(*results)
+    return results[0]

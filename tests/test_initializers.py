@@ -10,7 +10,7 @@ import pytest
 from keras import initializers as oracle
 
 from keryx import initializers, random
-from keryx.core import seeds
+from keryx.core import draw, seeds
 from keryx.errors import ConfigError, ShapeError
 
 RANDOM = [
@@ -100,8 +100,8 @@ def test_shape_and_dtype(name, dtype):
 
 
 def test_many_weights_are_drawn_in_chunks_that_differ():
-    values = np.asarray(initializers.RandomNormal(seed=1)((6 * initializers._CHUNK + 7,)))
-    chunks = values[: 6 * initializers._CHUNK].reshape(6, -1)
+    values = np.asarray(initializers.RandomNormal(seed=1)((6 * draw.CHUNK + 7,)))
+    chunks = values[: 6 * draw.CHUNK].reshape(6, -1)
     assert abs(np.corrcoef(chunks) - np.eye(6)).max() < 0.02
     assert (values == initializers.RandomNormal(seed=1)(values.shape)).all()
 

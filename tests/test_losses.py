@@ -255,6 +255,17 @@ def test_errors_say_what_fits():
         losses.categorical_crossentropy(ones[:, :1], ones[:, :1])
 
 
+def test_configs_of_other_kerases():
+    theirs = oracle.serialize(keras.src.losses.losses.LossFunctionWrapper(oracle.huber, delta=2.0))
+    ours = losses.deserialize(theirs)
+    assert (ours.fn, ours.kwargs) == (losses.huber, {"delta": 2.0})
+    keras2 = {
+        "class_name": "SparseCategoricalCrossentropy",
+        "config": {"reduction": "auto", "from_logits": True},
+    }
+    assert losses.get(keras2).reduction == "sum_over_batch_size"
+
+
 def test_label_range():
     sparse = losses.SparseCategoricalCrossentropy
     assert sparse().label_range((32, 7)) == (0, 7)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from oracle import For, compile_both, same_logs, same_weights, twins
-from oracle import quick_compilation as quick_compilation
+from twin_models import For, compile_both, same_logs, same_weights, twins
+from twin_models import quick_compilation as quick_compilation
 
 import keryx
 

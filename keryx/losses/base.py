@@ -51,6 +51,7 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ):
+        reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # the word of Keras 2
         if reduction not in REDUCTIONS:
             raise ConfigError(f"reduction is one of {listing(REDUCTIONS)}; got {reduction!r}.")
         self.name = name or snake_case(type(self).__name__)
@@ -94,6 +95,7 @@ class Loss(Configurable):
         return reduce(values, sample_weight, mask, self.reduction)
 
 
+@registry.register()
 class LossFunctionWrapper(Loss):
     """A plain function `fn(y_true, y_pred, **kwargs)` as a Loss; it gives one value a sample.
 

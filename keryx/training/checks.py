@@ -188,7 +188,7 @@ def device_ready(array: Any, what: str) -> Any:
         return array
     if dtype == np.float64:
         return array.astype(np.float32)
-    if dtype.kind in "iu" and dtype.itemsize > 4 or dtype == np.uint32:
+    if (dtype.kind in "iu" and dtype.itemsize > 4) or dtype == np.uint32:
         low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
         if low < -(2**31) or high >= 2**31:
             raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
