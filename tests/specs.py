@@ -46,7 +46,8 @@ class Spec:
     bfloat16: float | None = 0.1
 
     def __str__(self):
-        words = [f"{name}={value}" for name, value in (self.init | dict.fromkeys(self.call, "...")).items()]
+        told = {name: "function" if callable(value) else value for name, value in self.init.items()}
+        words = [f"{name}={value}" for name, value in (told | dict.fromkeys(self.call, "...")).items()]
         words += ["training"] * self.training + ["masked"] * (self.masks is not None)
         return f"{self.layer}({', '.join(words)})".replace(" ", "")
 

@@ -55,7 +55,7 @@ class Session:
         if not self.objective.resolved:
             self.objective.resolve_metrics(batch.y, self.outputs)
         self.example = batch
-        trained, rest = self.model.trainable_weights, self.model.non_trainable_weights
+        trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
         if trained != self.trained or rest != self.rest:
             self.trained, self.rest = trained, rest
             self.programs.clear()

@@ -52,7 +52,7 @@ class TestState(NamedTuple):
 
 def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, training: bool) -> tuple[jax.Array, Seen]:
     """The loss of a batch as a pure function of the weights: what is compiled, plus regularization and added losses."""
-    trained, others = model.trainable_weights, model.non_trainable_weights
+    trained, others = model.trainable_variables, model.non_trainable_variables
 
     def forward():
         outputs = jax.tree.leaves(model(batch.x, training=training))
@@ -84,7 +84,7 @@ def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState,
 
     def learn():
         weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
-        weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_weights, weights, strict=True)]
+        weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_variables, weights, strict=True)]
         metrics = measure(model, state.metrics, loss, seen, batch)
         return state._replace(weights=weights, rest=seen.rest, slots=slots, metrics=metrics, step=state.step + 1)
 
