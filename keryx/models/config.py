@@ -61,10 +61,12 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     for node in closed.nodes:
         calls[node.operation].append(node)
     ops = [operation for operation in calls if not isinstance(operation, Layer)]
+    given = set(closed.flat_inputs)
+    midst = [s for s in closed.flat_inputs if s.node is None or s.node.inputs]  # inputs from the midst of a graph
 
     def history(symbol: SymbolicTensor) -> list[Any]:
         node = symbol.node
-        if node is None or node.operation not in calls:
+        if node is None or symbol in given:
             return [symbol.name, 0, 0]
         return [node.operation.name, calls[node.operation].index(node), symbol.index]
 
@@ -88,10 +90,16 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     return {
         "name": model.name,
         "trainable": model.trainable,
-        "layers": [entry(operation) for operation in [*model.layers, *ops]],
+        "layers": [*map(_as_input, midst), *(entry(operation) for operation in [*model.layers, *ops])],
         "input_layers": jax.tree.map(history, closed.inputs),
         "output_layers": jax.tree.map(history, closed.outputs),
     }
+
+
+def _as_input(symbol: SymbolicTensor) -> dict[str, Any]:
+    config = {"batch_shape": symbol.shape, "dtype": symbol.dtype, "name": symbol.name}
+    plain = {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}
+    return plain | {"name": symbol.name, "inbound_nodes": []}
 
 
 def _of_op(op: graph.Op) -> dict[str, Any]:
