@@ -33,7 +33,7 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
     Traceback (most recent call last):
     keryx.errors.DataError: The inputs are 'a', 'b'. Missing: 'b'. Not an input: 'c'.
     """
-    if _nested(structure) and isinstance(given, (dict, list, tuple)):
+    if is_nested(structure) and isinstance(given, (dict, list, tuple)):
         return _alike(given, structure, names, role)
     if isinstance(given, dict):
         keys = sorted(structure) if isinstance(structure, dict) else names
@@ -61,7 +61,7 @@ def _count(number: int, role: str) -> str:
     return f"is 1 {role}" if number == 1 else f"are {number} {role}s"
 
 
-def _nested(structure: Any) -> bool:
+def is_nested(structure: Any) -> bool:
     parts = structure.values() if isinstance(structure, dict) else structure
     return isinstance(structure, (dict, list, tuple)) and any(isinstance(p, (dict, list, tuple)) for p in parts)
 

@@ -277,12 +277,12 @@ class Layer(Configurable):
 
     def children(self) -> list["Layer"]:
         """The layers that this one keeps as attributes, in the order in which they were set."""
-        return _unique(found for found in _walk(vars(self)) if isinstance(found, Layer))
+        return _unique(found for found in _walk(_attributes(self)) if isinstance(found, Layer))
 
     @property
     def variables(self) -> list[Variable]:
         """All variables: its own, the trainable ones first, then those of its layers."""
-        own = _unique(found for found in _walk(vars(self)) if isinstance(found, Variable))
+        own = _unique(found for found in _walk(_attributes(self)) if isinstance(found, Variable))
         own.sort(key=lambda v: not v.trainable)
         return _unique([*own, *(v for child in self.children() for v in child.variables)])
 
@@ -418,6 +418,12 @@ class Layer(Configurable):
             )
         return config | {name: serialize(getattr(self, name)) for name in own}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """A layer made anew from what `get_config` gave, here or in Keras."""
+        unused = [name for name, value in config.items() if name == "quantization_config" and value is None]
+        return super().from_config({name: value for name, value in config.items() if name not in unused})
+
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
@@ -437,6 +443,10 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
         length = declared.get("input_length")
         return (batch, declared["input_dim"]) if length is None else (batch, length, declared["input_dim"])
     return None
+
+
+def _attributes(layer: Layer) -> list[Any]:
+    return [value for name, value in vars(layer).items() if name != "_programs"]  # these hold variables in an order of theirs
 
 
 def _walk(value: Any) -> Iterator[Any]:

@@ -158,7 +158,7 @@ def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: 
         progress.update(steps, logs)
     if not steps:
         raise DataError("evaluate() was given empty data: no batch came.")
-    logs = dict(sorted(logs.items(), key=lambda item: (item[0] != "loss", item[0])))
+    logs = dict(sorted(logs.items()))
     progress.end(steps, logs)
     hooks.on_test_end(logs)
     return logs
