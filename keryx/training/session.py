@@ -32,7 +32,7 @@ class Session:
         self.rest: list[Variable] = []
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.optimizer_shapes: list[tuple[int, ...]] | None = None
-        if model.output_names:
+        if model.outputs:
             self._resolve(model.output_names, model.output, model.outputs)
 
     # -- before the first batch ----------------------------------------------------------------------------------
@@ -46,6 +46,9 @@ class Session:
         if self.objective.names:
             return
         outputs = abstract_outputs(self.model, x)
+        if self.model.outputs:  # a Sequential has a graph now
+            self._resolve(self.model.output_names, self.model.output, self.model.outputs)
+            return
         keys = sorted(outputs) if isinstance(outputs, dict) else []
         flat = jax.tree.leaves(outputs)
         names = keys if len(keys) == len(flat) else [f"output_{i + 1}" for i in range(len(flat))]
