@@ -61,13 +61,20 @@ FIT = {
     "pickle_safe": (),
 }
 MODEL = {"input": ("inputs",), "output": ("outputs",)}
-COMPILE = {"loss_weight": ("loss_weights",), "metric": ("metrics",), "sample_weight_mode": (), "target_tensors": ()}
+COMPILE = {
+    "loss_weight": ("loss_weights",),
+    "metric": ("metrics",),
+    "sample_weight_mode": (),
+    "target_tensors": (),
+}
 
 # Arguments that every layer takes beside its own, for Sequential's sake.
 _DECLARED = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 
-def check_arguments(where: str, given: Iterable[str], known: Iterable[str], renamed: dict[str, tuple[str, ...]]) -> None:
+def check_arguments(
+    where: str, given: Iterable[str], known: Iterable[str], renamed: dict[str, tuple[str, ...]]
+) -> None:
     """Raise ArgumentError at the first of `given` that is not among `known`, with the new word or a close one.
 
     >>> check_arguments("fit()", ["epoch"], ["epochs"], FIT)
@@ -94,7 +101,11 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
     check_arguments(where, (word for word in kwargs if word not in _DECLARED), known, renamed)
     kernel_rank = getattr(cls, "rank", 0)
-    if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
+    if (
+        kernel_rank > 1
+        and len(args) > kernel_rank
+        and all(isinstance(a, int) for a in args[1 : kernel_rank + 1])
+    ):
         written = ", ".join(str(a) for a in args)
         size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
         raise ArgumentError(
