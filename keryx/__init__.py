@@ -14,13 +14,14 @@ from keryx import ops as ops
 from keryx import random as random
 from keryx import regularizers as regularizers
 from keryx import utils as utils
-from keryx.core.symbol import SymbolicTensor as KerasTensor
 from keryx.core.symbol import SymbolicTensor as SymbolicTensor
 from keryx.core.variable import Variable as Variable
 from keryx.layers import Input as Input
 from keryx.layers import Layer as Layer
 from keryx.models import Model as Model
 from keryx.models import Sequential as Sequential
+
+KerasTensor = SymbolicTensor
 
 __version__ = "0.1.0"
 

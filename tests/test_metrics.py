@@ -140,7 +140,7 @@ def batches(kind, weights, name):
 
 
 def with_weights(case):
-    """The kinds of weights that Keras takes: for each sample, and where the metric is of each number, for each."""
+    """The weights that Keras takes: one a sample, and for metrics of single numbers one a number."""
     name, _, kind = case
     each = kind == "values" or (
         kind in ("sequence", "labels")

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.core.serialization import Configurable
+from keryx.core.serialization import Configurable, Registry
 from keryx.errors import ConfigError
 
 _NAMES = {
@@ -33,6 +33,10 @@ def standardize_dtype(dtype: Any) -> str:
     return name
 
 
+registry = Registry("dtype policy", "keras.dtype_policies")
+
+
+@registry.register("FloatDTypePolicy")
 class DTypePolicy(Configurable):
     """A dtype to compute in and one to keep weights in.
 
@@ -42,8 +46,6 @@ class DTypePolicy(Configurable):
     >>> DTypePolicy("mixed_bfloat16").compute_dtype
     'bfloat16'
     """
-
-    config_module = "keras"
 
     def __init__(self, name: str = "float32"):
         self.name = str(name)
@@ -58,6 +60,9 @@ class DTypePolicy(Configurable):
 
     def __hash__(self):
         return hash(self.name)
+
+
+DTypePolicy.config_module = "keras"  # Keras's configs name it there
 
 
 _policy = DTypePolicy(config.floatx())

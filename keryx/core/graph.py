@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from keryx.core import scope
-from keryx.core.symbol import Shape, SymbolicTensor
+from keryx.core.symbol import Shape, SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import DataError
 
@@ -102,7 +102,7 @@ def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int) -> An
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
 
     def call(key, arrays):
-        filled = [arrays[i] if i in arrays else leaf for i, leaf in enumerate(leaves)]
+        filled = [arrays.get(i, leaf) for i, leaf in enumerate(leaves)]
         filled_args, filled_kwargs = jax.tree.unflatten(tree, filled)
         with scope.run(scope.Scope({}, key)):
             return operation(*filled_args, **filled_kwargs)
@@ -130,7 +130,12 @@ def lift(function: Callable, name: str | None = None) -> Callable:
     def lifted(*args, **kwargs):
         leaves = jax.tree.leaves((args, kwargs))
         if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
-            return record(Op(lifted, op_name), args, kwargs)
+            try:
+                return record(Op(lifted, op_name), args, kwargs)
+            except Exception as error:
+                shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
+                error.add_note(f"In the op {op_name!r}, called on {shapes}.")
+                raise
         if any(isinstance(leaf, Variable) for leaf in leaves):
             args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
         return function(*args, **kwargs)

@@ -22,6 +22,8 @@ class Configurable:
     that keeps an argument in another way overrides `get_config`.
     """
 
+    config_module: str | None = None  # where Keras's configs say that the class is
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__` by name, as plain data."""
         return {name: serialize(getattr(self, name)) for name in init_arguments(type(self))}
@@ -182,7 +184,7 @@ def deserialize(value: Any, registry: Registry | None = None) -> Any:
     name, config = value["class_name"], value["config"]
     if name == "__tuple__":
         return tuple(deserialize(v) for v in config)
-    if name == "__numpy__":
+    if name in ("__numpy__", "__tensor__"):
         return np.array(config["value"], dtype=config["dtype"])
     found = _look_up(value, registry)
     if name == "function":

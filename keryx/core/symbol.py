@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
 from keryx.errors import DataError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class SymbolicTensor:
+class SymbolicTensor(Arithmetic):
     """The shape, dtype and origin of a tensor; operators and NumPy functions on it grow the graph.
 
     Args:
@@ -51,9 +52,6 @@ class SymbolicTensor:
         if self.ndim == 0 or self.shape[0] is None:
             raise TypeError(f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size.")
         return (self[i] for i in range(self.shape[0]))
-
-    def __getitem__(self, index) -> Any:
-        raise NotImplementedError  # given by ops, with the other operators
 
     def __bool__(self):
         raise TypeError(

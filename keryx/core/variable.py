@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
 from keryx.errors import ShapeError
 
 
-class Variable:
+class Variable(Arithmetic):
     """A named array that training changes.
 
     While a model runs as a pure function, the running `Scope` lends the variable a traced value; `value` gives

@@ -55,6 +55,14 @@ from keryx.layers.pooling import AveragePooling3D as AveragePooling3D
 from keryx.layers.pooling import MaxPooling1D as MaxPooling1D
 from keryx.layers.pooling import MaxPooling2D as MaxPooling2D
 from keryx.layers.pooling import MaxPooling3D as MaxPooling3D
+from keryx.layers.recurrent import GRU as GRU
+from keryx.layers.recurrent import GRUCell as GRUCell
+from keryx.layers.recurrent import LSTM as LSTM
+from keryx.layers.recurrent import LSTMCell as LSTMCell
+from keryx.layers.recurrent import RNN as RNN
+from keryx.layers.recurrent import SimpleRNN as SimpleRNN
+from keryx.layers.recurrent import SimpleRNNCell as SimpleRNNCell
+from keryx.layers.recurrent import StackedRNNCells as StackedRNNCells
 from keryx.layers.regularization import ActivityRegularization as ActivityRegularization
 from keryx.layers.regularization import AlphaDropout as AlphaDropout
 from keryx.layers.regularization import Dropout as Dropout
@@ -76,14 +84,27 @@ from keryx.layers.reshaping import UpSampling3D as UpSampling3D
 from keryx.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from keryx.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from keryx.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from keryx.layers.separable_convolution import DepthwiseConv1D as DepthwiseConv1D
+from keryx.layers.separable_convolution import DepthwiseConv2D as DepthwiseConv2D
+from keryx.layers.separable_convolution import SeparableConv1D as SeparableConv1D
+from keryx.layers.separable_convolution import SeparableConv2D as SeparableConv2D
+from keryx.layers.transposed_convolution import Conv1DTranspose as Conv1DTranspose
+from keryx.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspose
+from keryx.layers.transposed_convolution import Conv3DTranspose as Conv3DTranspose
+from keryx.layers.wrappers import Bidirectional as Bidirectional
+from keryx.layers.wrappers import TimeDistributed as TimeDistributed
+from keryx.layers.wrappers import Wrapper as Wrapper
 
 # Other names that Keras has for some of them.
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
+Convolution3DTranspose = Conv3DTranspose
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
@@ -93,3 +114,5 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D

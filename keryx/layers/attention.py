@@ -24,7 +24,7 @@ def causal_mask(queries: int, keys: int) -> jax.Array:
 
 @registry.register()
 class MultiHeadAttention(Layer):
-    """Attention in several learned projections: `softmax(q @ k.T / sqrt(key_dim)) @ v` in each, projected back.
+    """Attention in several projections: `softmax(q @ k.T / sqrt(key_dim)) @ v` in each, projected back.
 
     Args:
         num_heads: The number of heads.
@@ -116,8 +116,8 @@ class MultiHeadAttention(Layer):
         key_shape = key_shape or value_shape
         if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
             raise ShapeError(
-                f"{self.title} wants a key and a value that differ in the last axis only; got {key_shape} and "
-                f"{value_shape}."
+                f"{self.title} wants a key and a value that differ in the last axis only; got {key_shape} "
+                f"and {value_shape}."
             )
         heads, rank = self.num_heads, len(query_shape)
         self.query_dense = self._project("query", query_shape, (heads, self.key_dim))
@@ -145,8 +145,8 @@ class MultiHeadAttention(Layer):
             (*[None] * (len(free) - 1), *last),
             activation=activation,
             bias_axes=new if self.use_bias else None,
-            kernel_initializer=_fresh(self.kernel_initializer),
-            bias_initializer=_fresh(self.bias_initializer),
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             activity_regularizer=self.projection_regularizer,
@@ -204,6 +204,9 @@ class MultiHeadAttention(Layer):
         )  # (batch, heads, T, S)
         if mask is not None:
             mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
+            if not (self.dropout or return_attention_scores or query.ndim > 3):
+                # As Keras has it: in this case alone, a query with nothing to attend to gets the mean of all.
+                scores, mask = jnp.where(mask, scores, jnp.finfo(scores.dtype).min / 2), None
         scores = masked_softmax(scores, summed, mask)
         kept = dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
         mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
@@ -228,7 +231,8 @@ class MultiHeadAttention(Layer):
             masks.append((distance < self.sliding_window)[None])
         combined = None
         for mask in masks:
-            combined = mask if combined is None or mask is None else _both(combined, mask)
+            if mask is not None:
+                combined = mask if combined is None else _both(combined, mask)
         return combined
 
 
@@ -236,15 +240,6 @@ def _both(a: jax.Array, b: jax.Array) -> jax.Array:
     """Where both are True; a mask without the axis of heads holds for all heads."""
     short, long = sorted((a, b), key=lambda mask: mask.ndim)
     return long & jnp.expand_dims(short, tuple(range(1, 1 + long.ndim - short.ndim)))
-
-
-def _fresh(initializer: Any) -> Any:
-    """An initializer with the same arguments, so that a seed gives each projection its own draws."""
-    return (
-        type(initializer).from_config(initializer.get_config())
-        if hasattr(initializer, "get_config")
-        else initializer
-    )
 
 
 def attention_equations(rank: int, axes: list[int]) -> tuple[str, str, tuple[int, ...]]:

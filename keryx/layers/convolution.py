@@ -7,6 +7,7 @@ import jax
 
 from keryx import activations, constraints, initializers, regularizers
 from keryx.errors import ConfigError, ShapeError
+from keryx.kernels import conv
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import channel_axis, known_size, layout, padding_mode, sizes, spatial_axes
 
@@ -20,23 +21,6 @@ def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
     return images, f"{space}IO", images
 
 
-def convolve(
-    inputs: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    dilation: Sequence[int],
-    groups: int,
-    data_format: str,
-) -> jax.Array:
-    """Slide the kernel (*size, channels / groups, filters) over the inputs."""
-    padding = padding.upper() if isinstance(padding, str) else padding
-    numbers = dimension_numbers(len(strides), data_format)
-    return jax.lax.conv_general_dilated(
-        inputs, kernel, strides, padding, None, dilation, numbers, feature_group_count=groups
-    )
-
-
 def add_bias(outputs: jax.Array, bias: Any, data_format: str) -> jax.Array:
     """Add a number to each channel."""
     if data_format == "channels_last":
@@ -44,14 +28,25 @@ def add_bias(outputs: jax.Array, bias: Any, data_format: str) -> jax.Array:
     return outputs + bias.value.reshape(-1, *(1,) * (outputs.ndim - 2))
 
 
-class _Sliding(Layer):
+class Sliding(Layer):
     """What all layers that slide a kernel have in common."""
 
     rank = 1
     paddings: tuple[str, ...] = ()
 
     def __init__(
-        self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias, **kwargs
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        bias_initializer: Any = "zeros",
+        bias_regularizer: Any = None,
+        bias_constraint: Any = None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         where = f"{type(self).__name__}()"
@@ -62,11 +57,18 @@ class _Sliding(Layer):
         self.data_format = layout(where, data_format)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        initializer, regularizer, constraint = bias
-        self.bias_initializer = initializers.get(initializer)
-        self.bias_regularizer = regularizers.get(regularizer)
-        self.bias_constraint = constraints.get(constraint)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def check_strides(self) -> None:
+        """Raise ConfigError where both strides and dilation are above 1."""
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ConfigError(
+                f"{type(self).__name__}() takes strides or dilation_rate above 1, not both; got "
+                f"{self.strides} and {self.dilation_rate}."
+            )
 
     def channels(self, shape: tuple[int | None, ...]) -> int:
         """The number of channels, which the weights depend on; from here on the inputs must have as many."""
@@ -91,8 +93,8 @@ class _Sliding(Layer):
         ]
         if self.padding == "valid" and any(k > n for k, n in zip(reach, space, strict=True)):
             raise ShapeError(
-                f"{self.title} has a kernel that reaches over {tuple(reach)}, more than its inputs {tuple(space)}. "
-                "Use padding='same', a smaller kernel, or larger inputs."
+                f"{self.title} has a kernel that reaches over {tuple(reach)}, more than its inputs "
+                f"{tuple(space)}. Use padding='same', a smaller kernel, or larger inputs."
             )
 
     def finish(self, outputs: jax.Array) -> jax.Array:
@@ -102,7 +104,7 @@ class _Sliding(Layer):
         return self.activation(outputs)
 
 
-class _Conv(_Sliding):
+class _Conv(Sliding):
     def __init__(
         self,
         filters: int,
@@ -123,11 +125,9 @@ class _Conv(_Sliding):
         bias_constraint: Any = None,
         **kwargs,
     ):
-        bias = bias_initializer, bias_regularizer, bias_constraint
         slide = kernel_size, strides, padding, data_format, dilation_rate
-        super().__init__(
-            *slide, activation, use_bias, bias, activity_regularizer=activity_regularizer, **kwargs
-        )
+        bias = use_bias, bias_initializer, bias_regularizer, bias_constraint
+        super().__init__(*slide, activation, *bias, activity_regularizer=activity_regularizer, **kwargs)
         where = f"{type(self).__name__}()"
         (self.filters,) = sizes(where, "filters", filters, 1)
         (self.groups,) = sizes(where, "groups", groups, 1)
@@ -138,11 +138,7 @@ class _Conv(_Sliding):
             raise ConfigError(
                 f"{where} cannot share {self.filters} filters among {self.groups} groups evenly."
             )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ConfigError(
-                f"{where} takes strides or dilation_rate above 1, not both; got {self.strides} and "
-                f"{self.dilation_rate}."
-            )
+        self.check_strides()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add the kernel (*kernel_size, channels / groups, filters) and the bias (filters,)."""
@@ -166,7 +162,7 @@ class _Conv(_Sliding):
         padding: Any = self.padding
         if padding == "causal":
             padding = [(self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)]
-        outputs = convolve(
+        outputs = conv(
             inputs,
             self.kernel.value,
             self.strides,
@@ -186,8 +182,8 @@ class Conv1D(_Conv):
         filters: The number of output channels.
         kernel_size: The steps that the kernel spans.
         strides: The steps from one output to the next; default 1.
-        padding: `valid` (the kernel stays within), `same` (zeros around; as many outputs as inputs at stride 1), or
-            `causal` (zeros before; an output sees no later input).
+        padding: `valid` (the kernel stays within), `same` (zeros around; as many outputs as inputs at stride
+            1), or `causal` (zeros before; an output sees no later input).
         data_format: `channels_last`, (batch, time, channels), or `channels_first`.
         dilation_rate: The steps from one tap of the kernel to the next; default 1.
         groups: Parts of the channels that are convolved apart from each other; default 1.
@@ -202,7 +198,7 @@ class Conv1D(_Conv):
         bias_constraint: A projection of the bias after each step.
 
     Raises:
-        ShapeError: Where the kernel is larger than the inputs, or the channels are unknown or not shared evenly.
+        ShapeError: Where the kernel is larger than the inputs, or the channels are unknown or do not divide.
 
     >>> import keryx
     >>> keryx.layers.Conv1D(32, 5, padding="causal")(keryx.Input((None, 3))).shape

@@ -89,7 +89,7 @@ class EinsumDense(Layer):
 
 
 def _with_fans(initializer: Any, input_axes: list[int], output_axes: list[int]) -> Any:
-    """An initializer that scales by the number of inputs and outputs is told which axes of the kernel those are."""
+    """Tell an initializer that scales by the inputs and outputs which axes of the kernel those are."""
     if not hasattr(initializer, "input_axes") or initializer.input_axes is not None:
         return initializer
     return type(initializer).from_config(
@@ -123,7 +123,7 @@ def weight_shapes(
     for letter, n in zip(inputs, input_shape[more:] if leading else input_shape, strict=False):
         if n is not None and size.get(letter) not in (n, None):
             raise ShapeError(
-                f"EinsumDense with {equation!r} wants {size[letter]} along {letter!r}, as output_shape= says; "
+                f"EinsumDense with {equation!r} wants {size[letter]} along {letter!r}, by its output_shape=; "
                 f"got {input_shape}."
             )
         size[letter] = n if size.get(letter) is None else size[letter]
@@ -144,7 +144,7 @@ def weight_shapes(
 
 
 def _named_sizes(outputs: str, output_shape: Shape, leading: int) -> list[int | None]:
-    """The sizes of the outputs' letters: the first is the batch axis, unless that is among the axes of `...`."""
+    """The sizes of the outputs' letters, the first of them the batch axis, unless `...` stands for that."""
     named = list(output_shape) if leading else [None, *output_shape]
     if len(named) != len(outputs):
         raise ShapeError(

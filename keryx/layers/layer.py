@@ -77,6 +77,9 @@ class Layer(Configurable):
 
     config_module = "keras.layers"
     supports_masking = False
+    name: str
+    built: bool
+    nodes: list[graph.Node]
     input_spec: InputSpec | None = None
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
@@ -179,13 +182,13 @@ class Layer(Configurable):
                 self._build_for(args, kwargs)
                 return graph.record(self, args, kwargs)
             with ExitStack() as stack:
-                outermost = scope.current() is None
-                running = stack.enter_context(scope.run(scope.Scope())) if outermost else scope.current()
+                outer = scope.current()
+                running = outer or stack.enter_context(scope.run(scope.Scope()))
                 outputs = self._compute(running, args, kwargs)
         except Exception as error:
             self._note(error, args)
             raise
-        if outermost:
+        if outer is None:
             self._call_losses = running.losses
             _keep_masks(running, outputs)
         return outputs
@@ -219,6 +222,7 @@ class Layer(Configurable):
         if self.supports_masking:
             given = kwargs.get("mask", masks) if masked or kwargs.get("mask") is not None else None
             _set_masks(outputs, self.compute_mask(inputs, given))
+        self._seen_shapes = [tuple(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
 
     def _cast(self, tree: Any) -> Any:
@@ -425,7 +429,7 @@ def _unique(things) -> list:
 
 
 @functools.cache
-def _call_arguments(cls: type) -> tuple[list[str], bool]:
+def _call_arguments(cls: Any) -> tuple[list[str], bool]:
     names, takes_more = graph.accepted_arguments(cls.call)
     return names[1:], takes_more
 

@@ -18,8 +18,8 @@ def _listed(shapes: Any) -> str:
 class Merge(Layer):
     """The base of layers that merge a list of tensors place by place, where sizes of 1 broadcast.
 
-    A tensor with fewer axes than another gets axes of 1 after the batch axis. The mask of the outputs is True where
-    that of any input is; there is none where an input has none.
+    A tensor with fewer axes than another gets axes of 1 after the batch axis. The mask of the outputs is True
+    where that of any input is; there is none where an input has none.
     """
 
     supports_masking = True
@@ -264,7 +264,7 @@ class Dot(Merge):
         self.axes, self.normalize = axes, normalize
 
     def check_shapes(self, shapes: list[Shape]) -> None:
-        """Raise ShapeError unless there are two whose sizes agree in the batch axis and in those of the sum."""
+        """Raise ShapeError unless there are two that agree in the batch axis and in those of the sum."""
         if len(shapes) != 2 or min(len(shape) for shape in shapes) < 2:
             raise ShapeError(f"{self.title} wants two inputs of at least 2 axes; got {_listed(shapes)}.")
         given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes

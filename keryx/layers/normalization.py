@@ -224,6 +224,7 @@ class LayerNormalization(_Affine):
         gamma_regularizer: A penalty of gamma.
         beta_constraint: A projection of beta after each step.
         gamma_constraint: A projection of gamma after each step.
+        rms_scaling: Not offered: True raises.
 
     Source: Ba et al., Layer Normalization, 2016.
 
@@ -244,11 +245,14 @@ class LayerNormalization(_Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        rms_scaling: bool = False,
         **kwargs,
     ):
         beta_and_gamma = beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer
         super().__init__(epsilon, center, scale, *beta_and_gamma, beta_constraint, gamma_constraint, **kwargs)
-        self.axis = _axes("LayerNormalization()", axis)
+        if rms_scaling:
+            raise ConfigError("LayerNormalization(rms_scaling=True) is not offered: use RMSNormalization.")
+        self.axis, self.rms_scaling = _axes("LayerNormalization()", axis), rms_scaling
         self.autocast = False
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -9,14 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx.errors import ShapeError
+from keryx.kernels import max_pool
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import layout, padding_mode, sizes, spatial_axes
-
-
-def pool_max(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
-    """The maximum of each window; `window` and `strides` have a number for each axis of x."""
-    lowest = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else np.iinfo(x.dtype).min
-    return jax.lax.reduce_window(x, np.array(lowest, x.dtype), jax.lax.max, window, strides, padding.upper())
 
 
 def pool_mean(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
@@ -33,7 +28,7 @@ def pool_mean(x: jax.Array, window: Sequence[int], strides: Sequence[int], paddi
 
 class _Pooling(Layer):
     rank = 1
-    pool = staticmethod(pool_max)
+    pool = staticmethod(max_pool)
 
     def __init__(
         self,

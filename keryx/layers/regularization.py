@@ -30,7 +30,7 @@ def _filled(noise_shape: tuple[int | None, ...] | None, shape: tuple[int, ...]) 
 
 
 def dropout(x: jax.Array, rate: float, shape: tuple[int, ...], seed: int | None) -> jax.Array:
-    """`x / (1 - rate)`, with a share `rate` of places at 0; `shape`, which broadcasts, is that of the draw."""
+    """`x / (1 - rate)`, with a share `rate` of places at 0; `shape`, that of the draw, broadcasts."""
     if rate >= 1:
         return jnp.zeros_like(x)
     kept = jax.random.bernoulli(scope.random_key(seed), 1 - rate, shape)
@@ -43,8 +43,8 @@ class Dropout(Layer):
 
     Args:
         rate: The share that is dropped, from 0 to 1.
-        noise_shape: The shape of the draw, None for an axis as in the inputs: `(None, 1, None)` drops the same
-            features at each step.
+        noise_shape: The shape of the draw, None for an axis as in the inputs: `(None, 1, None)` drops the
+            same features at each step.
         seed: Sets this layer's draws apart from others'.
 
     Raises:
@@ -228,7 +228,7 @@ class GaussianNoise(Layer):
 
 @registry.register()
 class AlphaDropout(Layer):
-    """Dropout that keeps mean 0 and variance 1, to go with `selu`: what is dropped becomes selu's lower bound.
+    """Dropout that keeps mean 0 and variance 1, for `selu`: what is dropped becomes selu's lower bound.
 
     Args:
         rate: The share that is dropped, from 0 to 1.

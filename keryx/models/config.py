@@ -60,10 +60,10 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     ops = [operation for operation in calls if not isinstance(operation, Layer)]
 
     def history(symbol: SymbolicTensor) -> list[Any]:
-        operation = symbol.node.operation if symbol.node else None
-        if operation not in calls:
+        node = symbol.node
+        if node is None or node.operation not in calls:
             return [symbol.name, 0, 0]
-        return [operation.name, calls[operation].index(symbol.node), symbol.index]
+        return [node.operation.name, calls[node.operation].index(node), symbol.index]
 
     def written(value: Any) -> Any:
         if isinstance(value, SymbolicTensor):

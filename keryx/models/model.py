@@ -52,7 +52,7 @@ class Model(Trainer, Layer):
         if name is None and inputs is not None and type(self) is Model:
             name = graph.unique_name("functional")
         super().__init__(name=name, **kwargs)
-        self._programs: dict[Any, Callable] = {}
+        self._programs: dict[Any, tuple[Callable, list[Variable]]] = {}
         self._graph: graph.Graph | None = None
         self._ranges: list[Any] | None = None
         if inputs is not None:

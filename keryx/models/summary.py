@@ -69,7 +69,7 @@ def summary(
     if print_fn is None:
         print(captured.get(), end="")
     else:
-        print_fn(captured.get())
+        print_fn(captured.get().rstrip("\n"))
 
 
 def _rows(
@@ -128,12 +128,13 @@ def _columns(header: list[str], positions: Sequence[float] | None, width: int) -
 
 def _is_chain(closed: graph.Graph) -> bool:
     """Whether each call takes what the one before it gave, and nothing else."""
-    steps = [closed.flat_inputs, *(list(jax.tree.leaves(node.outputs)) for node in closed.nodes)]
-    operations = [node.operation for node in closed.nodes]
-    follows = all(
-        node.inputs == given and len(given) == 1 for node, given in zip(closed.nodes, steps, strict=False)
+    if len({node.operation for node in closed.nodes}) < len(closed.nodes):
+        return False
+    given = [closed.flat_inputs, *(jax.tree.leaves(node.outputs) for node in closed.nodes)]
+    return all(
+        len(node.inputs) == len(before) == 1 and node.inputs[0] is before[0]
+        for node, before in zip(closed.nodes, given, strict=False)
     )
-    return follows and len(set(operations)) == len(operations)
 
 
 def _title(operation: Any, level: int) -> str:

@@ -52,11 +52,11 @@ def _cond(pred, true_fn, false_fn):
     return jax.lax.cond(jnp.asarray(pred), _body(true_fn), _body(false_fn))
 
 
-def _choose(pred, true, false):
+def _pick(pred, true, false):
     return jax.lax.cond(pred, lambda true, false: true, lambda true, false: false, true, false)
 
 
-_choose = lift(_choose, "cond")
+_choose = lift(_pick, "cond")
 
 
 @lift

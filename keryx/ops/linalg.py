@@ -39,7 +39,8 @@ def cholesky(x, upper=False):
 def cholesky_inverse(x, upper=False):
     """The inverse of the matrix whose Cholesky factor is `x`."""
     x = jnp.asarray(x)
-    inverse = jax.scipy.linalg.solve_triangular(x, jnp.eye(x.shape[-1], dtype=x.dtype), lower=not upper)
+    one = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    inverse = jax.scipy.linalg.solve_triangular(x, one, lower=not upper)
     transposed = jnp.swapaxes(inverse, -1, -2)
     return inverse @ transposed if upper else transposed @ inverse
 

@@ -78,7 +78,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     beyond_output = jnp.arange(output.shape[1]) >= jnp.asarray(output_length)[:, None]
     beyond_target = jnp.arange(target.shape[1]) >= jnp.asarray(target_length)[:, None]
     paddings = beyond_output.astype(output.dtype), beyond_target.astype(output.dtype)
-    return optax.ctc_loss(output, paddings[0], target, paddings[1], mask_index)
+    return optax.ctc_loss(output, paddings[0], target, paddings[1], blank_id=mask_index)
 
 
 # -- normalization -------------------------------------------------------------------------------------------

@@ -27,9 +27,9 @@ _METHODS = {
     "astype": ops.cast, "flatten": ops.ravel, "conj": ops.conj, "copy": ops.copy, "dot": ops.dot,
     "sum": ops.sum, "mean": ops.mean, "max": ops.max, "min": ops.min, "prod": ops.prod, "var": ops.var,
     "std": ops.std, "any": ops.any, "all": ops.all, "argmax": ops.argmax, "argmin": ops.argmin,
-    "argsort": ops.argsort, "cumsum": ops.cumsum, "cumprod": ops.cumprod, "clip": lift(jnp.clip),
-    "ravel": ops.ravel, "repeat": ops.repeat, "round": ops.round, "squeeze": ops.squeeze,
-    "swapaxes": ops.swapaxes, "take": ops.take, "trace": ops.trace, "diagonal": ops.diagonal,
+    "argsort": ops.argsort, "cumsum": ops.cumsum, "cumprod": ops.cumprod, "ravel": ops.ravel,
+    "clip": lift(jnp.clip, "numpy.clip"), "repeat": ops.repeat, "round": ops.round, "squeeze": ops.squeeze,
+    "swapaxes": ops.swapaxes, "take": ops.take, "trace": ops.trace,
 }  # fmt: skip
 
 

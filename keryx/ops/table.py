@@ -10,6 +10,7 @@ from keryx.core.graph import lift
 from keryx.errors import ArgumentError
 
 _TENSORS = {"x", "x1", "x2", "y", "a", "b"}
+_LISTS_OF_TENSORS = {"xs", "condlist", "choicelist"}
 
 
 def as_array(x: Any) -> Any:
@@ -17,26 +18,36 @@ def as_array(x: Any) -> Any:
     return jnp.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
-def op(function: Callable, required: str, /, **options: Any) -> Callable:
+def _prepared(name: str, value: Any) -> Any:
+    if name in _LISTS_OF_TENSORS and isinstance(value, (list, tuple)):
+        return [as_array(x) for x in value]
+    return as_array(value) if name in _TENSORS else value
+
+
+def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
     """`function` as an op: its required arguments are handed on by position, its options by name.
 
     >>> maximum = op(jnp.maximum, "x1 x2")
     >>> maximum(x1=3, x2=[1, 5]).tolist()
     [3, 5]
     """
-    names = required.split()
+    names = arguments.split()
     defaults = dict.fromkeys(names, inspect.Parameter.empty) | options
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature([inspect.Parameter(k, kind, default=v) for k, v in defaults.items()])
     op_name = function.__name__
 
     def call(*args, **kwargs):
-        try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
-        tensors = [as_array(given[name]) if name in _TENSORS else given[name] for name in names]
-        return function(*tensors, **{name: given.get(name, default) for name, default in options.items()})
+        given = dict(zip(names, args, strict=False))
+        if kwargs or len(args) != len(
+            names
+        ):  # else binding, which takes as long as a small op, has nothing to do
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
+        required = [_prepared(name, given[name]) for name in names]
+        return function(*required, **{name: given.get(name, default) for name, default in options.items()})
 
     call.__name__ = call.__qualname__ = op_name
     call.__doc__ = (function.__doc__ or "").strip().partition("\n")[0]

@@ -229,6 +229,11 @@ class Optimizer(Configurable):
             else:
                 self._learning_rate.assign(number)
 
+    @property
+    def schedule(self) -> Any:
+        """The schedule or function that the learning rate follows; None where it is a number."""
+        return None if isinstance(self._learning_rate, Variable) else self._learning_rate
+
     def _rate(self, step: jax.Array) -> jax.Array:
         rate = self._learning_rate
         if isinstance(rate, Variable):

@@ -1,7 +1,7 @@
 """The methods of a model that train it and use it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -21,13 +21,20 @@ class Trainer:
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
     stop_training = False
+    run_eagerly = False
     history: History
     _session: Session | None = None
 
     # What the model itself brings along.
-    inputs: Any
-    input_names: list[str]
-    output_names: list[str]
+    if TYPE_CHECKING:
+
+        @property
+        def inputs(self) -> Any: ...
+        @property
+        def input_names(self) -> list[str]: ...
+        @property
+        def output_names(self) -> list[str]: ...
+
     input_ranges: Callable[[], list[Any]]
     run_compiled: Callable[[Any], Any]
 
@@ -158,7 +165,7 @@ class Trainer:
         """
         options = {k: v for k, v in locals().items() if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")}
         old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT)
-        with jax.disable_jit(self.session and self.run_eagerly):
+        with jax.disable_jit(self.run_eagerly):
             return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
 
     def evaluate(
@@ -191,7 +198,7 @@ class Trainer:
         known = ["x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"]
         old_words.check_arguments("evaluate()", unknown, known, old_words.FIT)
         options = {"batch_size": batch_size, "verbose": verbose, "steps": steps, "callbacks": callbacks}
-        with jax.disable_jit(self.session and self.run_eagerly):
+        with jax.disable_jit(self.run_eagerly):
             logs = loop.evaluate(self, (x, y, sample_weight), **options)
         if return_dict:
             return logs

@@ -125,13 +125,11 @@ def split_dataset(
     if len(lengths) != 1:
         raise DataError(f"split_dataset wants arrays of one length; got the lengths {sorted(lengths)}.")
     rows = lengths.pop()
-    left, right = (
-        _rows(size, rows, name) for size, name in ((left_size, "left_size"), (right_size, "right_size"))
-    )
-    if left is None and right is None:
+    if left_size is None and right_size is None:
         raise ArgumentError("split_dataset wants left_size=, right_size= or both.")
+    left = None if left_size is None else _count(left_size, rows, "left_size")
+    right = rows - (left or 0) if right_size is None else _count(right_size, rows, "right_size")
     left = rows - right if left is None else left
-    right = rows - left if right is None else right
     if left + right > rows:
         raise ArgumentError(
             f"There are {rows} rows, which is fewer than left_size + right_size = {left + right}."
@@ -142,9 +140,7 @@ def split_dataset(
     return first, second
 
 
-def _rows(size: int | float | None, rows: int, name: str) -> int | None:
-    if size is None:
-        return None
+def _count(size: int | float, rows: int, name: str) -> int:
     count = round(size * rows) if isinstance(size, float) else size
     if not 0 <= count <= rows or (isinstance(size, float) and not 0 < size < 1):
         raise ArgumentError(

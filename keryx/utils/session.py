@@ -66,7 +66,7 @@ def serialize_keras_object(obj: Any) -> Any:
 def deserialize_keras_object(
     config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **_
 ) -> Any:
-    """What `serialize_keras_object` wrote down, made again. No config runs code, with or without `safe_mode`."""
+    """What `serialize_keras_object` wrote down, made again. No config runs code, safe_mode or not."""
     with serialization.custom_object_scope(custom_objects):
         return serialization.deserialize(config)
 

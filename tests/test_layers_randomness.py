@@ -1,0 +1,86 @@
+"""What the layers that draw random numbers do in training: how often, how much, and with which keys."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from keryx import layers
+from keryx.core import scope
+from keryx.core.seeds import set_seed
+
+ONES = jnp.ones((40, 50, 4))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean_and_drops_its_share(rate):
+    set_seed(0)
+    outputs = np.asarray(layers.Dropout(rate)(ONES, training=True))
+    assert np.mean(outputs == 0) == pytest.approx(rate, abs=0.02)
+    assert np.unique(outputs) == pytest.approx([0, 1 / (1 - rate)])
+
+
+def test_dropout_of_all_and_of_none():
+    assert not layers.Dropout(1)(ONES, training=True).any()
+    assert (layers.Dropout(0)(ONES, training=True) == ONES).all()
+    assert (layers.Dropout(0.5)(ONES) == ONES).all()
+
+
+def test_noise_shape_and_spatial_dropout_drop_whole_channels():
+    set_seed(0)
+    for layer in (layers.Dropout(0.5, noise_shape=(None, 1, None)), layers.SpatialDropout1D(0.5)):
+        outputs = np.asarray(layer(ONES, training=True))
+        assert (outputs == outputs[:, :1]).all()
+        assert {0.0, 2.0} == set(outputs[:, 0].ravel())
+    outputs = np.asarray(
+        layers.SpatialDropout2D(0.5, "channels_first")(ONES.reshape(40, 4, 10, 5), training=True)
+    )
+    assert (outputs == outputs[:, :, :1, :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "mean", "stddev"),
+    [
+        (layers.GaussianNoise(0.5), 1, 0.5),
+        (layers.GaussianDropout(0.2), 1, 0.5),
+        (layers.AlphaDropout(0.3), None, None),
+    ],
+    ids=["GaussianNoise", "GaussianDropout", "AlphaDropout"],
+)
+def test_noise_has_its_moments(layer, mean, stddev):
+    set_seed(0)
+    x = ONES if mean is not None else jax.random.normal(jax.random.key(1), ONES.shape)
+    outputs = layer(x, training=True)
+    assert float(outputs.mean()) == pytest.approx(mean or 0, abs=0.03)
+    assert float(outputs.std()) == pytest.approx(stddev or 1, abs=0.03)
+
+
+def test_each_call_and_each_layer_draws_anew_and_a_seed_repeats_the_run():
+    first, second = layers.Dropout(0.5, seed=1), layers.Dropout(0.5, seed=2)
+
+    def run():
+        set_seed(7)
+        return [np.asarray(layer(ONES, training=True)) for layer in (first, first, second)]
+
+    a, b, c = run()
+    assert not (a == b).all()
+    assert not (a == c).all()
+    assert all((x == y).all() for x, y in zip(run(), (a, b, c), strict=True))
+
+
+def test_in_a_pure_function_the_draws_follow_from_its_key():
+    layer = layers.Dropout(0.5)
+    program = jax.jit(scope.pure(layer, [], training=True))
+    keys = [jax.random.key_data(jax.random.key(i)) for i in (0, 0, 1)]
+    a, b, c = (np.asarray(program([], key, ONES)[0]) for key in keys)
+    assert (a == b).all()
+    assert not (a == c).all()
+
+
+def test_attention_drops_scores_in_training_only():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 8))
+    for layer in (layers.MultiHeadAttention(2, 4, dropout=0.5), layers.Attention(dropout=0.5)):
+        args = (x, x) if isinstance(layer, layers.MultiHeadAttention) else ([x, x],)
+        calm, again, noisy = layer(*args), layer(*args), layer(*args, training=True)
+        assert (calm == again).all()
+        assert not jnp.allclose(calm, noisy)
