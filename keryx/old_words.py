@@ -29,7 +29,6 @@ LAYERS = {
     "init": ("kernel_initializer", "embeddings_initializer", "depthwise_initializer"),
     "inner_activation": ("recurrent_activation",),
     "inner_init": ("recurrent_initializer",),
-    "mode": ("axis",),
     "nb_col": ("kernel_size",),
     "nb_filter": ("filters",),
     "nb_row": ("kernel_size",),
@@ -112,6 +111,25 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
             f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since Keras 2. "
             f"Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
+
+
+LAYER_CLASSES = {
+    "AtrousConvolution1D": "Conv1D(..., dilation_rate=...)",
+    "AtrousConvolution2D": "Conv2D(..., dilation_rate=...)",
+    "CuDNNGRU": "GRU(...)",
+    "CuDNNLSTM": "LSTM(...)",
+    "Deconvolution2D": "Conv2DTranspose(...)",
+    "Merge": "Concatenate(), Add(), Multiply(), Average(), Maximum() or Dot(axes)",
+    "TimeDistributedDense": "TimeDistributed(Dense(...)), or Dense(...), which does the same",
+    "merge": "concatenate([a, b]), add([a, b]), multiply([a, b]), average([a, b]), maximum([a, b]) or dot([a, b], axes)",
+}
+
+
+def layer_class(name: str, known: Iterable[str]) -> Any:
+    """What stands at a name that `keryx.layers` does not have: an old one says, when it is called, what to write."""
+    if name in LAYER_CLASSES:
+        return replaced(f"keryx.layers.{name}", LAYER_CLASSES[name])
+    raise AttributeError(f"keryx.layers has no {name!r}.{did_you_mean(name, known)}")
 
 
 def replaced(old: str, new: str):

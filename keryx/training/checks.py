@@ -132,7 +132,7 @@ class Checks:
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
-        x = arrays_in(x, "input")
+        x = arrays_in(x, f"input {self.symbols[0].name!r}" if self.symbols else "input")
         if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
             raise DataError("The data is empty: it is a list of nothing.")
         if self.symbols is None:
@@ -141,6 +141,7 @@ class Checks:
         ready = []
         for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
             array = array if is_array(array) else numbers(array, f"input {symbol.name!r}")
+            check_kind(array, f"input {symbol.name!r}")
             shape = fit_shape(array.shape, symbol, self.symbols)
             check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
             array = device_ready(array, f"input {symbol.name!r}")
@@ -150,14 +151,13 @@ class Checks:
     def _by_output(self, given: Any, role: str) -> list[Any]:
         if self.objective is None:
             return []
-        given = (
-            arrays_in(given, role)
-            if len(self.objective.names) == 1
-            else jax.tree.map(as_array, given, is_leaf=is_array)
-        )
+        if len(self.objective.names) == 1:
+            given = arrays_in(given, f"{role} {self._name(0)!r}")
+        else:
+            given = jax.tree.map(as_array, given, is_leaf=is_array)
         matched = self.objective.match(given, role)
         return [
-            m if m is None or is_array(m) else numbers(m, f"{role} of {self._name(i)!r}")
+            m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}")
             for i, m in enumerate(matched)
         ]
 
@@ -229,22 +229,28 @@ def device_ready(array: Any, what: str) -> Any:
     """
     if array is None:
         return None
+    check_kind(array, what)
     dtype = array.dtype
-    if dtype.kind == "c":
-        raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
-    if not (dtype == bool or jax.dtypes.issubdtype(dtype, np.number)) or dtype.kind == "m":
-        hint = " Is it ragged? Pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
-        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
     if jax.config.jax_enable_x64:
         return array
     if dtype == np.float64:
         return array.astype(np.float32)
-    if dtype.kind in "iu" and dtype.itemsize > 4 or dtype == np.uint32:
+    if (dtype.kind in "iu" and dtype.itemsize > 4) or dtype == np.uint32:
         low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
         if low < -(2**31) or high >= 2**31:
             raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
         return array.astype(np.int32)
     return array
+
+
+def check_kind(array: Any, what: str) -> None:
+    """Raise DataError for complex numbers, text, dates and objects."""
+    dtype = array.dtype
+    if dtype.kind == "c":
+        raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
+    if dtype.kind == "m" or not (dtype.kind == "b" or jax.dtypes.issubdtype(dtype, np.number)):
+        hint = " If it is ragged, pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
+        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
 
 
 def check_range(array: Any, allowed: Range | None, what: str, labels: bool = False) -> None:
