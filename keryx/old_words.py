@@ -29,6 +29,7 @@ LAYERS = {
     "init": ("kernel_initializer", "embeddings_initializer", "depthwise_initializer"),
     "inner_activation": ("recurrent_activation",),
     "inner_init": ("recurrent_initializer",),
+    "mode": (),
     "nb_col": ("kernel_size",),
     "nb_filter": ("filters",),
     "nb_row": ("kernel_size",),

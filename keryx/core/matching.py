@@ -42,14 +42,11 @@ def match(
         return _by_name(given, names if given.keys().isdisjoint(keys) else keys, role, partial)
     if isinstance(given, (list, tuple)):
         if isinstance(structure, dict):
-            raise DataError(
-                f"The {role}s are a dict with the keys {listing(sorted(structure))}; got a list of {len(given)}. "
-                "Give a dict with these keys."
-            )
+            raise DataError(_list_for_dict(sorted(structure), len(given), role))
         if len(given) != len(names):
-            raise DataError(
-                f"There {_count(len(names), role)} ({listing(names)}); got a list of {len(given)}."
-            )
+            stack = " Rows are given as one array: np.stack(rows)." if len(names) == 1 else ""
+            count = _count(len(names), role)
+            raise DataError(f"There {count} ({listing(names)}); got a list of {len(given)}.{stack}")
         return list(given)
     if len(names) != 1:
         if partial and given is None:
@@ -59,6 +56,16 @@ def match(
             "Give a list in this order, or a dict by name."
         )
     return [given]
+
+
+def _list_for_dict(keys: Sequence[str], count: int, role: str) -> str:
+    wrong = "."
+    if count < len(keys):
+        wrong = f": {listing(keys[count:])} {'is' if len(keys) - count == 1 else 'are'} missing."
+    elif count > len(keys):
+        wrong = f", {count - len(keys)} too many."
+    way_out = ", ".join(f"{key!r}: ..." for key in keys)
+    return f"The {role}s are a dict with the keys {listing(keys)}; got a list of {count}{wrong} Give {{{way_out}}}."
 
 
 def _count(number: int, role: str) -> str:

@@ -50,11 +50,19 @@ def numbers(x: Any, what: str) -> np.ndarray:
         ) from None
 
 
-def arrays_in(given: Any, what: str) -> Any:
-    """The arrays in a nest; one of plain numbers is itself an array."""
+def arrays_in(given: Any, whats: Sequence[str] | None) -> Any:
+    """The arrays in a nest; where one is wanted, a nest of plain numbers is itself an array.
+
+    Args:
+        given: The nest.
+        whats: What an error calls each array that is wanted; None where that is not known.
+    """
     given = jax.tree.map(as_array, given, is_leaf=is_array)
-    leaves = jax.tree.leaves(given) if isinstance(given, (list, tuple)) else []
-    return numbers(given, what) if leaves and all(np.ndim(leaf) == 0 for leaf in leaves) else given
+    if isinstance(given, (list, tuple)) and (whats is None or len(whats) == 1):
+        leaves = jax.tree.leaves(given)
+        if leaves and all(np.ndim(leaf) == 0 for leaf in leaves):
+            return numbers(given, whats[0] if whats else "input")
+    return given
 
 
 def count_rows(arrays: Any) -> int:
@@ -132,7 +140,7 @@ class Checks:
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
-        x = arrays_in(x, f"input {self.symbols[0].name!r}" if self.symbols else "input")
+        x = arrays_in(x, self.symbols and [f"input {symbol.name!r}" for symbol in self.symbols])
         if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
             raise DataError("The data is empty: it is a list of nothing.")
         if self.symbols is None:
@@ -151,10 +159,7 @@ class Checks:
     def _by_output(self, given: Any, role: str) -> list[Any]:
         if self.objective is None:
             return []
-        if len(self.objective.names) == 1:
-            given = arrays_in(given, f"{role} {self._name(0)!r}")
-        else:
-            given = jax.tree.map(as_array, given, is_leaf=is_array)
+        given = arrays_in(given, [f"{role} {name!r}" for name in self.objective.names])
         matched = self.objective.match(given, role)
         return [
             m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}")
