@@ -21,6 +21,7 @@ class Spec:
         call: More arguments of the call, arrays among them.
         separate: Whether a list of inputs is handed over as separate arguments.
         masks: The masks that travel beside the inputs, one an input, each an array or None.
+        padding: What the last step, and one feature of the first, hold; None leaves them random.
         unknown: Axes of the first input, beside the batch axis, whose size may be None.
         training: Whether the layer runs as in training.
         oracle: Whether Keras gives the same numbers; False for what is random.
@@ -36,6 +37,7 @@ class Spec:
     call: dict[str, Any] = field(default_factory=dict)
     separate: bool = False
     masks: list[Any] | None = None
+    padding: float | None = None
     unknown: tuple[int, ...] = ()
     training: bool = False
     oracle: bool = True
@@ -44,7 +46,8 @@ class Spec:
     bfloat16: float | None = 0.1
 
     def __str__(self):
-        words = [f"{name}={value}" for name, value in (self.init | dict.fromkeys(self.call, "...")).items()]
+        told = {name: "function" if callable(value) else value for name, value in self.init.items()}
+        words = [f"{name}={value}" for name, value in (told | dict.fromkeys(self.call, "...")).items()]
         words += ["training"] * self.training + ["masked"] * (self.masks is not None)
         return f"{self.layer}({', '.join(words)})".replace(" ", "")
 
@@ -70,8 +73,8 @@ CORE = [
     row("Dense", (2, 3), init={"units": 4, "use_bias": False, "kernel_constraint": "non_neg"}),
     row("Activation", X3, init={"activation": "sigmoid"}, masks=[STEPS], unknown=(1, 2)),
     row("Identity", X3, masks=[STEPS]),
-    row("Masking", X3),
-    row("Masking", X3, init={"mask_value": 1.0}),
+    row("Masking", X3, padding=0.0, unknown=(1,)),
+    row("Masking", X3, init={"mask_value": 1.0}, padding=1.0),
     row("Lambda", X3, init={"function": lambda x: x[:, 0] ** 2}, config=False),
     row(
         "Lambda", X3, init={"function": lambda x, scale: x * scale, "arguments": {"scale": 2.0}}, config=False

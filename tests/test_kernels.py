@@ -24,8 +24,7 @@ def check(fast, plain, *arguments, tolerance=1e-5, second=True):
     def loss(function):
         def of(*arguments):
             return sum(
-                jnp.vdot(y, w)
-                for y, w in zip(*map(jax.tree.leaves, (function(*arguments), weights)), strict=True)
+                jnp.vdot(y, w) for y, w in zip(*map(jax.tree.leaves, (function(*arguments), weights)), strict=True)
             )
 
         return of
@@ -41,9 +40,7 @@ def check(fast, plain, *arguments, tolerance=1e-5, second=True):
         return jax.jit(run)(*arguments)
 
     for got, want in zip(*map(jax.tree.leaves, (everything(fast), everything(plain))), strict=True):
-        np.testing.assert_allclose(
-            got, want, rtol=tolerance, atol=tolerance * max(1, float(jnp.abs(want).max()))
-        )
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * max(1, float(jnp.abs(want).max())))
 
 
 def plain_recurrence(kind, mask, reverse):
@@ -55,9 +52,7 @@ def plain_recurrence(kind, mask, reverse):
             i, f, g, o = jnp.split(x @ kernel + h @ recurrent + bias, 4, -1)
             c = jax.nn.sigmoid(f) * states[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
             return jax.nn.sigmoid(o) * jnp.tanh(c), c
-        (xz, xr, xg), (hz, hr, hg) = (
-            jnp.split(a, 3, -1) for a in (x @ kernel + bias[0], h @ recurrent + bias[1])
-        )
+        (xz, xr, xg), (hz, hr, hg) = (jnp.split(a, 3, -1) for a in (x @ kernel + bias[0], h @ recurrent + bias[1]))
         z = jax.nn.sigmoid(xz + hz)
         return (z * h + (1 - z) * jnp.tanh(xg + jax.nn.sigmoid(xr + hr) * hg),)
 
@@ -107,9 +102,7 @@ def test_convolution(size, window, strides, padding, dilation, channels):
 
     def plain(x, kernel):
         pads = padding if isinstance(padding, tuple) else padding.upper()
-        return lax.conv_general_dilated(
-            x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=layout
-        )
+        return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
 
     def fast(x, kernel):
         return kernels.conv(x, kernel, strides, padding, dilation)
@@ -119,9 +112,7 @@ def test_convolution(size, window, strides, padding, dilation, channels):
 
 def test_convolution_over_several_blocks():
     """A gradient whose blocks end within an image, and one of rows longer than a block."""
-    plain = lambda x, k: lax.conv_general_dilated(
-        x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )  # noqa: E731
+    plain = lambda x, k: lax.conv_general_dilated(x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))  # noqa: E731
     for shape in ((2, 45, 150, 16), (2, 3, 3000, 16)):
         check(
             lambda x, k: kernels.conv(x, k, padding="same"),
@@ -133,9 +124,7 @@ def test_convolution_over_several_blocks():
 
 
 def test_gradient_of_a_gradient_of_convolution():
-    plain = lambda x, k: lax.conv_general_dilated(
-        x, k, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )  # noqa: E731
+    plain = lambda x, k: lax.conv_general_dilated(x, k, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))  # noqa: E731
     check(kernels.conv, plain, array(1, 4, 4, 16), array(2, 2, 16, 16, seed=1) / 8)
 
 

@@ -61,7 +61,7 @@ def test_lstm_begins_as_in_keras():
         ours, theirs = pair("LSTM", UNITS, unit_forget_bias=forget, bias_initializer="zeros")
         ours(X)
         theirs(X)
-        np.testing.assert_array_equal(ours.get_weights()[2], theirs.get_weights()[2])
+        np.testing.assert_array_equal(ours.weights[2].value, theirs.weights[2].value)
         assert [v.path.split("/", 1)[1] for v in ours.weights] == [v.path.split("/", 1)[1] for v in theirs.weights]
 
 
@@ -185,7 +185,8 @@ def test_symbolic_states_and_unknown_sizes():
 def test_config(kind):
     ours, theirs = pair(kind, UNITS, activation="relu", dropout=0.2, name="a")
     config = ours.get_config()
-    assert config.keys() == theirs.get_config().keys()
+    assert theirs.get_config().keys() - config.keys() == set()
+    assert config.keys() - theirs.get_config().keys() <= {"activity_regularizer", "seed"}
     assert type(ours).from_config(config).get_config() == config
     assert type(theirs).from_config(theirs.get_config()).units == UNITS
 

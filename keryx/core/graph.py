@@ -81,7 +81,7 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
 def record(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """Call an operation on symbols: write the call down as a node, and return the symbols of its results."""
     node = Node(operation, args, kwargs)
-    small, large = (jax.tree.flatten(_trace(operation, args, kwargs, size)) for size in PROBES)
+    small, large = _probed(operation, args, kwargs)
     outputs = [
         SymbolicTensor(_known(a.shape, b.shape), a.dtype, unique_name("keras_tensor"), node, index)
         for index, (a, b) in enumerate(zip(small[0], large[0], strict=True))
@@ -92,12 +92,27 @@ def record(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     return node.outputs
 
 
+def _probed(operation: Any, args: tuple, kwargs: dict[str, Any]) -> list[tuple[list[Any], Any]]:
+    """The results, and the nest they come in, at both sizes of the unknown axes."""
+    try:
+        return [jax.tree.flatten(_trace(operation, args, kwargs, size)) for size in PROBES]
+    except Exception:
+        batches = {s.shape[0] for s in symbols_in((args, kwargs)) if s.shape} - {None}
+        if len(batches) != 1:
+            raise
+        try:  # an unknown batch beside a fixed one is of that size
+            return [jax.tree.flatten(_trace(operation, args, kwargs, size, *batches)) for size in PROBES]
+        except Exception:
+            pass
+        raise
+
+
 def _known(small: tuple[int, ...], large: tuple[int, ...]) -> Shape:
     return tuple(a if a == b else None for a, b in zip(small, large, strict=True))
 
 
-def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int) -> Any:
-    """The abstract results of a call in which each unknown axis has this size."""
+def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int, batch: int | None = None) -> Any:
+    """The abstract results of a call in which each unknown axis has this size, or the first axis that of `batch`."""
     leaves, tree = jax.tree.flatten((args, kwargs))
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
 
@@ -108,13 +123,17 @@ def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int) -> An
             return operation(*filled_args, **filled_kwargs)
 
     key = jax.ShapeDtypeStruct((2,), np.uint32)
-    arrays = {i: jax.ShapeDtypeStruct([size if n is None else n for n in s.shape], s.dtype) for i, s in symbols.items()}
+    arrays = {i: jax.ShapeDtypeStruct(_filled(s.shape, size, batch or size), s.dtype) for i, s in symbols.items()}
     try:
         return jax.eval_shape(call, key, arrays)
     except Exception as error:
         if any(None in s.shape for s in symbols.values()) and str(size) in str(error):
             error.add_note(f"(Sizes of {size} stand for the axes whose size is not known yet.)")
         raise
+
+
+def _filled(shape: Shape, size: int, batch: int) -> list[int]:
+    return [(size if i else batch) if n is None else n for i, n in enumerate(shape)]
 
 
 def lift(function: Callable, name: str | None = None) -> Callable:

@@ -40,7 +40,7 @@ class Scope:
     def read(self, variable: "Variable") -> jax.Array:
         """The value of a variable, in the dtype that the running layer computes in."""
         value = variable._value if self.values is None else self.values.get(variable, variable._value)
-        if self.autocast and jnp.issubdtype(value.dtype, jnp.floating):
+        if self.autocast and variable.autocast and jnp.issubdtype(value.dtype, jnp.floating):
             return value.astype(self.autocast)
         return value
 

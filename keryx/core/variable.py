@@ -34,6 +34,9 @@ class Variable(Arithmetic):
     ([2.0, 3.0], (2,))
     """
 
+    autocast = True  # whether a layer sees it in the dtype that the layer computes in
+    transient = False  # whether it only holds where a sequence stands: not a weight, and in no file
+
     def __init__(
         self,
         initializer: Any,

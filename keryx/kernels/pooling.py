@@ -10,9 +10,7 @@ import numpy as np
 from jax import lax
 
 
-def max_pool(
-    x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid"
-) -> jax.Array:
+def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid") -> jax.Array:
     """The largest value of each window; its gradient goes to the first position that holds it.
 
     Args:

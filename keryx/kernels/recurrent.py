@@ -21,7 +21,7 @@ def lstm(
     mask: jax.Array | None = None,
     reverse: bool = False,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Long short-term memory: `c' = f * c + i * g`, `h' = o * tanh(c')`, gates from `x @ kernel + h @ recurrent_kernel`.
+    """Long short-term memory: `c' = f * c + i * g`, `h' = o * tanh(c')`; gates of `x @ kernel + h @ recurrent_kernel`.
 
     Args:
         x: (batch, time, features).
@@ -175,9 +175,7 @@ def _lstm_backward(reverse, saved, cotangents):
     by_h = tanh_c * o * (1 - o)
     c_by_h = o * (1 - tanh_c * tanh_c)
     # A masked step passes both cotangents on and adds nothing.
-    by_c, by_h, c_by_h, f = (
-        _keep(valid, factor, past) for factor, past in ((by_c, 0), (by_h, 0), (c_by_h, 0), (f, 1))
-    )
+    by_c, by_h, c_by_h, f = (_keep(valid, factor, past) for factor, past in ((by_c, 0), (by_h, 0), (c_by_h, 0), (f, 1)))
     transposed = recurrent_kernel.T
 
     def step(cotangents, at):

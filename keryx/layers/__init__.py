@@ -8,6 +8,7 @@ from keryx.layers.activation import Softmax as Softmax
 from keryx.layers.attention import AdditiveAttention as AdditiveAttention
 from keryx.layers.attention import Attention as Attention
 from keryx.layers.attention import MultiHeadAttention as MultiHeadAttention
+from keryx.layers.batch_normalization import BatchNormalization as BatchNormalization
 from keryx.layers.convolution import Conv1D as Conv1D
 from keryx.layers.convolution import Conv2D as Conv2D
 from keryx.layers.convolution import Conv3D as Conv3D
@@ -44,7 +45,6 @@ from keryx.layers.merging import maximum as maximum
 from keryx.layers.merging import minimum as minimum
 from keryx.layers.merging import multiply as multiply
 from keryx.layers.merging import subtract as subtract
-from keryx.layers.normalization import BatchNormalization as BatchNormalization
 from keryx.layers.normalization import GroupNormalization as GroupNormalization
 from keryx.layers.normalization import LayerNormalization as LayerNormalization
 from keryx.layers.normalization import RMSNormalization as RMSNormalization
@@ -56,10 +56,10 @@ from keryx.layers.pooling import MaxPooling1D as MaxPooling1D
 from keryx.layers.pooling import MaxPooling2D as MaxPooling2D
 from keryx.layers.pooling import MaxPooling3D as MaxPooling3D
 from keryx.layers.recurrent import GRU as GRU
-from keryx.layers.recurrent import GRUCell as GRUCell
 from keryx.layers.recurrent import LSTM as LSTM
-from keryx.layers.recurrent import LSTMCell as LSTMCell
 from keryx.layers.recurrent import RNN as RNN
+from keryx.layers.recurrent import GRUCell as GRUCell
+from keryx.layers.recurrent import LSTMCell as LSTMCell
 from keryx.layers.recurrent import SimpleRNN as SimpleRNN
 from keryx.layers.recurrent import SimpleRNNCell as SimpleRNNCell
 from keryx.layers.recurrent import StackedRNNCells as StackedRNNCells

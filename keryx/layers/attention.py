@@ -160,15 +160,6 @@ class MultiHeadAttention(Layer):
         dense.built = True
         return dense
 
-    def __call__(self, query: Any, value: Any, key: Any = None, *args, **kwargs) -> Any:
-        """Call the layer; the masks that travel beside query, value and key go along."""
-        if not args:
-            for name, x in (("query_mask", query), ("value_mask", value), ("key_mask", key)):
-                mask = scope.mask_of(x)
-                if mask is not None and kwargs.get(name) is None:
-                    kwargs[name] = mask
-        return super().__call__(query, value, key, *args, **kwargs)
-
     def call(
         self,
         query: jax.Array,

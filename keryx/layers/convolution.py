@@ -1,6 +1,5 @@
 """Convolutions in one, two and three dimensions."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax

@@ -72,13 +72,14 @@ class EinsumDense(Layer):
             constraint=self.kernel_constraint,
             name="kernel",
         )
-        self.bias = bias_shape and self.add_weight(
-            bias_shape,
-            self.bias_initializer,
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-            name="bias",
-        )
+        if bias_shape is not None:
+            self.bias = self.add_weight(
+                bias_shape,
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """What the equation says."""

@@ -1,7 +1,7 @@
 """Layer: build, call, weights, config."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import activations, constraints, initializers, old_words, regularizers
+from keryx import constraints, initializers, old_words, regularizers
 from keryx.core import dtypes, graph, scope
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.core.symbol import SymbolicTensor, describe
@@ -84,6 +84,11 @@ class Layer(Configurable):
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _that_marks_built(cls.build)  # type: ignore[method-assign]
+
     def __new__(cls, *args, **kwargs):
         old_words.check_layer_arguments(cls, args, kwargs)
         layer = super().__new__(cls)
@@ -134,6 +139,7 @@ class Layer(Configurable):
         regularizer: Any = None,
         constraint: Any = None,
         name: str | None = None,
+        autocast: bool = True,
         **_,
     ) -> Variable:
         """A new weight; keep it as an attribute.
@@ -146,6 +152,7 @@ class Layer(Configurable):
             regularizer: A function of the weight that is added to the loss.
             constraint: A projection that is applied after each step.
             name: Its name.
+            autocast: Whether `call` sees it in the dtype that the layer computes in.
         """
         dtype = dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
@@ -154,7 +161,7 @@ class Layer(Configurable):
             shape = (shape,)
         if shape is not None and None in shape:
             raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
-        return Variable(
+        variable = Variable(
             initializers.get(initializer),
             tuple(shape or ()),
             dtype,
@@ -163,6 +170,8 @@ class Layer(Configurable):
             regularizers.get(regularizer),
             constraints.get(constraint),
         )
+        variable.autocast = autocast
+        return variable
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the loss of the model that this layer runs in: call it within `call`."""
@@ -197,10 +206,7 @@ class Layer(Configurable):
         args, kwargs = jax.tree.map(_as_array, (args, kwargs))
         self._build_for(args, kwargs)
         names, takes_more = _call_arguments(type(self))
-        masks = jax.tree.map(scope.mask_of, args[0]) if args else None
-        masked = jax.tree.leaves(masks) != []
-        if masked and "mask" in names and kwargs.get("mask") is None and len(args) <= names.index("mask"):
-            kwargs["mask"] = masks
+        self._fill_in_masks(names, args, kwargs)
         training = kwargs.get("training")
         if training is None:
             training = running.training
@@ -211,19 +217,30 @@ class Layer(Configurable):
         before = running.training, running.autocast
         running.training = bool(training)
         running.autocast = self.compute_dtype if self.compute_dtype != self.variable_dtype else None
-        inputs = args[0] if args else None
         try:
             with scope.named(self.name):
                 outputs = self.call(*self._cast(args), **self._cast(kwargs))
         finally:
             running.training, running.autocast = before
-        if self.activity_regularizer is not None:
-            running.losses.extend(self.activity_regularizer(x) for x in jax.tree.leaves(outputs))
-        if self.supports_masking:
-            given = kwargs.get("mask", masks) if masked or kwargs.get("mask") is not None else None
-            _set_masks(outputs, self.compute_mask(inputs, given))
+        if self.activity_regularizer is not None:  # the penalty of a row, on average
+            running.losses.extend(
+                self.activity_regularizer(x) / (x.shape[0] if x.ndim else 1) for x in jax.tree.leaves(outputs)
+            )
+        if self.supports_masking and args:
+            masks = kwargs.get("mask", jax.tree.map(scope.mask_of, args[0]))
+            _set_masks(outputs, self.compute_mask(args[0], masks if jax.tree.leaves(masks) else None))
         self._seen_shapes = [tuple(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
+
+    def _fill_in_masks(self, names: list[str], args: tuple, kwargs: dict[str, Any]) -> None:
+        """Hand the masks that travel beside the arguments to `mask`, for the first, and to `<argument>_mask`."""
+        for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()]):
+            mask_name = "mask" if i == 0 and "mask" in names else f"{name}_mask"
+            if mask_name not in names or kwargs.get(mask_name) is not None or len(args) > names.index(mask_name):
+                continue
+            masks = jax.tree.map(scope.mask_of, value)
+            if jax.tree.leaves(masks):
+                kwargs[mask_name] = masks
 
     def _cast(self, tree: Any) -> Any:
         if not self.autocast:
@@ -263,31 +280,40 @@ class Layer(Configurable):
         return _unique(found for found in _walk(vars(self)) if isinstance(found, Layer))
 
     @property
-    def weights(self) -> list[Variable]:
+    def variables(self) -> list[Variable]:
         """All variables: its own, the trainable ones first, then those of its layers."""
         own = _unique(found for found in _walk(vars(self)) if isinstance(found, Variable))
         own.sort(key=lambda v: not v.trainable)
-        return _unique([*own, *(v for child in self.children() for v in child.weights)])
-
-    variables = weights
+        return _unique([*own, *(v for child in self.children() for v in child.variables)])
 
     @property
-    def trainable_weights(self) -> list[Variable]:
+    def weights(self) -> list[Variable]:
+        """The variables without those that only hold where a sequence stands, such as the states of a stateful RNN."""
+        return [v for v in self.variables if not v.transient]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
         """The variables that training changes."""
         if not self._trainable:
             return []
-        frozen = {v for child in self.children() if child.weights for v in child.non_trainable_weights}
-        return [v for v in self.weights if v.trainable and v not in frozen]
+        frozen = {v for child in self.children() for v in child.non_trainable_variables}
+        return [v for v in self.variables if v.trainable and v not in frozen]
 
-    trainable_variables = trainable_weights
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training leaves alone, or that only the layer itself updates."""
+        trained = set(self.trainable_variables)
+        return [v for v in self.variables if v not in trained]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return self.trainable_variables
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The variables that training leaves alone, or that only the layer itself updates."""
-        trained = set(self.trainable_weights)
-        return [v for v in self.weights if v not in trained]
-
-    non_trainable_variables = non_trainable_weights
+        """The weights that training leaves alone, or that only the layer itself updates."""
+        return [v for v in self.non_trainable_variables if not v.transient]
 
     @property
     def trainable(self) -> bool:
@@ -436,6 +462,18 @@ def _call_arguments(cls: Any) -> tuple[list[str], bool]:
 
 def _as_array(x: Any) -> Any:
     return jnp.asarray(x) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+def _that_marks_built(build: Callable) -> Callable:
+    """A build method that may also be called by hand: the weights it makes are not made again."""
+
+    @functools.wraps(build)
+    def built(self, *args, **kwargs):
+        result = build(self, *args, **kwargs)
+        self.built = True
+        return result
+
+    return built
 
 
 def _shape_of(x: Any) -> Any:

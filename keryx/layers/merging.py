@@ -1,5 +1,6 @@
 """Layers that make one tensor of several, and the functions of the same names."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -34,7 +35,7 @@ class Merge(Layer):
             raise ShapeError(f"{self.title} wants a list of at least one tensor; got none.")
         self.check_shapes(input_shape)
 
-    def check_shapes(self, shapes: list[Shape]) -> None:
+    def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless the shapes broadcast; None fits any size."""
         batch_sizes = {shape[0] for shape in shapes if shape} - {None}
         longest = max(len(shape) for shape in shapes)
@@ -102,7 +103,7 @@ class Subtract(Merge):
     (None, 4)
     """
 
-    def check_shapes(self, shapes: list[Shape]) -> None:
+    def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless there are two that broadcast."""
         if len(shapes) != 2:
             raise ShapeError(f"{self.title} wants two inputs; got {len(shapes)}.")
@@ -134,7 +135,8 @@ class Multiply(Merge):
         product = self.merge(
             [x if m is None else jnp.where(m, x, 1) for x, m in zip(inputs, masks, strict=True)]
         )
-        return product if any(m is None for m in masks) else jnp.where(sum(masks) > 0, product, 0)
+        valid = [m for m in masks if m is not None]
+        return product if len(valid) < len(masks) else jnp.where(jnp.any(jnp.stack(valid), 0), product, 0)
 
 
 @registry.register()
@@ -152,10 +154,7 @@ class Average(Merge):
 
 
 class _Extremum(Merge):
-    @staticmethod
-    def extremum(x: jax.Array, y: jax.Array) -> jax.Array:
-        """The maximum or minimum of two."""
-        raise NotImplementedError
+    extremum: Callable[..., jax.Array]
 
     def merge(self, inputs: list[jax.Array]) -> jax.Array:
         """The extremum of each place."""
@@ -214,7 +213,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def check_shapes(self, shapes: list[Shape]) -> None:
+    def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless all sizes but those of the axis agree; None fits any size."""
         rank = len(shapes[0])
         fits = all(len(shape) == rank for shape in shapes) and -rank <= self.axis < rank
@@ -225,7 +224,7 @@ class Concatenate(Merge):
                 f"{self.title} wants inputs that differ in axis {self.axis} only; got {_listed(shapes)}."
             )
 
-    def call(self, inputs: list[jax.Array]) -> jax.Array:
+    def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ..., n), (batch, ..., m)] -> (batch, ..., n + m)."""
         self.check_shapes([x.shape for x in inputs])
         return jnp.concatenate(inputs, self.axis)
@@ -263,7 +262,7 @@ class Dot(Merge):
             raise ConfigError(f"Dot() wants axes= as a whole number or two; got {axes!r}.")
         self.axes, self.normalize = axes, normalize
 
-    def check_shapes(self, shapes: list[Shape]) -> None:
+    def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless there are two that agree in the batch axis and in those of the sum."""
         if len(shapes) != 2 or min(len(shape) for shape in shapes) < 2:
             raise ShapeError(f"{self.title} wants two inputs of at least 2 axes; got {_listed(shapes)}.")
@@ -275,7 +274,7 @@ class Dot(Merge):
         if len(sums) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
             raise ShapeError(f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.")
 
-    def call(self, inputs: list[jax.Array]) -> jax.Array:
+    def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ..., n), (batch, ..., n)] -> (batch, ..., ...)."""
         x, y = inputs
         self.check_shapes([x.shape, y.shape])

@@ -7,19 +7,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keryx import config, constraints, initializers, regularizers
+from keryx import constraints, initializers, regularizers
 from keryx.core import scope
 from keryx.errors import ConfigError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import known_size
 
 
-def _wide(x: jax.Array) -> jax.Array:
+def wide(x: jax.Array) -> jax.Array:
+    """In float32 at least."""
     return x.astype(jnp.promote_types(x.dtype, "float32"))
 
 
 @contextmanager
-def _whole_weights() -> Iterator[None]:
+def whole_weights() -> Iterator[None]:
     """A block in which weights keep their own dtype: statistics in bfloat16 would hardly move."""
     running = scope.current()
     if running is None:
@@ -42,7 +43,7 @@ def _scale_and_shift(
     return x * factor + (offset if beta is None else offset + beta)
 
 
-class _Affine(Layer):
+class Affine(Layer):
     """A normalization whose outputs are scaled by gamma and shifted by beta."""
 
     supports_masking = True
@@ -93,114 +94,6 @@ class _Affine(Layer):
         return _scale_and_shift(x, mean, variance, self.epsilon, gamma, beta).astype(self.compute_dtype)
 
 
-@registry.register()
-class BatchNormalization(_Affine):
-    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with the mean and variance of each channel.
-
-    In training they are those of the batch; else running averages, which move in training by
-    `moving = momentum * moving + (1 - momentum) * batch`. With `trainable = False` it is the averages always.
-
-    Args:
-        axis: The axis of the channels; default the last.
-        momentum: How much of the averages a step keeps; default 0.99.
-        epsilon: Keeps the division finite; default 0.001.
-        center: Whether beta is added.
-        scale: Whether gamma multiplies.
-        beta_initializer: How beta begins; default zeros.
-        gamma_initializer: How gamma begins; default ones.
-        moving_mean_initializer: How the average mean begins; default zeros.
-        moving_variance_initializer: How the average variance begins; default ones.
-        beta_regularizer: A penalty of beta.
-        gamma_regularizer: A penalty of gamma.
-        beta_constraint: A projection of beta after each step.
-        gamma_constraint: A projection of gamma after each step.
-        renorm: Not offered: True raises.
-        synchronized: Not needed: under `keryx.distribution` a batch is one batch.
-
-    Source: Ioffe and Szegedy, Batch Normalization, 2015.
-
-    >>> import keryx
-    >>> keryx.layers.BatchNormalization()(keryx.Input((8, 8, 3))).shape
-    (None, 8, 8, 3)
-    """
-
-    def __init__(
-        self,
-        axis: int = -1,
-        momentum: float = 0.99,
-        epsilon: float = 0.001,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        renorm: bool = False,
-        renorm_clipping: Any = None,
-        renorm_momentum: float = 0.99,
-        synchronized: bool = False,
-        **kwargs,
-    ):
-        beta_and_gamma = beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer
-        super().__init__(epsilon, center, scale, *beta_and_gamma, beta_constraint, gamma_constraint, **kwargs)
-        if renorm or synchronized:
-            word = "renorm" if renorm else "synchronized"
-            raise ConfigError(f"BatchNormalization({word}=True) is not offered: leave it out.")
-        self.axis, self.momentum = int(axis), float(momentum)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
-        self.synchronized = synchronized
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Add gamma, beta, moving_mean and moving_variance, a number a channel each."""
-        channels = known_size(self.title, input_shape, self.axis, "number of channels")
-        self.add_gamma_and_beta((channels,))
-        self.moving_mean = self.add_weight(
-            (channels,), self.moving_mean_initializer, trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            (channels,), self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
-
-    def call(
-        self, inputs: jax.Array, training: bool | None = None, mask: jax.Array | None = None
-    ) -> jax.Array:
-        """Shape in, same shape out."""
-        x = _wide(inputs)
-        shape = [1] * x.ndim
-        shape[self.axis] = x.shape[self.axis]
-        with _whole_weights():
-            if training and self.trainable:
-                mean, variance = self.moments(x, mask)
-                for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                    moving.assign(moving * self.momentum + batch.reshape(-1) * (1 - self.momentum))
-            else:
-                mean, variance = (
-                    self.moving_mean.value.reshape(shape),
-                    self.moving_variance.value.reshape(shape),
-                )
-            return self.normalize(x, mean, variance, shape)
-
-    def moments(self, x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """The mean and variance of each channel, over the places that a mask leaves."""
-        axes = tuple(axis for axis in range(x.ndim) if axis != self.axis % x.ndim)
-        if mask is None:
-            return x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
-        if mask.ndim != x.ndim - 1:
-            raise ShapeError(f"{self.title} wants a mask of {x.shape[:-1]}; got {mask.shape}.")
-        valid = jnp.broadcast_to(mask[..., None], x.shape).astype(bool)
-        count = valid.sum(axes, keepdims=True).astype(x.dtype) + config.epsilon()
-        mean = jnp.where(valid, x, 0).sum(axes, keepdims=True) / count
-        variance = jnp.where(valid, (x - mean) ** 2, 0).sum(axes, keepdims=True) / count
-        return mean, variance
-
-
 def _axes(where: str, axis: Any) -> Any:
     if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
         return list(axis)
@@ -210,7 +103,7 @@ def _axes(where: str, axis: Any) -> Any:
 
 
 @registry.register()
-class LayerNormalization(_Affine):
+class LayerNormalization(Affine):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with the moments of each sample and step.
 
     Args:
@@ -262,15 +155,15 @@ class LayerNormalization(_Affine):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
-        x = _wide(inputs)
+        x = wide(inputs)
         axes = tuple(a % x.ndim for a in ([self.axis] if isinstance(self.axis, int) else self.axis))
         shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
-        with _whole_weights():
+        with whole_weights():
             return self.normalize(x, x.mean(axes, keepdims=True), x.var(axes, keepdims=True), shape)
 
 
 @registry.register()
-class GroupNormalization(_Affine):
+class GroupNormalization(Affine):
     """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with the moments of each group of channels.
 
     Args:
@@ -327,7 +220,7 @@ class GroupNormalization(_Affine):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
-        x, axis = _wide(inputs), self.axis % inputs.ndim
+        x, axis = wide(inputs), self.axis % inputs.ndim
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
         split = groups, channels // groups
@@ -336,7 +229,7 @@ class GroupNormalization(_Affine):
         )  # (batch, ..., groups, channels a group, ...)
         over = tuple(a for a in range(1, x.ndim) if a != axis)
         shape = [1] * axis + list(split) + [1] * (x.ndim - axis - 2)
-        with _whole_weights():
+        with whole_weights():
             outputs = self.normalize(x, x.mean(over, keepdims=True), x.var(over, keepdims=True), shape)
         return outputs.reshape(inputs.shape)
 
@@ -368,7 +261,7 @@ class RMSNormalization(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
-        x = _wide(inputs)
+        x = wide(inputs)
         axes = tuple(a % x.ndim for a in ([self.axis] if isinstance(self.axis, int) else self.axis))
         shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
         x = x * jax.lax.rsqrt((x * x).mean(axes, keepdims=True) + self.epsilon)
@@ -395,7 +288,7 @@ class UnitNormalization(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
-        x = _wide(inputs)
+        x = wide(inputs)
         axes = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         square = (x * x).sum(axes, keepdims=True)
         return (x * jax.lax.rsqrt(jnp.maximum(square, 1e-24))).astype(inputs.dtype)

@@ -93,7 +93,7 @@ def _pass_masks_on(frames: Any, masks: Any) -> None:
 def _parts(frames: Any) -> int:
     """Into how many equal parts the frames are split: as few as keep each within the budget."""
     arrays = jax.tree.leaves(frames)
-    count, size = arrays[0].shape[0], sum(x.nbytes for x in arrays)
+    count, size = arrays[0].shape[0], sum(x.size * x.dtype.itemsize for x in arrays)
     wanted = min(count, -(-size // _INPUT_BYTES_AT_ONCE))
     return next((n for n in range(wanted, count) if count % n == 0), count) if wanted > 1 else 1
 
@@ -122,24 +122,21 @@ class Bidirectional(Wrapper):
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Any,
         merge_mode: str | None = "concat",
         weights: Any = None,
-        backward_layer: Layer | None = None,
+        backward_layer: Any = None,
         **kwargs,
     ):
         super().__init__(layer, **kwargs)
         for side in (layer, layer if backward_layer is None else backward_layer):
             if not all(hasattr(side, word) for word in ("go_backwards", "return_sequences", "return_state")):
-                raise ArgumentError(
-                    f"Bidirectional() wants recurrent layers, such as LSTM(32); got {side!r}."
-                )
+                raise ArgumentError(f"Bidirectional() wants recurrent layers, such as LSTM(32); got {side!r}.")
         if merge_mode not in _MERGES:
             raise ArgumentError(f"merge_mode is 'concat', 'sum', 'mul', 'ave' or None; got {merge_mode!r}.")
         self.merge_mode, self.first_weights = merge_mode, weights
         del self.layer  # only the pattern: its weights are not used
         self.forward_layer = _like(layer, "forward", layer.go_backwards)
-        self._own_backward = backward_layer is not None
         backwards = not layer.go_backwards
         self.backward_layer = backward_layer or _like(layer, "backward", backwards)
         self._check_pair(backwards)
@@ -168,9 +165,7 @@ class Bidirectional(Wrapper):
         if self.first_weights is not None:
             self.set_weights(self.first_weights)
 
-    def call(
-        self, sequences: jax.Array, initial_state: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
+    def call(self, sequences: jax.Array, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Run both, turn the backward outputs around, merge."""
         half = len(initial_state) // 2 if initial_state is not None else 0
         states = (initial_state[:half], initial_state[half:]) if half else (None, None)
@@ -212,7 +207,7 @@ class Bidirectional(Wrapper):
         """The merge mode and the layers, as plain data."""
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
         config |= {"merge_mode": self.merge_mode, "layer": serialize(self.forward_layer)}
-        return config | ({"backward_layer": serialize(self.backward_layer)} if self._own_backward else {})
+        return config | {"backward_layer": serialize(self.backward_layer)}
 
 
 _MERGES = {
@@ -224,6 +219,6 @@ _MERGES = {
 }
 
 
-def _like(layer: Layer, direction: str, go_backwards: bool) -> Layer:
+def _like(layer: Layer, direction: str, go_backwards: bool) -> Any:
     name = f"{direction}_{layer.name.removeprefix('forward_')}"
     return type(layer).from_config(layer.get_config() | {"name": name, "go_backwards": go_backwards})

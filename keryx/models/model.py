@@ -146,7 +146,7 @@ class Model(Trainer, Layer):
         self._program(x, False)
         key = ("batches", size)
         if key not in self._programs:
-            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.weights), self.weights
+            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.variables), self.variables
             run = jax.jit(lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size))
             self._programs[key] = (run, variables)
         program, variables = self._programs[key]
@@ -155,11 +155,11 @@ class Model(Trainer, Layer):
     def _program(self, x: Any, training: bool) -> tuple[Callable, list[Variable]]:
         """The model as a compiled function `(values, key, inputs)`, and the variables whose values it wants."""
         found = self._programs.get(training)
-        if found is None or (self._graph is None and found[1] != self.weights):
+        if found is None or (self._graph is None and found[1] != self.variables):
             if self._graph is None:
                 abstract_outputs(self, x)  # makes the weights
                 self._programs.clear()
-            variables = self.weights
+            variables = self.variables
 
             def run(x):
                 outputs = Layer.__call__(self, x, training=training)
@@ -187,7 +187,7 @@ class Model(Trainer, Layer):
         Returns:
             The outputs, and the new values of the non-trainable variables (and the losses).
         """
-        trained, rest = self.trainable_weights, self.non_trainable_weights
+        trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
         key = np.array(seeds.next_seed(), np.uint32)
         function = scope.pure(lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training")))

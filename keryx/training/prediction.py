@@ -18,7 +18,7 @@ from keryx.training.progress import Progress
 
 # Where a batch takes less than this, in seconds, the way to the device and back counts, and many go in one call.
 SHORT_BATCH = 5e-3
-CHUNK_BATCHES, CHUNK_BYTES = 64, 2**26
+CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 
 def predict(

@@ -58,7 +58,7 @@ class Session:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
         if not self.objective.resolved:
             self.objective.resolve_metrics(batch.y, self.outputs)
-        trained, rest = self.model.trainable_weights, self.model.non_trainable_weights
+        trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
         if trained != self.trained or rest != self.rest:
             self.trained, self.rest = trained, rest
             self.programs.clear()

@@ -52,7 +52,7 @@ class TestState(NamedTuple):
 
 def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, training: bool) -> tuple[jax.Array, Seen]:
     """The loss of a batch as a pure function of the weights: what is compiled, plus regularization and added losses."""
-    trained, others = model.trainable_weights, model.non_trainable_weights
+    trained, others = model.trainable_variables, model.non_trainable_variables
 
     def forward():
         outputs = jax.tree.leaves(model(batch.x, training=training))
@@ -81,10 +81,15 @@ def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState,
     """One step of gradient descent: `(state, batch) -> (new state, logs)`, a pure function."""
     gradient = jax.value_and_grad(partial(loss_of, model), has_aux=True)
     (loss, seen), gradients = gradient(state.weights, state.rest, batch, step_key(state), True)
-    weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
-    weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_weights, weights, strict=True)]
-    metrics = measure(model, state.metrics, loss, seen, batch)
-    return state._replace(weights=weights, rest=seen.rest, slots=slots, metrics=metrics, step=state.step + 1), {"loss": loss}
+
+    def learn():
+        weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
+        weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_variables, weights, strict=True)]
+        metrics = measure(model, state.metrics, loss, seen, batch)
+        return state._replace(weights=weights, rest=seen.rest, slots=slots, metrics=metrics, step=state.step + 1)
+
+    fine = jnp.isfinite(loss) & (state.bad_step < 0)
+    return lax.cond(fine, learn, lambda: state), {"loss": loss}
 
 
 def test_step(model: Any, state: TestState, fixed: tuple[list, list], batch: Batch) -> tuple[TestState, dict[str, jax.Array]]:
@@ -102,9 +107,8 @@ def stop_at_nan(step: Callable) -> Callable:
 
     def guarded(state: TrainState, fixed: Any, batch: Batch) -> TrainState:
         new, logs = step(state, fixed, batch)
-        fine = jnp.isfinite(logs["loss"]) & (state.bad_step < 0)
-        kept = jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, state)
-        return kept._replace(bad_step=jnp.where(fine | (state.bad_step >= 0), state.bad_step, state.step))
+        fine = jnp.isfinite(logs["loss"]) | (state.bad_step >= 0)
+        return new._replace(bad_step=jnp.where(fine, state.bad_step, state.step))
 
     return guarded
 

@@ -40,9 +40,7 @@ class Cell(Layer):
     ):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units <= 0:
-            raise ArgumentError(
-                f"{type(self).__name__}() wants a whole number of units above 0; got {units!r}."
-            )
+            raise ArgumentError(f"{type(self).__name__}() wants a whole number of units above 0; got {units!r}.")
         self.units, self.use_bias, self.seed, self.implementation = units, use_bias, seed, implementation
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -107,9 +105,7 @@ class Cell(Layer):
 
     def get_initial_state(self, batch_size: int) -> list[jax.Array]:
         """Zeros."""
-        return [
-            jnp.zeros((batch_size, size), self.compute_dtype) for size in jax.tree.leaves(self.state_size)
-        ]
+        return [jnp.zeros((batch_size, size), self.compute_dtype) for size in jax.tree.leaves(self.state_size)]
 
     def drop(self, x: jax.Array, rate: float, training: bool) -> jax.Array:
         """Dropout in training; over (batch, time, features) the same features at all steps."""
@@ -149,6 +145,7 @@ class CellLayer(RNN):
         """The layer's arguments and those of its cell, as plain data."""
         config = super().get_config()
         del config["cell"]
+        config.pop("use_cudnn", None)
         return config
 
 

@@ -58,9 +58,7 @@ class GRUCell(Cell):
         """One bias for both products, or one for each."""
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h] -> h, [h]."""
         before = states[0] if isinstance(states, (list, tuple)) else states
         h = self.drop(before, self.recurrent_dropout, training)
@@ -156,5 +154,5 @@ class GRU(CellLayer):
         cell = self.cell
         x = cell.drop(x, cell.dropout, training)
         weights = cell.value("kernel"), cell.value("recurrent_kernel"), cell.value("bias")
-        outputs, h = kernels.gru(x, *weights, *states, mask, self.go_backwards)
+        outputs, h = kernels.gru(x, *weights, states[0], mask, self.go_backwards)
         return outputs, [h]

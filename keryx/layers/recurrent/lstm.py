@@ -67,9 +67,7 @@ class LSTMCell(Cell):
         i, *g_and_o = (self.bias_initializer((n,), dtype=dtype) for n in (size, 2 * size))
         return jnp.concatenate([i, jnp.ones((size,), dtype), *g_and_o])
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h, c] -> h, [h, c]."""
         h, c = states
         z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, 4 * units)
@@ -152,5 +150,5 @@ class LSTM(CellLayer):
         cell = self.cell
         x = cell.drop(x, cell.dropout, training)
         weights = cell.value("kernel"), cell.value("recurrent_kernel"), cell.value("bias")
-        outputs, h, c = kernels.lstm(x, *weights, *states, mask, self.go_backwards)
+        outputs, h, c = kernels.lstm(x, *weights, states[0], states[1], mask, self.go_backwards)
         return outputs, [h, c]

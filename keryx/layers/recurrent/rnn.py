@@ -51,12 +51,12 @@ class RNN(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        cell = StackedRNNCells(list(cell)) if isinstance(cell, (list, tuple)) else cell
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise ArgumentError(
                 f"RNN() wants a cell with a call(inputs, states) method and a state_size; got {cell!r}."
             )
-        self.cell = cell
+        self.cell: Any = cell
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask, self.implementation = zero_output_for_mask, implementation
@@ -101,9 +101,7 @@ class RNN(Layer):
         """Set the states of a stateful layer to 0."""
         self.reset_state()
 
-    def call(
-        self, sequences: jax.Array, initial_state: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
+    def call(self, sequences: jax.Array, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """(batch, time, features) -> (batch, units) or (batch, time, units), then the states where asked for."""
         states = self._first_states(sequences, initial_state)
         outputs, states = self.run(sequences, states, mask, training)
@@ -127,9 +125,7 @@ class RNN(Layer):
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         states = jax.tree.map(lambda s: jnp.asarray(s.value if isinstance(s, Variable) else s), given)
         if len(states) != len(self.state_size):
-            raise ShapeError(
-                f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with."
-            )
+            raise ShapeError(f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with.")
         return jax.tree.map(lambda s: s.astype(self.compute_dtype), states)
 
     def run(self, x: jax.Array, states: list[Any], mask: Any, training: bool) -> tuple[jax.Array, list[Any]]:
@@ -183,7 +179,9 @@ class RNN(Layer):
 
 
 def _state_variable(value: jax.Array) -> Variable:
-    return Variable(value, trainable=False, name="rnn_state")
+    state = Variable(value, trainable=False, name="rnn_state")
+    state.transient = True
+    return state
 
 
 @registry.register()
@@ -202,9 +200,7 @@ class StackedRNNCells(Layer):
         super().__init__(**kwargs)
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
-                raise ArgumentError(
-                    f"Each cell wants a call(inputs, states) method and a state_size; got {cell!r}."
-                )
+                raise ArgumentError(f"Each cell wants a call(inputs, states) method and a state_size; got {cell!r}.")
         self.cells = list(cells)
 
     @property
@@ -230,9 +226,7 @@ class StackedRNNCells(Layer):
         """The first states of each cell."""
         return [_first_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
-    def call(
-        self, inputs: jax.Array, states: list[Any], training: bool = False
-    ) -> tuple[jax.Array, list[Any]]:
+    def call(self, inputs: jax.Array, states: list[Any], training: bool = False) -> tuple[jax.Array, list[Any]]:
         """(batch, features), states of each cell -> (batch, units), new states of each cell."""
         new = []
         for cell, state in zip(self.cells, states, strict=True):

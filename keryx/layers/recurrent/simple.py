@@ -24,9 +24,7 @@ class SimpleRNNCell(Cell):
     (2, 4)
     """
 
-    def call(
-        self, inputs: jax.Array, states: Any, training: bool = False
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h] -> h, [h]."""
         h = states[0] if isinstance(states, (list, tuple)) else states
         z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, units)
@@ -97,5 +95,5 @@ class SimpleRNN(CellLayer):
         cell = self.cell
         x = cell.drop(x, cell.dropout, training)
         weights = cell.value("kernel"), cell.value("recurrent_kernel"), cell.value("bias")
-        outputs, h = kernels.simple_rnn(x, *weights, *states, mask, self.go_backwards)
+        outputs, h = kernels.simple_rnn(x, *weights, states[0], mask, self.go_backwards)
         return outputs, [h]
