@@ -9,6 +9,7 @@ import numpy as np
 
 from keryx import old_words
 from keryx.core import graph, scope, seeds
+from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
@@ -322,7 +323,9 @@ _NO_KEY = np.zeros(2, np.uint32)
 def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
     if isinstance(x, SymbolicTensor):
         return x
-    x = jnp.asarray(x, symbol.dtype)
+    if not isinstance(x, jax.Array):
+        x = jax.device_put(narrowed(np.asarray(x), f"input {symbol.name!r}").astype(symbol.dtype))
+    x = x.astype(symbol.dtype)
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)
 

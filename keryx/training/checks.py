@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError, ShapeError
@@ -227,25 +228,11 @@ def _weight(weight: Any, name: str) -> Any:
 
 
 def device_ready(array: Any, what: str) -> Any:
-    """The array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit.
-
-    Raises:
-        DataError: For complex numbers, text and objects, and for whole numbers that int32 cannot hold.
-    """
+    """The array, or None, in a dtype that devices hold."""
     if array is None:
         return None
     check_kind(array, what)
-    dtype = array.dtype
-    if jax.config.jax_enable_x64:
-        return array
-    if dtype == np.float64:
-        return array.astype(np.float32)
-    if (dtype.kind in "iu" and dtype.itemsize > 4) or dtype == np.uint32:
-        low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
-        if low < -(2**31) or high >= 2**31:
-            raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
-        return array.astype(np.int32)
-    return array
+    return narrowed(array, what)
 
 
 def check_kind(array: Any, what: str) -> None:
