@@ -471,7 +471,7 @@ def _call_arguments(call: Callable) -> tuple[list[str], bool]:
 
 
 def _as_array(x: Any) -> Any:
-    return jnp.asarray(x) if isinstance(x, (np.ndarray, np.generic)) else x
+    return jax.device_put(dtypes.narrowed(x, "input")) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 def _that_marks_built(build: Callable) -> Callable:

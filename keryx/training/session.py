@@ -34,7 +34,7 @@ class Session:
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.example: Batch | None = None
         self.optimizer_shapes: list[tuple[int, ...]] | None = None
-        if model.output_names:
+        if model.outputs:
             self._resolve(model.output, model.outputs, model.output_names)
 
     # -- before the first batch ----------------------------------------------------------------------------------
@@ -48,7 +48,10 @@ class Session:
         if self.objective.names:
             return
         outputs = abstract_outputs(self.model, x)
-        self._resolve(outputs, jax.tree.leaves(outputs))
+        if self.model.outputs:  # a Sequential has a graph now
+            self._resolve(self.model.output, self.model.outputs, self.model.output_names)
+        else:
+            self._resolve(outputs, jax.tree.leaves(outputs))
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
