@@ -83,7 +83,9 @@ def case(request):
 
 def test_the_same_weights_in_the_same_order_give_the_same_outputs(case):
     theirs, ours, x = case
-    layers = [layer.name for layer in theirs.layers if "CLONE" not in layer.name and "src.layers" in type(layer).__module__]
+    layers = [
+        layer.name for layer in theirs.layers if "CLONE" not in layer.name and "src.layers" in type(layer).__module__
+    ]
     assert [layer.name for layer in ours.layers if layer.name in layers] == layers
     assert ours.count_params() == theirs.count_params()
     assert [v.shape for v in ours.weights] == [tuple(v.shape) for v in theirs.weights]
@@ -206,7 +208,9 @@ def test_a_shared_layer_trains_both_ways():
     trees_close(ours.get_weights(), [np.asarray(w) for w in theirs.get_weights()])
 
 
-@pytest.mark.parametrize("nest", [list, tuple, lambda pair: dict(zip("ab", pair, strict=True)), lambda pair: [pair[0], {"k": (pair[1],)}]])
+@pytest.mark.parametrize(
+    "nest", [list, tuple, lambda pair: dict(zip("ab", pair, strict=True)), lambda pair: [pair[0], {"k": (pair[1],)}]]
+)
 def test_nests_of_inputs_and_outputs(nest):
     def build(K):
         a, b = K.Input((4,), name="a"), K.Input((4,), name="b")

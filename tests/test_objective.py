@@ -1,9 +1,13 @@
 """What compile() is asked for and what fit and evaluate then report, beside Keras."""
 
+import keras
 import numpy as np
 import pytest
 from twin_models import For, compile_both, same_logs, same_weights, twins
 from twin_models import quick_compilation as quick_compilation
+
+import keryx
+from keryx.errors import ConfigError
 
 import keryx
 
@@ -306,3 +310,179 @@ def test_reports_what_keras_reports(case):
     np.testing.assert_allclose(numbers, [logs[name] for name in ours.metrics_names], 1e-6)
     if case not in REPEATS:
         np.testing.assert_allclose(numbers, np.atleast_1d(theirs.evaluate(x, y, **options)), 1e-5, 1e-5)
+
+
+# -- where Keras refuses, or counts otherwise: numbers by hand ---------------------------------------------------
+
+
+def by_hand(**compiled):
+    """A model with the outputs `one` and `classes`, compiled, and its predictions."""
+    model = two()(keryx)
+    model.compile("sgd", **compiled)
+    one, classes = model.predict(X)
+    return model, one, classes
+
+
+def cross(classes):
+    return -np.log(classes[np.arange(ROWS), LABELS[:, 0]])
+
+
+def reported(model, y, **options):
+    return model.evaluate(X, y, verbose=0, return_dict=True, batch_size=4, **options)
+
+
+def test_one_loss_for_two_outputs_with_a_list_of_loss_weights():
+    model, one, classes = by_hand(loss="mse", loss_weights=[1.0, 0.2])
+    logs = reported(model, [ONE, ONE_HOT])
+    a, b = ((one - ONE) ** 2).mean(), ((classes - ONE_HOT) ** 2).mean()
+    same_logs(logs, {"classes_loss": b, "loss": a + 0.2 * b, "one_loss": a})
+
+
+def test_a_metric_that_is_no_list():
+    model = dense(3, "softmax")(keryx)
+    model.compile("sgd", SPARSE, metrics="accuracy")
+    right = (model.predict(X).argmax(-1) == LABELS[:, 0]).mean()
+    np.testing.assert_allclose(reported(model, LABELS)["accuracy"], right, 1e-6)
+
+
+def test_partial_dicts():
+    model, one, classes = by_hand(
+        loss={"classes": SPARSE}, loss_weights={"classes": 0.5}, metrics={"one": "mae"}, weighted_metrics={"one": "mse"}
+    )
+    logs = reported(model, {"one": ONE, "classes": LABELS}, sample_weight={"classes": WEIGHT})
+    expected = {
+        "loss": 0.5 * (cross(classes) * WEIGHT).mean(),
+        "one_mae": abs(one - ONE).mean(),
+        "one_mse": ((one - ONE) ** 2).mean(),
+    }
+    same_logs(logs, expected)
+    model, one, classes = by_hand(loss={"classes": SPARSE, "one": "mse"}, loss_weights={"one": 3.0})
+    logs = reported(model, {"one": ONE, "classes": LABELS}, sample_weight={"one": WEIGHT})
+    a, b = ((one - ONE)[:, 0] ** 2 * WEIGHT).mean(), cross(classes).mean()
+    same_logs(logs, {"classes_loss": b, "loss": 3 * a + b, "one_loss": a})
+    same_logs(by_hand(loss={"classes": SPARSE})[0].fit(X, {"classes": LABELS}, verbose=0).history, {"loss": [0]}, 99)
+
+
+def test_a_name_that_is_no_output():
+    with pytest.raises(ConfigError, match=r"'klasses', which is no output. Did you mean 'classes'"):
+        by_hand(loss={"klasses": "mse"})
+    with pytest.raises(ConfigError, match="list of 3 for the losses of 2 outputs"):
+        by_hand(loss=["mse", "mse", "mae"])
+
+
+def test_two_losses_on_one_output():
+    model = dense(1)(keryx)
+    model.compile("sgd", ["mse", "mae"], loss_weights=[1.0, 0.5])
+    error = model.predict(X) - ONE
+    logs = reported(model, ONE)
+    same_logs(
+        logs,
+        {
+            "loss": (error**2).mean() + 0.5 * abs(error).mean(),
+            "mae_loss": abs(error).mean(),
+            "mse_loss": (error**2).mean(),
+        },
+    )
+    assert model.metrics_names == ["loss", "mse_loss", "mae_loss"]
+
+
+def test_class_weight_by_output():
+    model, one, classes = by_hand(loss=["mse", SPARSE])
+    table = {0: 1.0, 1: 3.0, 2: 0.5}
+    model.compile(keryx.optimizers.SGD(0.0), ["mse", SPARSE])
+    logs = model.fit(X, [ONE, LABELS], class_weight={"classes": table}, verbose=0, batch_size=ROWS).history
+    a, b = ((one - ONE) ** 2).mean(), (cross(classes) * np.array([table[c] for c in LABELS[:, 0]])).mean()
+    same_logs(logs, {"classes_loss": [b], "loss": [a + b], "one_loss": [a]})
+
+
+def test_the_last_smaller_batch_counts_by_its_rows():
+    model = dense(1)(keryx)
+    model.compile(keryx.optimizers.SGD(0.0), "mse", metrics=["mae"])
+    error = model.predict(X) - ONE
+    logs = model.fit(X, ONE, batch_size=4, verbose=0).history
+    same_logs(logs, {"loss": [(error**2).mean()], "mae": [abs(error).mean()]})
+
+
+def test_masked_steps_count_nowhere():
+    """In Keras they do count in the metrics of fit, though not in those of evaluate."""
+    theirs, ours = twins(masked)
+    for model, library in ((theirs, keras), (ours, keryx)):
+        optimizer = library.optimizers.SGD(0.0)
+        model.compile(optimizer, SPARSE, metrics=["acc"], weighted_metrics=[SPARSE])
+    keys = {"x": STEPS, "y": STEP_LABELS, "batch_size": 5, "verbose": 0}
+    logs = ours.evaluate(**keys, return_dict=True)
+    same_logs(logs, theirs.evaluate(**keys, return_dict=True))
+    same_logs(ours.fit(**keys, shuffle=False).history, {name: [value] for name, value in logs.items()})
+    found = ours.predict(STEPS)
+    kept = STEPS.any(-1)
+    right = found.argmax(-1) == STEP_LABELS[..., 0]
+    # A mean over rows of means over steps, each with its share of kept steps.
+    np.testing.assert_allclose(logs["acc"], right[kept].mean(), 1e-5)
+
+
+def test_masks_times_weights():
+    ours = masked(keryx)
+    ours.compile("sgd", SPARSE, metrics=["acc"], weighted_metrics=["acc"])
+    found, kept = ours.predict(STEPS), STEPS.any(-1)
+    values = -np.log(np.take_along_axis(found, STEP_LABELS, -1)[..., 0])
+    right = found.argmax(-1) == STEP_LABELS[..., 0]
+    for weight in (WEIGHT, STEP_WEIGHT):
+        each = np.broadcast_to(weight.reshape(ROWS, -1), kept.shape) * kept
+        logs = ours.evaluate(STEPS, STEP_LABELS, sample_weight=weight, batch_size=ROWS, verbose=0, return_dict=True)
+        np.testing.assert_allclose(logs["loss"], (values * each).sum() / kept.sum(), 1e-5)
+        np.testing.assert_allclose(logs["acc"], right[kept].mean(), 1e-5)
+        np.testing.assert_allclose(logs["weighted_acc"], (right * each).sum() / each.sum(), 1e-5)
+
+
+def test_weights_by_step_without_a_mask():
+    def build(K):
+        x = K.Input((5, 2), name="x")
+        return K.Model(x, K.layers.Dense(3, activation="softmax", name="out")(x))
+
+    theirs, ours = twins(build)
+    compile_both(theirs, ours, loss=SPARSE, metrics=["acc"], weighted_metrics=["acc"])
+    options = {"sample_weight": STEP_WEIGHT, "batch_size": 5, "shuffle": False, "verbose": 0}
+    history = [model.fit(STEPS, STEP_LABELS, **options).history for model in (theirs, ours)]
+    same_logs(history[1], history[0])
+
+
+def test_a_metric_of_ones_own_is_handed_what_keras_hands_it():
+    class Mine(keryx.metrics.Metric):
+        def __init__(self, name="mine"):
+            super().__init__(name=name)
+            self.total = self.add_weight(name="total")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            assert sample_weight is None
+            self.total.assign_add(y_pred.sum())
+
+        def result(self):
+            return {"a": self.total.value, "b": 2 * self.total.value}
+
+    ours = masked(keryx)
+    ours.compile("sgd", SPARSE, metrics=[Mine()])
+    logs = ours.evaluate(STEPS, STEP_LABELS, verbose=0, return_dict=True)
+    same_logs({"a": logs["a"], "b": logs["b"]}, {"a": 50.0, "b": 100.0})
+
+
+def test_a_model_without_a_loss_but_with_an_added_one():
+    model = adds_loss(keryx)
+    model.compile("sgd")
+    hidden = np.asarray(keryx.Model(model.input, model.layers[1].output)(X))
+    np.testing.assert_allclose(model.evaluate(X, verbose=0), 0.1 * (hidden**2).mean(), 1e-5)
+
+
+def test_time_distributed_reports_the_outer_models_numbers():
+    if not hasattr(keryx.layers, "TimeDistributed"):
+        pytest.skip("no TimeDistributed yet")
+    inner = dense(3, "softmax")(keryx)
+    inner.compile("sgd", SPARSE, metrics=["acc"])
+    x = keryx.Input((5, 4))
+    outer = keryx.Model(x, keryx.layers.TimeDistributed(inner)(x))
+    outer.compile("sgd", SPARSE, metrics=["acc"])
+    data = np.repeat(X[:, None], 5, 1)
+    logs = outer.evaluate(data, STEP_LABELS, verbose=0, return_dict=True, batch_size=ROWS)
+    found = outer.predict(data)
+    np.testing.assert_allclose(logs["acc"], (found.argmax(-1) == STEP_LABELS[..., 0]).mean(), 1e-5)
+    values = -np.log(np.take_along_axis(found, STEP_LABELS, -1))
+    np.testing.assert_allclose(logs["loss"], values.mean(), 1e-5)
