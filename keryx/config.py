@@ -9,7 +9,7 @@ import numpy as np
 
 from keryx.errors import ConfigError
 
-_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": None}
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -29,9 +29,26 @@ def set_floatx(value: str) -> None:
     if value == "float64":
         jax.config.update("jax_enable_x64", True)
     _settings["floatx"] = value
-    from keryx.core import dtypes
 
-    dtypes.set_dtype_policy(value)
+
+def dtype_policy() -> str:
+    """The name of the policy of layers that are given no dtype: `floatx()` unless set otherwise."""
+    return str(_settings["dtype_policy"] or floatx())
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers that are given no dtype: a float dtype, `mixed_bfloat16` or `mixed_float16`.
+
+    >>> set_dtype_policy("mixed_bfloat16")
+    >>> dtype_policy()
+    'mixed_bfloat16'
+    >>> set_dtype_policy("float32")
+    """
+    name = str(getattr(policy, "name", policy))
+    if name not in (*_FLOATS, "mixed_bfloat16", "mixed_float16"):
+        known = ", ".join((*_FLOATS, "mixed_bfloat16", "mixed_float16"))
+        raise ConfigError(f"A dtype policy is one of {known}; got {policy!r}.")
+    _settings["dtype_policy"] = name
 
 
 def epsilon() -> float:

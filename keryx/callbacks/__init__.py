@@ -1,7 +1,7 @@
 """Callbacks: what happens beside training, by Keras's names."""
 
 from keryx.callbacks.callback import Callback as Callback
-from keryx.callbacks.callback import CallbackList as CallbackList
+from keryx.callbacks.callback_list import CallbackList as CallbackList
 from keryx.callbacks.csv_logger import CSVLogger as CSVLogger
 from keryx.callbacks.early_stopping import EarlyStopping as EarlyStopping
 from keryx.callbacks.history import History as History

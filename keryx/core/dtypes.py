@@ -90,24 +90,15 @@ class DTypePolicy(Configurable):
 DTypePolicy.config_module = "keras"  # Keras's configs name it there
 
 
-_policy = DTypePolicy(config.floatx())
-
-
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that are given no dtype."""
-    return _policy
-
-
-def set_dtype_policy(policy: "str | DTypePolicy") -> None:
-    """Set the policy of layers that are given no dtype, such as `"mixed_bfloat16"`."""
-    global _policy
-    _policy = get(policy)
+    return DTypePolicy(config.dtype_policy())
 
 
 def get(identifier: Any) -> DTypePolicy:
     """The policy that a dtype, a name or a config stands for; None is the default policy."""
     if identifier is None:
-        return _policy
+        return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
