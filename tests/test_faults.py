@@ -575,6 +575,22 @@ def test_a_signal_out_of_the_blue(regressor, interrupt, method):
                 getattr(regressor, method)(*((x, y) if method == "evaluate" else (x,)), batch_size=8, verbose=0)
 
 
+def test_a_signal_in_train_on_batch(regressor, monkeypatch):
+    """It comes while the weights are lent to the step."""
+    session = regressor.session
+    take = session.take
+
+    def interrupted(state):
+        send(signal.SIGINT)
+        take(state)
+
+    monkeypatch.setattr(session, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        regressor.train_on_batch(X, Y)
+    monkeypatch.undo()
+    assert_whole(regressor)
+
+
 def test_the_second_signal_does_not_wait_and_loses_nothing(regressor):
     def twice(*_):
         send(signal.SIGINT)
