@@ -443,12 +443,17 @@ def test_terminate_on_nan_ends_quietly():
     assert model.get_weights()[0] == by_hand.get_weights()[0]
 
 
-def nan_gradient(epochs, **options):
-    """Train a model whose loss is finite while its gradient is not, from the first row that is 0; it is returned."""
+def root():
+    """|w x| of one number, as a root whose gradient is NaN where x is 0, though the loss is finite."""
     x = keryx.Input((1,), name="x")
-    dense = layers.Dense(1, use_bias=False, name="y")
-    model = compiled(x, ops.sqrt(dense(x) ** 2), "mse")
+    model = compiled(x, ops.sqrt(layers.Dense(1, use_bias=False, name="y")(x) ** 2), "mse")
     model.set_weights([np.array([[0.5]])])
+    return model
+
+
+def nan_gradient(epochs, **options):
+    """What is said when the third row has a gradient that is not finite."""
+    model = root()
     before = model.get_weights()[0]
     rows = np.array([0.3, 0.5, 0.0, 0.7], np.float32)
     with pytest.raises(NonFiniteLossError) as caught:
@@ -469,6 +474,15 @@ def test_nan_weights_after_the_last_step_of_an_epoch():
     assert "'y/kernel' turned NaN or infinite in epoch 1" in text
     text = nan_gradient(epochs=3, steps_per_epoch=3)
     assert "in epoch 1" in text
+
+
+def test_a_later_epoch_falls_back_to_its_own_beginning():
+    model, begun = root(), []
+    keep = LambdaCallback(on_epoch_begin=lambda *_: begun.append(model.get_weights()[0]))
+    rows = (np.full((1, 1), value, np.float32) for value in (0.3, 0.5, 0.0, 0.7))
+    with pytest.raises(NonFiniteLossError, match="in epoch 2"):
+        model.fit(((row, row) for row in rows), steps_per_epoch=2, epochs=2, callbacks=[keep], verbose=0)
+    assert begun[0] != begun[1] == model.get_weights()[0]
 
 
 # -- interruption ----------------------------------------------------------------------------------------------------
