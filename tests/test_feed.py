@@ -10,9 +10,10 @@ import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, DataError
 from keryx.training.checks import Checks
-from keryx.training.feed import ArrayFeed, StreamFeed, feed_of
+from keryx.training.feed import ArrayFeed, feed_of
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
+from keryx.training.stream import StreamFeed
 from keryx.utils import PyDataset
 
 ROWS, SIZE = 20, 8  # the last batch has 4 rows

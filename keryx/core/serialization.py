@@ -52,7 +52,7 @@ def init_arguments(cls: type) -> list[str]:
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):
             continue
-        _, *parameters = inspect.signature(base.__init__).parameters.values()
+        _, *parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         own = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         names = own + [name for name in names if name not in own]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
@@ -122,6 +122,7 @@ class Registry:
 _registries: dict[str, Registry] = {}
 _global_custom: dict[str, Any] = {}
 _scoped_custom: list[dict[str, Any]] = []
+_by_reference: list[bool] = []
 
 
 def serialize(value: Any) -> Any:
@@ -134,6 +135,11 @@ def serialize(value: Any) -> Any:
         return {key: serialize(v) for key, v in value.items()}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, slice):
+        parts = {"start": value.start, "stop": value.stop, "step": value.step}
+        return {"class_name": "__slice__", "config": serialize(parts)}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, np.ndarray):
@@ -158,10 +164,22 @@ def _serialize_function(function: Callable) -> Any:
         return {"class_name": "function", "config": registered, "registered_name": registered}
     if getattr(function, "config_module", None) in _registries:
         return function.__name__
+    if _by_reference:
+        return function
     raise ConfigError(
         f"The function {getattr(function, '__qualname__', function)!r} cannot be written down, for code is never "
         "read from a file. Register it: @keryx.utils.register_keras_serializable() above its definition."
     )
+
+
+@contextmanager
+def by_reference():
+    """A block in which `serialize` keeps functions as they are, for configs that never leave the process."""
+    _by_reference.append(True)
+    try:
+        yield
+    finally:
+        _by_reference.pop()
 
 
 def deserialize(value: Any, registry: Registry | None = None) -> Any:
@@ -184,6 +202,10 @@ def deserialize(value: Any, registry: Registry | None = None) -> Any:
     name, config = value["class_name"], value["config"]
     if name == "__tuple__":
         return tuple(deserialize(v) for v in config)
+    if name == "__slice__":
+        return slice(*(deserialize(config[part]) for part in ("start", "stop", "step")))
+    if name == "__ellipsis__":
+        return Ellipsis
     if name in ("__numpy__", "__tensor__"):
         return np.array(config["value"], dtype=config["dtype"])
     found = _look_up(value, registry)

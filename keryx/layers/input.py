@@ -43,8 +43,16 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The shape with its batch axis, the dtype and the name."""
-        kind = {"sparse": False, "ragged": False}
-        return {"batch_shape": self.batch_shape, "dtype": self.input_dtype, **kind, "name": self.name}
+        kind = {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False}
+        return kind | {"name": self.name, "optional": False}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """A new one; a config of Keras may hold what is not offered here, as long as it is off."""
+        for word in ("sparse", "ragged", "optional"):
+            if config.get(word):
+                raise ArgumentError(f"Input({word}=True) is not offered; the config of {config.get('name')!r} asks for it.")
+        return cls(**{name: value for name, value in config.items() if name not in ("sparse", "ragged", "optional")})
 
 
 def Input(

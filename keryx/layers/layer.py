@@ -205,7 +205,7 @@ class Layer(Configurable):
     def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
         args, kwargs = jax.tree.map(_as_array, (args, kwargs))
         self._build_for(args, kwargs)
-        names, takes_more = _call_arguments(type(self))
+        names, takes_more = _call_arguments(type(self).call)
         self._fill_in_masks(names, args, kwargs)
         training = kwargs.get("training")
         if training is None:
@@ -277,12 +277,12 @@ class Layer(Configurable):
 
     def children(self) -> list["Layer"]:
         """The layers that this one keeps as attributes, in the order in which they were set."""
-        return _unique(found for found in _walk(vars(self)) if isinstance(found, Layer))
+        return _unique(found for found in _walk(_attributes(self)) if isinstance(found, Layer))
 
     @property
     def variables(self) -> list[Variable]:
         """All variables: its own, the trainable ones first, then those of its layers."""
-        own = _unique(found for found in _walk(vars(self)) if isinstance(found, Variable))
+        own = _unique(found for found in _walk(_attributes(self)) if isinstance(found, Variable))
         own.sort(key=lambda v: not v.trainable)
         return _unique([*own, *(v for child in self.children() for v in child.variables)])
 
@@ -418,6 +418,12 @@ class Layer(Configurable):
             )
         return config | {name: serialize(getattr(self, name)) for name in own}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """A layer made anew from what `get_config` gave, here or in Keras."""
+        unused = [name for name, value in config.items() if name == "quantization_config" and value is None]
+        return super().from_config({name: value for name, value in config.items() if name not in unused})
+
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
@@ -439,6 +445,10 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
     return None
 
 
+def _attributes(layer: Layer) -> list[Any]:
+    return [value for name, value in vars(layer).items() if name != "_programs"]  # these hold variables in an order of theirs
+
+
 def _walk(value: Any) -> Iterator[Any]:
     """The layers and variables in a nest of lists, tuples and dicts."""
     if isinstance(value, (Layer, Variable)):
@@ -455,8 +465,8 @@ def _unique(things) -> list:
 
 
 @functools.cache
-def _call_arguments(cls: Any) -> tuple[list[str], bool]:
-    names, takes_more = graph.accepted_arguments(cls.call)
+def _call_arguments(call: Callable) -> tuple[list[str], bool]:
+    names, takes_more = graph.accepted_arguments(call)
     return names[1:], takes_more
 
 
@@ -482,7 +492,7 @@ def _shape_of(x: Any) -> Any:
 
 def _shapes_for_build(layer: Layer, arguments: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
     """The shapes that `build` asks for: of the first input, or of each as `<argument>_shape`."""
-    given = dict(zip(_call_arguments(type(layer))[0], args, strict=False)) | kwargs
+    given = dict(zip(_call_arguments(type(layer).call)[0], args, strict=False)) | kwargs
     if len(arguments) <= 1:
         first = args[0] if args else next(iter(kwargs.values()), None)
         return [jax.tree.map(_shape_of, first)][: len(arguments)]

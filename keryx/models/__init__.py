@@ -1,4 +1,6 @@
 """Models: functional, sequential, subclassed."""
 
+from keryx.models.cloning import clone_model as clone_model
+from keryx.models.cloning import model_from_json as model_from_json
 from keryx.models.model import Model as Model
 from keryx.models.sequential import Sequential as Sequential

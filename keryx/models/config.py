@@ -1,15 +1,18 @@
 """Graphs as plain data, in Keras's words, and made again from it."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from keryx.core import graph
-from keryx.core.serialization import custom_object_scope, deserialize, init_arguments, serialize
+from keryx.core.serialization import custom_object_scope, deserialize, init_arguments, serialize, snake_case
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
+from keryx.ops.names import by_name
 
 
 def layers_in_order(closed: graph.Graph) -> list[Layer]:
@@ -58,10 +61,12 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     for node in closed.nodes:
         calls[node.operation].append(node)
     ops = [operation for operation in calls if not isinstance(operation, Layer)]
+    given = set(closed.flat_inputs)
+    midst = [s for s in closed.flat_inputs if s.node is None or s.node.inputs]  # inputs from the midst of a graph
 
     def history(symbol: SymbolicTensor) -> list[Any]:
         node = symbol.node
-        if node is None or node.operation not in calls:
+        if node is None or symbol in given:
             return [symbol.name, 0, 0]
         return [node.operation.name, calls[node.operation].index(node), symbol.index]
 
@@ -74,20 +79,59 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     def entry(operation: Any) -> dict[str, Any]:
         inbound = [
             {
-                "args": jax.tree.map(written, node.args, is_leaf=_is_leaf),
+                "args": jax.tree.map(written, _plain_arguments(node), is_leaf=_is_leaf),
                 "kwargs": jax.tree.map(written, node.kwargs, is_leaf=_is_leaf),
             }
-            for node in calls[operation]
+            for node in calls.get(operation, [])
         ]
-        return serialize(operation) | {"name": operation.name, "inbound_nodes": inbound}
+        plain = serialize(operation) if isinstance(operation, Layer) else _of_op(operation)
+        return plain | {"name": operation.name, "inbound_nodes": inbound}
 
     return {
         "name": model.name,
         "trainable": model.trainable,
-        "layers": [entry(operation) for operation in [*model.layers, *ops]],
+        "layers": [*map(_as_input, midst), *(entry(operation) for operation in [*model.layers, *ops])],
         "input_layers": jax.tree.map(history, closed.inputs),
         "output_layers": jax.tree.map(history, closed.outputs),
     }
+
+
+def _as_input(symbol: SymbolicTensor) -> dict[str, Any]:
+    config = {"batch_shape": symbol.shape, "dtype": symbol.dtype, "name": symbol.name}
+    plain = {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}
+    return plain | {"name": symbol.name, "inbound_nodes": []}
+
+
+def _of_op(op: graph.Op) -> dict[str, Any]:
+    """Ops are written as Keras's classes of the same name: get_item as GetItem."""
+    by_name(op.op_name)
+    camel = "".join(part[:1].upper() + part[1:] for part in op.op_name.split("_"))
+    name = camel if snake_case(camel) == op.op_name else op.op_name
+    return {"module": "keras.src.ops", "class_name": name, "config": {"name": op.name}, "registered_name": name}
+
+
+def _op_of(entry: dict[str, Any]) -> Callable:
+    """The op of a config, with the options that Keras keeps in it."""
+    name = str(entry["class_name"])
+    op = by_name(name if "." in name else snake_case(name))
+    options = {key: deserialize(value) for key, value in entry["config"].items() if key not in ("name", "dtype")}
+
+    def call(*args, **kwargs):
+        if op is by_name("get_item") and isinstance(args[1], list):  # JSON knows no tuples
+            args = (args[0], tuple(args[1]))
+        outputs = op(*args, **options, **kwargs)
+        for symbol in jax.tree.leaves(outputs)[:1]:
+            symbol.node.operation.name = entry["name"]
+        return outputs
+
+    return call
+
+
+def _plain_arguments(node: graph.Node) -> tuple:
+    """The arguments of a call; rows that a list picks become an array, for JSON cannot tell a list from a tuple."""
+    if getattr(node.operation, "op_name", "") == "get_item" and isinstance(node.args[1], list):
+        return (node.args[0], np.array(node.args[1]))
+    return node.args
 
 
 def _is_leaf(value: Any) -> bool:
@@ -110,7 +154,8 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
     calls: dict[tuple[str, int], Any] = {}
     waiting = []
     for entry in config["layers"]:
-        made[entry["name"]] = operation = deserialize(entry)
+        is_op = str(entry.get("module")).startswith("keras.src.ops")
+        made[entry["name"]] = operation = _op_of(entry) if is_op else deserialize(entry)
         if hasattr(operation, "batch_shape"):
             calls[entry["name"], 0] = operation.nodes[0].outputs
         waiting += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]

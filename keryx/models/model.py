@@ -1,5 +1,6 @@
 """Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from keryx import old_words
 from keryx.core import graph, scope, seeds
 from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
+from keryx.core.serialization import serialize
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing
@@ -305,6 +307,10 @@ class Model(Trainer, Layer):
         if self._graph is not None and type(self).__init__ is Model.__init__:
             return configs.of_graph(self, self._graph)
         return super().get_config()
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The config as JSON, which `model_from_json` reads; `kwargs` are those of `json.dumps`."""
+        return json.dumps(serialize(self), **kwargs)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):

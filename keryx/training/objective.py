@@ -10,17 +10,16 @@ import numpy as np
 
 from keryx import losses as loss_functions
 from keryx import metrics as metric_objects
-from keryx.core.matching import match
+from keryx.core.matching import is_nested, match
+from keryx.core.serialization import snake_case
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, DataError, did_you_mean, listing
 from keryx.losses import Loss, LossFunctionWrapper
 from keryx.metrics import Mean, MeanMetricWrapper, Metric
 
-_BY_SHAPE = {
-    "accuracy": ("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
-    "crossentropy": ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
-}
 _SHORT = {"acc": "accuracy", "ce": "crossentropy"}
+# A metric of the user's own is handed sample weights alone, as in Keras, for it may not know of masks.
+_KNOW_MASKS = {thing for thing in metric_objects.base.registry.table.values() if isinstance(thing, type)}
 
 
 @dataclass
@@ -50,60 +49,122 @@ class Objective:
         weighted_metrics: The same, for metrics that sample weights count in.
     """
 
-    def __init__(self, loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None):
+    def __init__(
+        self, loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None
+    ):
         self.loss, self.loss_weights = loss, loss_weights
         self.asked_metrics, self.asked_weighted = metrics, weighted_metrics
         self.heads: list[Head] = []
         self.total = Mean(name="loss")
-        self.names: list[str] = []
+        self.extra: list[Mean] = []  # what a train_step of the user's own logs
+        self.names: list[str] = []  # of the outputs, in flat order: as they are logged,
+        self.layers: list[str] = []  # and the layers that they come from
+        self.named = False
         self.structure: Any = None
         self.resolved = False
 
     # -- what was asked for, output by output --------------------------------------------------------------------
 
-    def resolve_losses(self, names: Sequence[str], structure: Any) -> None:
-        """Give each output its losses, once the outputs' names are known.
+    def resolve_losses(self, structure: Any, layers: Sequence[str] = ()) -> None:
+        """Give each output its losses, once the outputs are known.
 
         Args:
-            names: The outputs' names, in flat order.
             structure: The nest of the outputs.
+            layers: The names of the layers that they come from, in flat order, as far as there are any.
         """
-        self.names, self.structure = list(names), structure
+        self.structure = structure
+        paths = [
+            [_key(key) for key in path] for path, _ in jax.tree_util.tree_flatten_with_path(structure)[0]
+        ]
+        self.layers = list(layers)
+        by_key = isinstance(structure, dict) and all(len(path) == 1 for path in paths)
+        self.named = by_key or bool(layers)
+        numbered = [f"output_{i + 1}" for i in range(len(paths))] if len(paths) > 1 else ["output"]
+        self.names = [str(path[-1]) for path in paths] if by_key else self.layers or numbered
+        self.layers = self.layers or self.names
         self.heads = [Head(name) for name in self.names]
-        asked = _by_output(self.loss, self.names, structure, "loss", _is_loss)
-        weights = _by_output(self.loss_weights, self.names, structure, "loss weight", _is_number)
+        asked = self._by_output(self.loss, "loss", _is_loss)
+        weights = self._by_output(self.loss_weights, "loss weight", _is_number)
         several = sum(bool(_as_list(losses)) for losses in asked) > 1
-        for head, losses, weight in zip(self.heads, asked, weights, strict=True):
+        taken = {"loss"}
+        for head, path, losses, weight in zip(self.heads, paths, asked, weights, strict=True):
             losses = [as_loss(loss) for loss in _as_list(losses) if loss is not None]
             factors = _as_list(weight) if isinstance(weight, (list, tuple)) else [weight] * len(losses)
             if len(factors) != len(losses):
-                raise ConfigError(f"Output {head.name!r} has {len(losses)} losses, but {len(factors)} loss weights.")
+                raise ConfigError(
+                    f"Output {head.name!r} has {len(losses)} losses, but {len(factors)} loss weights."
+                )
             for loss, factor in zip(losses, factors, strict=True):
-                parts = [head.name] * several + [loss.name] * (len(losses) > 1)
-                tracker = Mean(name="_".join([*parts, "loss"])) if parts else None
+                parts = [self._loss_name(head, path, loss)] * several
+                parts += [loss.name] * (len(losses) > 1 and parts != [loss.name])
+                tracker = Mean(name=_untaken("_".join([*parts, "loss"]), taken)) if parts else None
                 head.losses.append((loss, 1.0 if factor is None else float(factor), tracker))
+
+    def _loss_name(self, head: Head, path: list[Any], loss: Loss) -> str:
+        """What the loss of an output is logged as: its keys in the nest; for a place in a list the output's name."""
+        if path and isinstance(path[-1], int):
+            path = [*path[:-1], head.name if self.named else loss.name]
+        return "/".join(map(str, path))
 
     def resolve_metrics(self, targets: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Make the metrics, once the shapes of targets and outputs are known."""
-        several = len(self.heads) > 1
-        asked = _by_output(self.asked_metrics, self.names, self.structure, "metric", _is_metric)
-        weighted = _by_output(self.asked_weighted, self.names, self.structure, "weighted metric", _is_metric)
-        taken = {"loss"}
-        for i, head in enumerate(self.heads):
-            for wanted, place, prefix in ((asked[i], head.metrics, ""), (weighted[i], head.weighted_metrics, "weighted_")):
-                for identifier in _as_list(wanted):
-                    if identifier is None or targets[i] is None:
+        several = len(self.heads) > 1 and self.named
+        taken = {name for name in self.logged}
+        for asked, role in ((self.asked_metrics, "metric"), (self.asked_weighted, "weighted metric")):
+            wanted = self._by_output(asked, role, _is_metric)
+            for head, identifiers, y, output in zip(self.heads, wanted, targets, outputs, strict=True):
+                prefix = f"{head.name}_" if several else ""
+                for identifier in _as_list(identifiers):
+                    if identifier is None or y is None:
                         continue
-                    metric = as_metric(identifier, targets[i], outputs[i])
-                    name = f"{head.name}_{metric.name}" if several else metric.name
-                    name = f"{prefix}{name}" if name in taken else name
-                    taken.add(name)
-                    place.append((name, metric))
+                    metric = as_metric(identifier, y, output)
+                    name = f"{prefix}{metric.name}"
+                    if role == "weighted metric" and name in taken:
+                        name = f"{prefix}weighted_{metric.name}"
+                    place = head.metrics if role == "metric" else head.weighted_metrics
+                    place.append((_untaken(name, taken), metric))
         self.resolved = True
+
+    def _by_output(self, asked: Any, role: str, is_one: Callable[[Any], bool]) -> list[Any]:
+        """What was asked for, for each output; None where nothing was.
+
+        A single one goes to every output; a list by position, or, where it is a list of metrics of another length, to
+        every output; a dict by name, names left out meaning none; a nest by the nest of the outputs.
+        """
+        count = len(self.names)
+        if asked is None or is_one(asked):
+            return [asked] * count
+        if isinstance(asked, dict):
+            for names in (self.names, self.layers):
+                if asked.keys() <= set(names):
+                    return [asked.get(name) for name in names]
+            if isinstance(self.structure, dict) and asked.keys() <= self.structure.keys():
+                return _along(asked, self.structure, is_one)
+            extra = next(key for key in asked if key not in self.names)
+            raise ConfigError(
+                f"compile() was given a {role} for {extra!r}, which is no output.{did_you_mean(extra, self.names)} "
+                f"The outputs are {listing(self.names)}."
+            )
+        asked = list(asked)
+        if count == 1:
+            return [asked[0] if len(asked) == 1 and isinstance(asked[0], (list, tuple)) else asked]
+        if len(asked) == count and not is_nested(self.structure):
+            return asked
+        if role in ("metric", "weighted metric") and all(is_one(one) for one in asked):
+            return [asked] * count
+        if is_nested(self.structure):
+            flat = all(one is None or is_one(one) for one in asked)
+            return asked if flat and len(asked) == count else _along(asked, self.structure, is_one)
+        raise ConfigError(
+            f"compile() was given a list of {len(asked)} for the {_plural(role)} of {count} outputs "
+            f"({listing(self.names)}). Give one for each in this order, a dict by name, or a single one for all."
+        )
 
     # -- what a step computes ------------------------------------------------------------------------------------
 
-    def loss_of(self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any], masks: Sequence[Any]) -> Any:
+    def loss_of(
+        self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any], masks: Sequence[Any]
+    ) -> Any:
         """The weighted sum of the losses, and each loss on its own, all scalars."""
         parts, total = [], jnp.zeros(())
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
@@ -115,7 +176,9 @@ class Objective:
                 total = total + factor * value
         return total, parts
 
-    def update_metrics(self, loss: Any, parts: Any, targets: Any, outputs: Any, weights: Any, masks: Any, size: Any) -> None:
+    def update_metrics(
+        self, loss: Any, parts: Any, targets: Any, outputs: Any, weights: Any, masks: Any, size: Any
+    ) -> None:
         """Let the trackers and metrics see a batch of `size` rows."""
         self.total.update_state(loss, sample_weight=size)
         trackers = [tracker for head in self.heads for _, _, tracker in head.losses]
@@ -123,28 +186,62 @@ class Objective:
             if tracker is not None:
                 tracker.update_state(value, sample_weight=size)
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
-            for group, sample_weight in ((head.metrics, mask), (head.weighted_metrics, _times(weight, mask))):
+            for group, given in ((head.metrics, None), (head.weighted_metrics, weight)):
                 for _, metric in group:
-                    extra = {} if sample_weight is None else {"sample_weight": sample_weight}
+                    counted = _times(given, mask) if type(metric) in _KNOW_MASKS else given
+                    extra = {} if counted is None else {"sample_weight": counted}
                     metric.update_state(y, y_pred, **extra)
 
-    def results(self) -> dict[str, Any]:
+    def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
-        logs = {"loss": self.total.result()}
-        for head in self.heads:
-            logs |= {tracker.name: tracker.result() for _, _, tracker in head.losses if tracker is not None}
-        for head in self.heads:
-            for name, metric in (*head.metrics, *head.weighted_metrics):
-                result = metric.result()
-                logs |= result if isinstance(result, dict) else {name: result}
+        extra = self.extra if training else []
+        logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers, *extra)}
+        for name, metric in self.named_metrics:
+            result = metric.result()
+            prefix = name.removesuffix(metric.name)
+            logs |= (
+                {f"{prefix}{key}": value for key, value in result.items()}
+                if isinstance(result, dict)
+                else {name: result}
+            )
         return logs
+
+    @property
+    def trackers(self) -> list[Mean]:
+        """The means of the losses that are logged on their own."""
+        return [tracker for head in self.heads for _, _, tracker in head.losses if tracker is not None]
+
+    @property
+    def named_metrics(self) -> list[tuple[str, Metric]]:
+        """The metrics, with the names that they are logged under."""
+        made = [pair for head in self.heads for pair in head.metrics]
+        return made + [pair for head in self.heads for pair in head.weighted_metrics]
 
     @property
     def metrics(self) -> list[Metric]:
         """All trackers and metrics, that of the loss first."""
-        trackers = [tracker for head in self.heads for _, _, tracker in head.losses if tracker is not None]
-        made = [metric for head in self.heads for _, metric in (*head.metrics, *head.weighted_metrics)]
-        return list(dict.fromkeys([self.total, *trackers, *made]))
+        made = [metric for _, metric in self.named_metrics]
+        return list(dict.fromkeys([self.total, *self.trackers, *made, *self.extra]))
+
+    @property
+    def logged(self) -> list[str]:
+        """The names of what is logged, in the order of the list that evaluate returns.
+
+        That is Keras's order: the loss, the metrics of a single output, the outputs' losses, their metrics by name.
+        """
+        losses = [tracker.name for tracker in self.trackers]
+        if isinstance(self.loss, dict) and isinstance(self.structure, dict):
+            place = {f"{key}_loss": i for i, key in enumerate(self.loss)}
+            losses.sort(key=lambda name: place.get(name, 0))
+        plain = [name for name, metric in self.named_metrics if name == metric.name or len(self.heads) == 1]
+        rest = sorted(name for name, _ in self.named_metrics if name not in plain)
+        return ["loss", *plain, *losses, *rest]
+
+    def as_list(self, logs: dict[str, Any]) -> Any:
+        """Logs as evaluate returns them: their numbers in order, or the loss where there is no more."""
+        names = [name for name in self.logged if name in logs]
+        values = [logs[name] for name in (*names, *sorted(logs.keys() - set(names)))]
+        return values if len(values) > 1 else values[0]
 
     @property
     def variables(self) -> list[Variable]:
@@ -165,35 +262,57 @@ class Objective:
             return [None] * len(self.names)
         if not isinstance(given, (list, tuple, dict)) and role == "sample weight":
             return [given] * len(self.names)
-        return match(given, self.names, self.structure, role, partial=True)
+        with_loss = [bool(head.losses) for head in self.heads]
+        parts = list(given) if isinstance(given, (list, tuple)) else [given]
+        if role == "target" and not isinstance(given, dict) and len(parts) == sum(with_loss) < len(with_loss):
+            rest = iter(parts)
+            return [next(rest) if needed else None for needed in with_loss]
+        return match(given, self.layers, self.structure, role, partial=True)
+
+
+class Crossentropy(Loss):
+    """The crossentropy that fits the shapes: binary for one output, sparse for class numbers, else categorical."""
+
+    integer_labels = True
+
+    def call(self, y_true: Any, y_pred: Any) -> jax.Array:
+        """The crossentropy of each sample."""
+        kind = _kind(y_true.shape, y_pred.shape)
+        names = {"Binary": "binary", "Categorical": "categorical", "SparseCategorical": "sparse_categorical"}
+        return getattr(loss_functions, f"{names[kind]}_crossentropy")(y_true, y_pred)
 
 
 def as_loss(identifier: Any) -> Loss:
-    """The Loss that a name, a function or an object stands for."""
+    """The Loss that a name, a function or an object stands for; `crossentropy` goes by the shapes."""
+    known_as = identifier if isinstance(identifier, str) else None
+    if _SHORT.get(str(known_as).lower(), str(known_as).lower()) == "crossentropy":
+        return Crossentropy(name=known_as)
     found = loss_functions.get(identifier)
     if isinstance(found, Loss):
         return found
-    return LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
+    return LossFunctionWrapper(found, name=known_as or getattr(found, "__name__", None))
 
 
 def as_metric(identifier: Any, target: Any, output: Any) -> Metric:
     """The Metric that a name, a function or an object stands for; `accuracy` goes by the shapes."""
     known_as = identifier if isinstance(identifier, str) else None
     kind = _SHORT.get(str(known_as).lower(), str(known_as).lower())
-    if kind in _BY_SHAPE:
-        binary, categorical, sparse = _BY_SHAPE[kind]
-        y_shape, shape = tuple(target.shape), tuple(output.shape)
-        if shape[-1:] == (1,) or len(shape) == 1:
-            cls = binary
-        elif len(y_shape) < len(shape) or (y_shape[-1] == 1 and shape[-1] > 1):
-            cls = sparse
-        else:
-            cls = categorical
-        return getattr(metric_objects, cls)(name=known_as)
+    if kind in ("accuracy", "crossentropy"):
+        cls = getattr(metric_objects, f"{_kind(target.shape, output.shape)}{kind.capitalize()}")
+        return cls(name=known_as)
     found = metric_objects.get(identifier)
-    if isinstance(found, Metric):
-        return found
-    return MeanMetricWrapper(found, name=known_as or getattr(found, "__name__", type(found).__name__))
+    if not isinstance(found, Metric):
+        return MeanMetricWrapper(
+            found, name=known_as or getattr(found, "__name__", snake_case(type(found).__name__))
+        )
+    found.name = known_as or found.name
+    return found
+
+
+def _kind(target: tuple[int, ...], output: tuple[int, ...]) -> str:
+    if output[-1:] == (1,) or len(output) == 1:
+        return "Binary"
+    return "SparseCategorical" if len(target) < len(output) or target[-1] == 1 else "Categorical"
 
 
 def _is_loss(value: Any) -> bool:
@@ -208,6 +327,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number))
 
 
+def _plural(role: str) -> str:
+    return f"{role}es" if role.endswith("s") else f"{role}s"
+
+
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
@@ -217,40 +340,39 @@ def _as_list(value: Any) -> list[Any]:
 def _times(weight: Any, mask: Any) -> Any:
     if weight is None or mask is None:
         return mask if weight is None else weight
-    mask = mask.astype(weight.dtype)
-    return weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim)) * mask
+    return weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim)) * mask.astype(weight.dtype)
 
 
-def _by_output(asked: Any, names: list[str], structure: Any, role: str, is_one: Callable[[Any], bool]) -> list[Any]:
-    """What was asked for, for each output; None where nothing was.
+def _untaken(name: str, taken: set[str]) -> str:
+    """`name`, or with a number where it is taken; it is taken from here on."""
+    names = (name, *(f"{name}_{i}" for i in range(1, len(taken) + 1)))
+    free = next(n for n in names if n not in taken)
+    taken.add(free)
+    return free
 
-    A single one goes to every output; a list by position, or, where its length is not that of the outputs, to every
-    output; a dict by name, names left out meaning none.
-    """
+
+def _key(entry: Any) -> Any:
+    return getattr(entry, "key", getattr(entry, "idx", None))
+
+
+def _along(asked: Any, structure: Any, is_one: Callable[[Any], bool]) -> list[Any]:
+    """What was asked for in a nest like `structure`, in flat order; one for a part of the nest goes to all within."""
+    if not isinstance(structure, (dict, list, tuple)):
+        return [asked]
+    keys = sorted(structure) if isinstance(structure, dict) else range(len(structure))
     if asked is None or is_one(asked):
-        return [asked] * len(names)
-    if isinstance(asked, dict):
-        keys = sorted(structure) if isinstance(structure, dict) else names
-        by = names if asked.keys() <= set(names) else keys
-        extra = [key for key in asked if key not in by]
-        if extra:
-            raise ConfigError(
-                f"compile() was given a {role} for {extra[0]!r}, which is no output.{did_you_mean(extra[0], names)} "
-                f"The outputs are {listing(names)}."
-            )
-        return [asked.get(key) for key in by]
-    asked = list(asked)
-    if len(names) == 1:
-        flat = asked[0] if len(asked) == 1 and isinstance(asked[0], (list, tuple)) else asked
-        return [flat]
-    if len(asked) == len(names):
-        return asked
-    if all(is_one(one) for one in asked) and role != "loss weight" and role != "loss":
-        return [asked] * len(names)
-    flat = jax.tree.leaves(asked, is_leaf=lambda x: x is None or is_one(x))
-    if len(flat) == len(names):
-        return flat
-    raise ConfigError(
-        f"compile() was given a list of {len(asked)} for the {role}es of {len(names)} outputs ({listing(names)}). "
-        "Give one for each in this order, a dict by name, or a single one for all."
-    )
+        parts = dict.fromkeys(keys, asked)
+    elif isinstance(structure, dict) and isinstance(asked, dict) and asked.keys() <= structure.keys():
+        parts = {key: asked.get(key) for key in keys}
+    elif (
+        isinstance(structure, (list, tuple))
+        and isinstance(asked, (list, tuple))
+        and len(asked) == len(structure)
+    ):
+        parts = dict(enumerate(asked))
+    else:
+        raise ConfigError(
+            f"compile() was given {type(asked).__name__} of {len(asked)} where the outputs are a nest like "
+            f"{jax.tree.map(lambda _: '*', structure)}. Give the same nest, a dict by output name, or one for all."
+        )
+    return [leaf for key in keys for leaf in _along(parts[key], structure[key], is_one)]

@@ -9,11 +9,12 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.variable import Variable
-from keryx.errors import StateError
+from keryx.errors import StateError, listing
+from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.state import TrainState, fresh_clock
-from keryx.training.step import Batch, Program, TestState, stop_at_nan, test_step
+from keryx.training.step import Batch, Program, TestState, noting_logs, stop_at_nan, test_step
 
 
 class Session:
@@ -31,15 +32,16 @@ class Session:
         self.trained: list[Variable] = []
         self.rest: list[Variable] = []
         self.outputs: list[jax.ShapeDtypeStruct] = []
+        self.example: Batch | None = None
         self.optimizer_shapes: list[tuple[int, ...]] | None = None
         if model.outputs:
-            self._resolve(model.output_names, model.output, model.outputs)
+            self._resolve(model.output, model.outputs, model.output_names)
 
     # -- before the first batch ----------------------------------------------------------------------------------
 
-    def _resolve(self, names: list[str], structure: Any, outputs: Any) -> None:
+    def _resolve(self, structure: Any, outputs: Any, layers: Any = ()) -> None:
         self.outputs = [jax.ShapeDtypeStruct([n or 1 for n in o.shape], o.dtype) for o in outputs]
-        self.objective.resolve_losses(names, structure)
+        self.objective.resolve_losses(structure, layers)
 
     def prepare(self, x: Any) -> None:
         """Build a model that has no graph, and learn its outputs, from some rows of its inputs."""
@@ -47,17 +49,15 @@ class Session:
             return
         outputs = abstract_outputs(self.model, x)
         if self.model.outputs:  # a Sequential has a graph now
-            self._resolve(self.model.output_names, self.model.output, self.model.outputs)
-            return
-        keys = sorted(outputs) if isinstance(outputs, dict) else []
-        flat = jax.tree.leaves(outputs)
-        names = keys if len(keys) == len(flat) else [f"output_{i + 1}" for i in range(len(flat))]
-        self._resolve(names if len(flat) > 1 else ["output"], outputs, flat)
+            self._resolve(self.model.output, self.model.outputs, self.model.output_names)
+        else:
+            self._resolve(outputs, jax.tree.leaves(outputs))
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
         if not self.objective.resolved:
             self.objective.resolve_metrics(batch.y, self.outputs)
+        self.example = batch
         trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
         if trained != self.trained or rest != self.rest:
             self.trained, self.rest = trained, rest
@@ -71,6 +71,11 @@ class Session:
         if self.optimizer.state is None or self.optimizer_shapes != shapes:
             self.optimizer.build(self.trained)
             self.optimizer_shapes = shapes
+        if self.model.has_own_step and not self.objective.extra:
+            _, logs = jax.eval_shape(self.model.train_step, self.lend(), self.example)
+            if "loss" not in logs:
+                raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
+            self.objective.extra = [Mean(name=name) for name in logs if name not in self.objective.logged]
 
     def finish(self) -> None:
         """Training has ended: where the optimizer keeps an average of the weights, it takes their place."""
@@ -140,8 +145,10 @@ class Session:
     def train_program(self, guard: bool) -> Program:
         """The model's train_step, compiled; with `guard` it stops at the first loss that is not finite."""
 
+        train_step = noting_logs(self.model) if self.model.has_own_step else self.model.train_step
+
         def step(state, fixed, batch):
-            return self.model.train_step(state, batch)
+            return train_step(state, batch)
 
         run = stop_at_nan(step) if guard else lambda state, fixed, batch: step(state, fixed, batch)[0]
         return self._program(("train", guard, id(self.optimizer.schedule)), run)  # a schedule is compiled in
@@ -156,7 +163,7 @@ class Session:
 
     def _program(self, key: Any, step: Callable) -> Program:
         if key not in self.programs:
-            results = scope.pure(self.objective.results, self.objective.variables)
+            results = scope.pure(lambda: self.objective.results(key != "test"), self.objective.variables)
             self.programs[key] = Program(step, lambda metrics: results(metrics, None)[0])
         return self.programs[key]
 

@@ -99,6 +99,26 @@ def test_step(model: Any, state: TestState, fixed: tuple[list, list], batch: Bat
     return state._replace(metrics=measure(model, state.metrics, loss, seen, batch)), {"loss": loss}
 
 
+def noting_logs(model: Any) -> Callable:
+    """A train_step of the user's own, with what it logs beside the metrics averaged over the epoch."""
+    objective = model.objective
+
+    def noting(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+        new, logs = model.train_step(state, batch)
+        rows = jax.tree.leaves(batch.x)[0].shape[0]
+        measured = any(n is not o for n, o in zip(new.metrics, state.metrics, strict=True))
+        trackers = [*objective.extra, *([] if measured else [objective.total])]
+
+        def note():
+            for tracker in trackers:
+                tracker.update_state(logs[tracker.name], sample_weight=rows)
+
+        _, updates, _ = scope.pure(note, objective.variables)(new.metrics, None)
+        return new._replace(metrics=[updates.get(i, value) for i, value in enumerate(new.metrics)]), logs
+
+    return noting
+
+
 def stop_at_nan(step: Callable) -> Callable:
     """A step that notes the first step whose loss is not finite, after which no step learns."""
 

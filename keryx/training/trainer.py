@@ -107,8 +107,8 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of the metrics."""
-        return [metric.name for metric in self.metrics]
+        """The names of the numbers in the list that `evaluate` returns."""
+        return self.objective.logged if self.compiled else []
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Trainer:
             logs = loop.evaluate(self, (x, y, sample_weight), **options)
         if return_dict:
             return logs
-        return list(logs.values()) if len(logs) > 1 else logs["loss"]
+        return self.objective.as_list(logs)
 
     def predict(
         self,
@@ -248,7 +248,7 @@ class Trainer:
         with interrupts.deferred():
             state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
             session.take(state)
-        return _returned(logs, return_dict)
+        return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
         """The loss and metrics of one batch, returned as by `train_on_batch`."""
@@ -259,7 +259,11 @@ class Trainer:
         state = step.TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
         state, logs = session.test_program().batch(state, session.values(), batch)
         session.take_metrics(state.metrics)
-        return _returned(logs, return_dict)
+        return self._returned(logs, return_dict)
+
+    def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
+        logs = {name: float(value) for name, value in sorted(logs.items())}
+        return logs if return_dict else self.objective.as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
@@ -280,9 +284,14 @@ class Trainer:
             batch: `x` in the model's nest, `y` and `weight` as lists by output.
 
         Returns:
-            The new state, and logs with at least `loss`.
+            The new state, and logs with at least `loss`; fit reports their means over the epoch.
         """
         return step.train_step(self, state, batch)
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether a subclass has brought a train_step."""
+        return type(self).train_step is not Trainer.train_step
 
     # -- what the loop asks of a model ---------------------------------------------------------------------------
 
@@ -290,11 +299,3 @@ class Trainer:
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
         return self.input if self.inputs else None  # type: ignore[attr-defined]
-
-
-def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
-    logs = {name: float(value) for name, value in logs.items()}
-    if return_dict:
-        return logs
-    return list(logs.values()) if len(logs) > 1 else logs["loss"]
-
