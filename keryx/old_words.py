@@ -101,15 +101,11 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
     check_arguments(where, (word for word in kwargs if word not in _DECLARED), known, renamed)
     kernel_rank = getattr(cls, "rank", 0)
-    if (
-        kernel_rank > 1
-        and len(args) > kernel_rank
-        and all(isinstance(a, int) for a in args[1 : kernel_rank + 1])
-    ):
+    if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
         written = ", ".join(str(a) for a in args)
         size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
         raise ArgumentError(
-            f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since Keras 2. "
+            f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1 and is a stride of {args[2]} since then. "
             f"Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
 
@@ -122,7 +118,7 @@ LAYER_CLASSES = {
     "Deconvolution2D": "Conv2DTranspose(...)",
     "Merge": "Concatenate(), Add(), Multiply(), Average(), Maximum() or Dot(axes)",
     "TimeDistributedDense": "TimeDistributed(Dense(...)), or Dense(...), which does the same",
-    "merge": "concatenate([a, b]), add([a, b]), multiply([a, b]), average([a, b]), maximum([a, b]) or dot([a, b], axes)",
+    "merge": "concatenate([a, b]), add([a, b]), multiply([a, b]), average([a, b]) or dot([a, b], axes)",
 }
 
 

@@ -68,7 +68,7 @@ def test_a_dict_is_matched_by_key(as_dict):
     assert np.array_equal(model.predict({"b": B, "a": A}, verbose=0), expected)
     with pytest.raises(DataError, match=r"The inputs are 'a', 'b'. Not an input: '0_first'"):
         model.predict({"0_first": B, "a": A, "b": B}, verbose=0)
-    with pytest.raises(DataError, match=r"The inputs are 'a', 'b'. Missing: 'b'. Not an input: 'bb'. Did you mean 'b'\?"):
+    with pytest.raises(DataError, match=r"The inputs are 'a', 'b'. Missing: 'b'. .*'bb'. Did you mean 'b'\?"):
         model.predict({"a": A, "bb": B}, verbose=0)
     with pytest.raises(DataError, match="Missing: 'a'"):
         model.predict({"b": B}, verbose=0)
@@ -215,9 +215,9 @@ def test_partial_dicts():
     weighted = weighted[0] if isinstance(weighted, list) else weighted
     assert weighted == pytest.approx(2 * (nll * weight).mean(), rel=1e-5)
     model.fit(A, {"left": LABELS}, verbose=0)
-    with pytest.raises(ConfigError, match="'lfet', which is no output. Did you mean 'left'"):
+    with pytest.raises(ConfigError, match=r"'lfet', which is no output. Did you mean 'left'"):
         two_outputs(loss={"lfet": "mse"})
-    with pytest.raises(DataError, match="Not a target: 'lfet'. Did you mean 'left'"):
+    with pytest.raises(DataError, match=r"Not a target: 'lfet'. Did you mean 'left'"):
         model.fit(A, {"lfet": LABELS}, verbose=0)
 
 
@@ -381,10 +381,16 @@ def test_mixed_bfloat16_predicts_float32():
         (lambda: layers.Dense(3, W_regularizer="l2"), "'W_regularizer': it is 'kernel_regularizer' now"),
         (lambda: layers.Dropout(p=0.5), "'p': it is 'rate' now"),
         (lambda: layers.BatchNormalization(mode=1), "'mode' any more: leave it out"),
-        (lambda: layers.Conv2D(8, 3, 3), r"was a kernel of \(3, 3\) in Keras 1.*Write kernel_size=\(3, 3\), or strides=3"),
+        (
+            lambda: layers.Conv2D(8, 3, 3),
+            r"was a kernel of \(3, 3\) in Keras 1 .*kernel_size=\(3, 3\), or strides=3",
+        ),
         (lambda: keryx.optimizers.Adam(lr=0.1), "'lr'.*'learning_rate'"),
         (lambda: keryx.optimizers.Adam(decay=0.1), "'decay'.*InverseTimeDecay"),
-        (lambda: layers.merge([1, 2], mode="concat"), r"keryx.layers.merge is gone: write concatenate\(\[a, b\]\), add"),
+        (
+            lambda: layers.merge([1, 2], mode="concat"),
+            r"keryx.layers.merge is gone: write concatenate\(",
+        ),
         (lambda: layers.Merge(mode="sum"), r"keryx.layers.Merge is gone: write Concatenate\(\), Add\(\)"),
         (lambda: keryx.Model(input=1, output=2), r"Model\(\) has no argument 'input': it is 'inputs' now"),
         (lambda: dense(sample_weight_mode="temporal"), "'sample_weight_mode' any more: leave it out"),
@@ -396,7 +402,7 @@ def test_an_old_word_is_answered_with_the_new_one(call, said):
 
 
 def test_an_unknown_layer_is_answered_with_a_close_one():
-    with pytest.raises(AttributeError, match="keryx.layers has no 'Desne'. Did you mean 'Dense'"):
+    with pytest.raises(AttributeError, match=r"keryx.layers has no 'Desne'. Did you mean 'Dense'"):
         layers.Desne  # noqa: B018
 
 
@@ -406,5 +412,5 @@ def test_monitor_val_acc_says_val_accuracy():
     model = keryx.Model(x, layers.Dense(3, activation="softmax")(x))
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     stop = keryx.callbacks.EarlyStopping(monitor="val_acc")
-    with pytest.raises(ConfigError, match="'val_acc', which fit does not log. Did you mean 'val_accuracy'"):
+    with pytest.raises(ConfigError, match=r"'val_acc', which fit does not log. Did you mean 'val_accuracy'"):
         model.fit(A, LABELS, validation_split=0.5, callbacks=[stop], verbose=0)

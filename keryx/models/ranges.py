@@ -15,11 +15,7 @@ def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
     found: dict[SymbolicTensor, tuple[str, int, int]] = {}
     for node in graph.nodes:
         inner: Any = node.operation
-        while (
-            inner is not None
-            and not getattr(inner, "input_range", None)
-            and not getattr(inner, "inputs", None)
-        ):
+        while inner is not None and not getattr(inner, "input_range", None) and not getattr(inner, "inputs", None):
             inner = getattr(inner, "layer", None)
         if inner is None:
             continue

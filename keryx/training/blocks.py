@@ -66,9 +66,7 @@ class Blocks:
         """Blocks of many steps, which pick their rows out of arrays on the device."""
         order = feed.order(key, epoch)
         data, on_device, steps, position, bad = feed.data(), jax.device_put(order), 0, 0, -1
-        whole = (
-            feed.end // feed.batch_size * feed.batch_size
-        )  # the last, smaller batch runs as a block of its own
+        whole = feed.end // feed.batch_size * feed.batch_size  # the last, smaller batch runs as a block of its own
         while position < feed.end and bad < 0:
             size = feed.batch_size if position < whole else feed.end - position
             first = self.program.is_new(("rows", size, shapes(data), len(order)))
@@ -78,9 +76,7 @@ class Blocks:
             stop = min(position + count * size, whole if position < whole else feed.end)
             self.before(steps)
             begin = time.perf_counter()
-            state, logs = self.program.rows(
-                self.lend(), self.fixed, data, on_device, np.int32(stop), size=size
-            )
+            state, logs = self.program.rows(self.lend(), self.fixed, data, on_device, np.int32(stop), size=size)
             self.take(state)
             logs = floats(logs)  # waits until the block is done
             if not first:
@@ -122,9 +118,7 @@ class Blocks:
         if recent:
             yield steps, self._look(steps, state, logs, recent, first_step)
 
-    def _look(
-        self, steps: int, state: Any, logs: dict, recent: list[Batch], first_step: int
-    ) -> dict[str, float]:
+    def _look(self, steps: int, state: Any, logs: dict, recent: list[Batch], first_step: int) -> dict[str, float]:
         """Wait for the steps to be done, and see whether one of the `recent` batches stopped them."""
         logs, bad = floats(logs), int(state.bad_step)
         if bad >= 0:

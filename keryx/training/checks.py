@@ -26,11 +26,7 @@ def as_array(x: Any) -> Any:
         return x
     if hasattr(x, "to_numpy"):
         array = x.to_numpy()
-        plain = (
-            array.dtype == object
-            and array.ndim == 2
-            and all(getattr(t, "kind", "O") in "biuf" for t in x.dtypes)
-        )
+        plain = array.dtype == object and array.ndim == 2 and all(getattr(t, "kind", "O") in "biuf" for t in x.dtypes)
         return array.astype(np.float64) if plain else array  # columns of numbers and of truth values
     if hasattr(x, "detach"):  # a PyTorch tensor, maybe on an accelerator or in need of a gradient
         x = x.detach().cpu()
@@ -134,14 +130,14 @@ class Checks:
         for i, (target, w) in enumerate(zip(batch.y, batch.weight, strict=True)):
             if w is not None and target is not None and w.shape != target.shape[: w.ndim] and w.ndim > 1:
                 raise ShapeError(
-                    f"The sample weights of output {self._name(i)!r} are {tuple(w.shape)}; its targets are "
-                    f"{tuple(target.shape)}. Give one weight a row, ({rows},), or one for each step, {tuple(target.shape[:2])}."
+                    f"The sample weights of output {self._name(i)!r} are {tuple(w.shape)}, its targets "
+                    f"{tuple(target.shape)}. Give one a row, ({rows},), or one a step, {tuple(target.shape[:2])}."
                 )
         return batch
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
-        x = arrays_in(x, self.symbols and [f"input {symbol.name!r}" for symbol in self.symbols])
+        x = arrays_in(x, [f"input {symbol.name!r}" for symbol in self.symbols] if self.symbols else None)
         if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
             raise DataError("The data is empty: it is a list of nothing.")
         if self.symbols is None:
@@ -163,8 +159,7 @@ class Checks:
         given = arrays_in(given, [f"{role} {name!r}" for name in self.objective.names])
         matched = self.objective.match(given, role)
         return [
-            m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}")
-            for i, m in enumerate(matched)
+            m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}") for i, m in enumerate(matched)
         ]
 
     def _name(self, i: int) -> str:
@@ -199,9 +194,7 @@ def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
     classes = (
         target.argmax(-1)
         if one_hot
-        else target.reshape(
-            target.shape[:-1] if target.shape[-1:] == (1,) and target.ndim > 1 else target.shape
-        )
+        else target.reshape(target.shape[:-1] if target.shape[-1:] == (1,) and target.ndim > 1 else target.shape)
     )
     classes = np.round(classes).astype(np.int64)
     weights = np.ones(classes.shape, np.float32)
@@ -260,9 +253,7 @@ def check_range(array: Any, allowed: Range | None, what: str, labels: bool = Fal
     host = np.asarray(array)
     place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
     value = host[place]
-    raise DataError(
-        f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}."
-    )
+    raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
 
 
 def first_non_finite(array: Any) -> tuple[Any, int] | None:

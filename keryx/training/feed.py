@@ -1,23 +1,21 @@
 """Any source of data, turned into batches that a compiled step can take."""
 
-import itertools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import jax
 import numpy as np
 
-from keryx.errors import ArgumentError, DataError, ShapeError
+from keryx.errors import ArgumentError, DataError
 from keryx.training.checks import Checks, as_array, count_rows, is_array
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
+from keryx.training.stream import StreamFeed, Waiting, is_stream, length_of, unpacked
 
 # Arrays up to this size are put on the device whole; of larger ones each batch is cut on the host.
 RESIDENT_BYTES = 2 * 2**30
-
-Waiting = Callable[[], AbstractContextManager]
 
 
 class ArrayFeed:
@@ -59,15 +57,10 @@ class ArrayFeed:
         """The rows of this epoch in their order, int32 (end,): a part of endless passes over all rows."""
         first = epoch * self.end
         passes = range(first // self.rows, math.ceil((first + self.end) / self.rows))
-        orders = [
-            shuffled(key, n, self.rows) if self.shuffle else np.arange(self.rows, dtype=np.int32)
-            for n in passes
-        ]
+        orders = [shuffled(key, n, self.rows) if self.shuffle else np.arange(self.rows, dtype=np.int32) for n in passes]
         return np.concatenate(orders)[first % self.rows :][: self.end]
 
-    def batches(
-        self, key: Any, epoch: int, start: int = 0, waiting: Waiting = nullcontext
-    ) -> Iterator[Batch]:
+    def batches(self, key: Any, epoch: int, start: int = 0, waiting: Waiting = nullcontext) -> Iterator[Batch]:
         """The batches of an epoch, cut on the host, from row `start` on."""
         order = self.order(key, epoch)
         for first in range(start, self.end, self.batch_size):
@@ -87,100 +80,7 @@ class ArrayFeed:
         return self.host
 
 
-class StreamFeed:
-    """An iterable of batches: a generator, a PyDataset, a data loader.
-
-    Args:
-        source: The iterable. One that can begin again does so for each epoch; a generator goes on.
-        standardize: Turns what it yields into a checked `Batch`.
-        steps: Batches an epoch; None for as many as come.
-        around: Whether an epoch of fewer `steps` than there are batches is followed by one that goes on there, and
-            one of more begins again.
-    """
-
-    resident = False
-
-    def __init__(
-        self, source: Any, standardize: Callable[[Any], Batch], steps: int | None, around: bool = False
-    ):
-        self.source, self.standardize, self.steps, self.around = source, standardize, steps, around
-        self.once = hasattr(source, "__next__")
-        self.iterator: Iterator | None = None
-        self.taken = 0  # batches that the iterator has given
-        self.first: Batch | None = None
-        self.exhausted = False
-
-    def example(self) -> Batch:
-        """The first batch, which is kept for the first epoch."""
-        if self.first is None:
-            item = self._next()
-            if item is _END:
-                raise DataError(
-                    f"The data is empty: the {type(self.source).__name__} ended before the first batch."
-                )
-            self.first = self._checked(item)
-        return self.first
-
-    def batches(
-        self, key: Any, epoch: int, start: int = 0, waiting: Waiting = nullcontext
-    ) -> Iterator[Batch]:
-        """The batches of an epoch, as they come; they are waited for in a block of `waiting()`."""
-        if self.first is None and not (self.around or self.once):
-            self.iterator = None
-        count = 0
-        while self.steps is None or count < self.steps:
-            if self.first is not None:
-                batch, self.first = self.first, None
-            else:
-                with waiting():
-                    item = self._next()
-                if item is _END:
-                    again = self.around and not self.once and self.taken > 0
-                    self._end()
-                    if not again:
-                        return
-                    continue
-                batch = self._checked(item)
-            count += 1
-            yield batch
-        if self.taken == _length(self.source):
-            self._end()
-
-    def place(self, key: Any, epoch: int, number: int, row: int) -> str:
-        """Where in the data this row of a batch stands, in words."""
-        return f"row {row} of batch {number}"
-
-    def _next(self) -> Any:
-        if self.iterator is None:
-            if hasattr(self.source, "on_epoch_begin"):
-                self.source.on_epoch_begin()
-            self.iterator, self.taken = begun(self.source), 0
-        item = next(self.iterator, _END)
-        self.taken += item is not _END
-        return item
-
-    def _checked(self, item: Any) -> Batch:
-        try:
-            batch = self.standardize(item)
-        except (DataError, ShapeError) as error:
-            error.add_note(
-                f"(In batch {self.taken - 1} that the {type(self.source).__name__} gave, counted from 0.)"
-            )
-            raise
-        # A device may read a NumPy array in place, and later: when the source has filled it with the next batch.
-        return jax.tree.map(lambda array: array.copy() if isinstance(array, np.ndarray) else array, batch)
-
-    def _end(self) -> None:
-        if self.once:
-            self.exhausted = True
-            return
-        self.iterator = None
-        if hasattr(self.source, "on_epoch_end"):
-            self.source.on_epoch_end()
-
-
 Feed = ArrayFeed | StreamFeed
-_END = object()
 
 
 def feed_of(
@@ -223,12 +123,10 @@ def feed_of(
     if not is_stream(x):
         batch = checks.batch(x, y, sample_weight, class_weight=class_weight)
         return ArrayFeed(batch, int(batch_size or 32), shuffle, steps, around and steps is not None)
-    kind, length = type(x).__name__, _length(x)
+    kind, length = type(x).__name__, length_of(x)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
-            raise DataError(
-                f"{who}: where x is a {kind}, it yields the {name} itself: (x, y) or (x, y, weight)."
-            )
+            raise DataError(f"{who}: where x is a {kind}, it yields the {name} itself: (x, y) or (x, y, weight).")
     if length == 0:
         raise DataError(f"{who} was given empty data: the {kind} has 0 batches.")
     if steps is None and length == math.inf:
@@ -252,49 +150,6 @@ def check_count(value: Any, who: str, name: str) -> None:
         raise ArgumentError(f"{who} wants a whole {name} above 0; got {value!r}.")
 
 
-def is_stream(x: Any) -> bool:
-    """Whether `x` yields batches, rather than being arrays."""
-    if is_array(x) or isinstance(x, (list, tuple, dict, str, bytes)):
-        return False
-    return (
-        hasattr(x, "__next__")
-        or hasattr(x, "__iter__")
-        or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
-    )
-
-
-def begun(source: Any) -> Iterator:
-    """An iterator over a source, which may be a sequence without `__iter__`."""
-    return iter(source) if hasattr(source, "__iter__") else (source[i] for i in range(len(source)))
-
-
-def peek(x: Any) -> tuple[Any, Any]:
-    """Some inputs by whose shapes a model can be built, and the source with nothing taken out of it."""
-    if not is_stream(x):
-        return x, x
-    iterator = begun(x)
-    item = next(iterator, None)
-    if item is None:
-        raise DataError(f"The data is empty: the {type(x).__name__} ended before the first batch.")
-    return unpacked(item)[0], itertools.chain([item], iterator) if hasattr(x, "__next__") else x
-
-
-def unpacked(item: Any) -> tuple[Any, Any, Any]:
-    """The x, y and sample weight of what a source yields.
-
-    >>> unpacked(([1], [2]))
-    ([1], [2], None)
-    """
-    if not isinstance(item, (tuple, list)):
-        return item, None, None
-    if isinstance(item, list) and len(item) not in (2, 3):
-        return item, None, None
-    if len(item) > 3:
-        raise DataError(f"A batch is (x, y) or (x, y, sample_weight); got {len(item)} parts.")
-    x, y, weight = (*item, None, None)[:3]
-    return x, y, weight
-
-
 def split(batch: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Arrays cut into the first rows and the last `fraction` of them."""
     if not 0 < fraction < 1:
@@ -307,17 +162,3 @@ def split(batch: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, Any,
             f"validation_split={fraction} of {rows} rows leaves no row for {'training' if cut == 0 else 'validation'}."
         )
     return jax.tree.map(lambda a: a[:cut], arrays), jax.tree.map(lambda a: a[cut:], arrays)
-
-
-def _length(source: Any) -> float | None:
-    """The number of batches in a source, infinite where it never ends; None where it cannot tell."""
-    if hasattr(source, "num_batches"):
-        batches = source.num_batches
-        return math.inf if batches is None else batches
-    if hasattr(source, "cardinality"):  # tf.data
-        count = int(source.cardinality())
-        return count if count >= 0 else math.inf if count == -1 else None
-    try:
-        return len(source)
-    except (TypeError, NotImplementedError):
-        return None

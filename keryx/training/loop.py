@@ -11,10 +11,11 @@ from keryx.errors import ArgumentError, DataError
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
 from keryx.training.checks import Checks
-from keryx.training.feed import Feed, StreamFeed, check_count, feed_of, is_stream, peek, split, unpacked
+from keryx.training.feed import Feed, check_count, feed_of, split
 from keryx.training.progress import Progress
 from keryx.training.session import Session
 from keryx.training.step import TestState
+from keryx.training.stream import StreamFeed, is_stream, peek, unpacked
 
 
 def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options: dict[str, Any]) -> History:
@@ -95,9 +96,7 @@ def with_split(data: tuple[Any, Any, Any], validation_data: Any, fraction: float
     if not fraction or validation_data is not None:
         return data, validation_data
     if is_stream(data[0]):
-        raise ArgumentError(
-            "validation_split takes the last rows of arrays; beside a stream, give validation_data."
-        )
+        raise ArgumentError("validation_split takes the last rows of arrays; beside a stream, give validation_data.")
     return split(data, fraction)
 
 
@@ -139,9 +138,7 @@ def validation_feed(session: Session, data: Any, options: dict[str, Any]) -> Fee
     )
 
 
-def evaluate(
-    model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks
-) -> dict[str, float]:
+def evaluate(model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks) -> dict[str, float]:
     """Measure a model on `(x, y, sample_weight)`; `Model.evaluate` says what the arguments are."""
     session: Session = model.session
     x, y, weight = data
@@ -193,7 +190,7 @@ def run_evaluation(
     )
     hooks.on_test_begin()
     progress.begin(0, feed.steps)
-    steps, logs = 0, {}
+    steps, logs = 0, dict[str, float]()
     for steps, logs in blocks.epoch(None, 0):
         progress.update(steps, logs)
     if not steps:
@@ -207,7 +204,7 @@ def run_evaluation(
 def _warn_of_end(epoch: int, steps: int, feed: Feed) -> None:
     wanted = "" if feed.steps is None else f" of {feed.steps}"
     warnings.warn(
-        f"The data ended after {steps}{wanted} steps of epoch {epoch + 1}, and cannot begin again: training stops there.",
+        f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.",
         stacklevel=4,
     )
 

@@ -61,9 +61,7 @@ def net(session: Any) -> Iterator[Net]:
         yield guard
     except BaseException as error:
         if guard.restore_lost():
-            error.add_note(
-                "The weights are those from the beginning of the epoch; the optimizer starts afresh."
-            )
+            error.add_note("The weights are those from the beginning of the epoch; the optimizer starts afresh.")
         raise
 
 
@@ -102,17 +100,13 @@ _REMEDY = "Try a smaller learning rate, or clipnorm=1.0 in the optimizer."
 
 def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> list[str]:
     """What in the batch is not finite, in words."""
-    x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(
-        jax.tree.leaves(batch.x)
-    )
+    x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(jax.tree.leaves(batch.x))
     pairs = [*zip(x_names, jax.tree.leaves(batch.x), strict=False)]
     for name, y, weight in zip(session.objective.names, batch.y, batch.weight, strict=True):
-        pairs += [(f"the target of {name!r}", y), (f"the sample weights of {name!r}", weight)]
+        pairs += [(f"the target of {name!r}", y), (f"the sample weight of {name!r}", weight)]
     found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
     key = session.clock["key"]
-    return [
-        f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None
-    ]
+    return [f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
 
 
 def _first_layer(session: Any, batch: Batch) -> str:

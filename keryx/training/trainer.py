@@ -9,7 +9,7 @@ import numpy as np
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
-from keryx.training import loop, prediction, step
+from keryx.training import interrupts, loop, prediction, step
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.session import Session
@@ -245,8 +245,9 @@ class Trainer:
         session.begin(batch)
         session.begin_training()
         session.set_clock(bad_step=-1)
-        state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
-        session.take(state)
+        with interrupts.deferred():
+            state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
+            session.take(state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
