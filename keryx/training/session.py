@@ -34,7 +34,7 @@ class Session:
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.example: Batch | None = None
         self.optimizer_shapes: list[tuple[int, ...]] | None = None
-        if model.output_names:
+        if model.outputs:
             self._resolve(model.output, model.outputs, model.output_names)
 
     # -- before the first batch ----------------------------------------------------------------------------------
@@ -48,7 +48,8 @@ class Session:
         if self.objective.names:
             return
         outputs = abstract_outputs(self.model, x)
-        self._resolve(outputs, jax.tree.leaves(outputs))
+        names = self.model.output_names if self.model.outputs else ()
+        self._resolve(outputs, jax.tree.leaves(outputs), names)
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
