@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 from keryx.errors import ConfigError
 
-_settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -70,7 +71,8 @@ def set_compilation_cache(folder: str | os.PathLike | None) -> None:
 
 def _start_compilation_cache() -> None:
     wanted = os.environ.get("KERYX_COMPILATION_CACHE", "")
-    if jax.config.jax_compilation_cache_dir is None and wanted.lower() not in ("off", "0", "none"):
+    told = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if told is None and wanted.lower() not in ("off", "0", "none"):
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         set_compilation_cache(wanted or home / "keryx" / "compiled")
 

@@ -29,7 +29,7 @@ LAYERS = {
     "init": ("kernel_initializer", "embeddings_initializer", "depthwise_initializer"),
     "inner_activation": ("recurrent_activation",),
     "inner_init": ("recurrent_initializer",),
-    "mode": ("axis",),
+    "mode": (),
     "nb_col": ("kernel_size",),
     "nb_filter": ("filters",),
     "nb_row": ("kernel_size",),
@@ -61,13 +61,20 @@ FIT = {
     "pickle_safe": (),
 }
 MODEL = {"input": ("inputs",), "output": ("outputs",)}
-COMPILE = {"loss_weight": ("loss_weights",), "metric": ("metrics",), "sample_weight_mode": (), "target_tensors": ()}
+COMPILE = {
+    "loss_weight": ("loss_weights",),
+    "metric": ("metrics",),
+    "sample_weight_mode": (),
+    "target_tensors": (),
+}
 
 # Arguments that every layer takes beside its own, for Sequential's sake.
 _DECLARED = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 
-def check_arguments(where: str, given: Iterable[str], known: Iterable[str], renamed: dict[str, tuple[str, ...]]) -> None:
+def check_arguments(
+    where: str, given: Iterable[str], known: Iterable[str], renamed: dict[str, tuple[str, ...]]
+) -> None:
     """Raise ArgumentError at the first of `given` that is not among `known`, with the new word or a close one.
 
     >>> check_arguments("fit()", ["epoch"], ["epochs"], FIT)
@@ -94,13 +101,36 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
     check_arguments(where, (word for word in kwargs if word not in _DECLARED), known, renamed)
     kernel_rank = getattr(cls, "rank", 0)
-    if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
+    if (
+        kernel_rank > 1
+        and len(args) > kernel_rank
+        and all(isinstance(a, int) for a in args[1 : kernel_rank + 1])
+    ):
         written = ", ".join(str(a) for a in args)
         size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
         raise ArgumentError(
             f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since Keras 2. "
             f"Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
+
+
+LAYER_CLASSES = {
+    "AtrousConvolution1D": "Conv1D(..., dilation_rate=...)",
+    "AtrousConvolution2D": "Conv2D(..., dilation_rate=...)",
+    "CuDNNGRU": "GRU(...)",
+    "CuDNNLSTM": "LSTM(...)",
+    "Deconvolution2D": "Conv2DTranspose(...)",
+    "Merge": "Concatenate(), Add(), Multiply(), Average(), Maximum() or Dot(axes)",
+    "TimeDistributedDense": "TimeDistributed(Dense(...)), or Dense(...), which does the same",
+    "merge": "concatenate([a, b]), add([a, b]), multiply([a, b]), average([a, b]), maximum([a, b]) or dot([a, b], axes)",
+}
+
+
+def layer_class(name: str, known: Iterable[str]) -> Any:
+    """What stands at a name that `keryx.layers` does not have: an old one says, when it is called, what to write."""
+    if name in LAYER_CLASSES:
+        return replaced(f"keryx.layers.{name}", LAYER_CLASSES[name])
+    raise AttributeError(f"keryx.layers has no {name!r}.{did_you_mean(name, known)}")
 
 
 def replaced(old: str, new: str):

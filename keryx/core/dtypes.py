@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import config
 from keryx.core.serialization import Configurable, Registry
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, DataError
 
 _NAMES = {
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -34,6 +36,29 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 registry = Registry("dtype policy", "keras.dtype_policies")
+
+
+def narrowed(array: Any, what: str) -> Any:
+    """A host array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit.
+
+    Raises:
+        DataError: For whole numbers that int32 cannot hold, which a plain cast would turn into others.
+
+    >>> narrowed(np.array([2**32]), "input 'ids'")
+    Traceback (most recent call last):
+    keryx.errors.DataError: The input 'ids' holds 4294967296, which int32 cannot hold.
+    """
+    dtype = array.dtype
+    if jax.config.jax_enable_x64:
+        return array
+    if dtype == np.float64:
+        return array.astype(np.float32)
+    if (dtype.kind in "iu" and dtype.itemsize > 4) or dtype == np.uint32:
+        low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
+        if low < -(2**31) or high >= 2**31:
+            raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
+        return array.astype(np.int32)
+    return array
 
 
 @registry.register("FloatDTypePolicy")

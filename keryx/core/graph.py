@@ -169,13 +169,14 @@ class Graph:
     Args:
         inputs: Symbolic tensors, in any nest of lists, tuples and dicts.
         outputs: Symbolic tensors that follow from them.
+        losses: Scalars that follow from them as well, and are added to the loss wherever the graph runs.
 
     Raises:
         DataError: Where an output needs a tensor that is not among the inputs.
     """
 
-    def __init__(self, inputs: Any, outputs: Any):
-        self.inputs, self.outputs = inputs, outputs
+    def __init__(self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = ()):
+        self.inputs, self.outputs, self.losses = inputs, outputs, list(losses)
         self.flat_inputs: list[SymbolicTensor] = jax.tree.leaves(inputs)
         self.flat_outputs: list[SymbolicTensor] = jax.tree.leaves(outputs)
         for role, tensors in (("input", self.flat_inputs), ("output", self.flat_outputs)):
@@ -187,13 +188,16 @@ class Graph:
                     )
         if not self.flat_outputs:
             raise DataError("A Model needs at least one output.")
-        self.nodes = _in_order(self.flat_inputs, self.flat_outputs)
+        self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
 
     def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
         """The outputs at these values of the inputs."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
         for node in self.nodes:
             node.run(values)
+        running = scope.current()
+        if running is not None:
+            running.losses.extend(values[loss] for loss in self.losses)
         return jax.tree.map(values.__getitem__, self.outputs)
 
 

@@ -14,7 +14,9 @@ def wanted(symbols: Sequence[SymbolicTensor]) -> str:
     return ", ".join(f"{s.name} {describe(s.shape, s.dtype)}" for s in symbols)
 
 
-def match(given: Any, names: Sequence[str], structure: Any, role: str = "input", partial: bool = False) -> list[Any]:
+def match(
+    given: Any, names: Sequence[str], structure: Any, role: str = "input", partial: bool = False
+) -> list[Any]:
     """The parts of `given` in the order of `names`.
 
     Args:
@@ -40,12 +42,11 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
         return _by_name(given, names if given.keys().isdisjoint(keys) else keys, role, partial)
     if isinstance(given, (list, tuple)):
         if isinstance(structure, dict):
-            raise DataError(
-                f"The {role}s are a dict with the keys {listing(sorted(structure))}; got a list of {len(given)}. "
-                "Give a dict with these keys."
-            )
+            raise DataError(_list_for_dict(sorted(structure), len(given), role))
         if len(given) != len(names):
-            raise DataError(f"There {_count(len(names), role)} ({listing(names)}); got a list of {len(given)}.")
+            stack = " Rows are given as one array: np.stack(rows)." if len(names) == 1 else ""
+            count = _count(len(names), role)
+            raise DataError(f"There {count} ({listing(names)}); got a list of {len(given)}.{stack}")
         return list(given)
     if len(names) != 1:
         if partial and given is None:
@@ -57,13 +58,25 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
     return [given]
 
 
+def _list_for_dict(keys: Sequence[str], count: int, role: str) -> str:
+    wrong = "."
+    if count < len(keys):
+        wrong = f": {listing(keys[count:])} {'is' if len(keys) - count == 1 else 'are'} missing."
+    elif count > len(keys):
+        wrong = f", {count - len(keys)} too many."
+    way_out = ", ".join(f"{key!r}: ..." for key in keys)
+    return f"The {role}s are a dict with the keys {listing(keys)}; got a list of {count}{wrong} Give {{{way_out}}}."
+
+
 def _count(number: int, role: str) -> str:
     return f"is 1 {role}" if number == 1 else f"are {number} {role}s"
 
 
 def is_nested(structure: Any) -> bool:
     parts = structure.values() if isinstance(structure, dict) else structure
-    return isinstance(structure, (dict, list, tuple)) and any(isinstance(p, (dict, list, tuple)) for p in parts)
+    return isinstance(structure, (dict, list, tuple)) and any(
+        isinstance(p, (dict, list, tuple)) for p in parts
+    )
 
 
 def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bool) -> list[Any]:
@@ -74,7 +87,11 @@ def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bo
         if missing:
             parts.append(f"Missing: {listing(missing)}.")
         if extra:
-            parts.append(f"Not an {role}: {listing(extra)}." if role[0] in "aeiou" else f"Not a {role}: {listing(extra)}.")
+            parts.append(
+                f"Not an {role}: {listing(extra)}."
+                if role[0] in "aeiou"
+                else f"Not a {role}: {listing(extra)}."
+            )
             parts.append(did_you_mean(extra[0], missing or names).strip())
         raise DataError(" ".join(part for part in parts if part))
     return [given.get(name) for name in names]
@@ -86,15 +103,25 @@ def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[
         ordered = _by_name(given, sorted(structure), role, partial=False)
         pairs = zip(ordered, (structure[key] for key in sorted(structure)), strict=True)
         return [leaf for part, inner in pairs for leaf in _alike(part, inner, names, role)]
-    if isinstance(structure, (list, tuple)) and isinstance(given, (list, tuple)) and len(structure) == len(given):
-        return [leaf for part, inner in zip(given, structure, strict=True) for leaf in _alike(part, inner, names, role)]
+    if (
+        isinstance(structure, (list, tuple))
+        and isinstance(given, (list, tuple))
+        and len(structure) == len(given)
+    ):
+        return [
+            leaf
+            for part, inner in zip(given, structure, strict=True)
+            for leaf in _alike(part, inner, names, role)
+        ]
     if isinstance(structure, (dict, list, tuple)):
         shape = jax.tree.map(lambda _: "*", structure)
         raise DataError(f"The {role}s are a nest like {shape} ({listing(names)}); got another structure.")
     return [given]
 
 
-def fit_shape(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[SymbolicTensor]) -> tuple[int, ...]:
+def fit_shape(
+    shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[SymbolicTensor]
+) -> tuple[int, ...]:
     """The shape that data of `shape` takes for an input: an axis of size 1 is added or dropped at the end.
 
     Raises:
@@ -111,11 +138,15 @@ def fit_shape(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[
     if not sizes_fit:
         others = f" The model's inputs are {wanted(symbols)}." if len(symbols) > 1 else ""
         hint = _shape_hint(tuple(shape), symbol)
-        raise ShapeError(f"Input {symbol.name!r} wants {describe(symbol.shape)}; got {tuple(shape)}.{hint}{others}")
+        raise ShapeError(
+            f"Input {symbol.name!r} wants {describe(symbol.shape)}; got {tuple(shape)}.{hint}{others}"
+        )
     return fitted
 
 
 def _shape_hint(shape: tuple[int, ...], symbol: SymbolicTensor) -> str:
-    if len(shape) == symbol.ndim - 1 and all(w in (None, h) for h, w in zip(shape, symbol.shape[1:], strict=True)):
+    if len(shape) == symbol.ndim - 1 and all(
+        w in (None, h) for h, w in zip(shape, symbol.shape[1:], strict=True)
+    ):
         return " The batch axis is missing: give x[None] for a single sample."
     return ""

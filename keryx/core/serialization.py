@@ -52,7 +52,7 @@ def init_arguments(cls: type) -> list[str]:
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):
             continue
-        _, *parameters = inspect.signature(base.__init__).parameters.values()
+        _, *parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         own = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         names = own + [name for name in names if name not in own]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):

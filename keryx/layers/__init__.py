@@ -116,3 +116,9 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
+
+
+def __getattr__(name: str):
+    from keryx import old_words
+
+    return old_words.layer_class(name, globals())

@@ -109,7 +109,7 @@ class PReLU(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add alpha, of the shape of a sample, 1 along the shared axes."""
         shared = self.shared_axes or []
-        shape = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
+        shape: Any = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:
             raise ShapeError(
                 f"{self.title} has a weight for each place, and the size of an axis of {input_shape} is not "

@@ -111,7 +111,9 @@ class MultiHeadAttention(Layer):
         finally:
             self.activity_regularizer = kept
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+    def build(  # type: ignore[override]  # a shape for each argument of call
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         """Add the projections of query, key, value (features, heads, dim) and back (heads, dim, features)."""
         key_shape = key_shape or value_shape
         if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):

@@ -205,7 +205,7 @@ class Layer(Configurable):
     def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
         args, kwargs = jax.tree.map(_as_array, (args, kwargs))
         self._build_for(args, kwargs)
-        names, takes_more = _call_arguments(type(self))
+        names, takes_more = _call_arguments(type(self).call)
         self._fill_in_masks(names, args, kwargs)
         training = kwargs.get("training")
         if training is None:
@@ -472,13 +472,13 @@ def _unique(things) -> list:
 
 
 @functools.cache
-def _call_arguments(cls: Any) -> tuple[list[str], bool]:
-    names, takes_more = graph.accepted_arguments(cls.call)
+def _call_arguments(call: Callable) -> tuple[list[str], bool]:
+    names, takes_more = graph.accepted_arguments(call)
     return names[1:], takes_more
 
 
 def _as_array(x: Any) -> Any:
-    return jnp.asarray(x) if isinstance(x, (np.ndarray, np.generic)) else x
+    return jax.device_put(dtypes.narrowed(x, "input")) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 def _that_marks_built(build: Callable) -> Callable:
@@ -499,7 +499,7 @@ def _shape_of(x: Any) -> Any:
 
 def _shapes_for_build(layer: Layer, arguments: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
     """The shapes that `build` asks for: of the first input, or of each as `<argument>_shape`."""
-    given = dict(zip(_call_arguments(type(layer))[0], args, strict=False)) | kwargs
+    given = dict(zip(_call_arguments(type(layer).call)[0], args, strict=False)) | kwargs
     if len(arguments) <= 1:
         first = args[0] if args else next(iter(kwargs.values()), None)
         return [jax.tree.map(_shape_of, first)][: len(arguments)]

@@ -1,6 +1,6 @@
 """The maximum or mean of windows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -28,7 +28,7 @@ def pool_mean(x: jax.Array, window: Sequence[int], strides: Sequence[int], paddi
 
 class _Pooling(Layer):
     rank = 1
-    pool = staticmethod(max_pool)
+    pool: Callable = staticmethod(max_pool)
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,11 +10,12 @@ import numpy as np
 
 from keryx import old_words
 from keryx.core import graph, scope, seeds
+from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.serialization import serialize
-from keryx.core.symbol import SymbolicTensor
+from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.ranges import ranges_of
@@ -62,9 +63,9 @@ class Model(Trainer, Layer):
         if not trainable:
             self.trainable = False
 
-    def _close(self, inputs: Any, outputs: Any) -> None:
+    def _close(self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = ()) -> None:
         """Take the graph between `inputs` and `outputs` as what the model computes."""
-        self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs))
+        self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs), losses)
         self._layers = configs.layers_in_order(self._graph)
         self._input_tree = jax.tree.structure(inputs)
         self._ranges = None
@@ -72,6 +73,30 @@ class Model(Trainer, Layer):
             node.models.append(self)
         self.built = True
         self._programs.clear()
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss: within `call` a scalar, and of a graph a symbolic scalar, or several.
+
+        Args:
+            loss: A scalar that follows from the model's inputs, such as `keryx.ops.mean(x ** 2)`.
+
+        Raises:
+            ShapeError: Where it is no scalar.
+        """
+        symbols = graph.symbols_in(loss)
+        if not symbols:
+            super().add_loss(loss)
+            return
+        own = self._own_graph("graph to add a symbolic loss to")
+        for symbol in symbols:
+            if symbol.shape != ():
+                raise ShapeError(
+                    f"An added loss is a scalar; {symbol.name!r} is {describe(symbol.shape)}. Take its mean."
+                )
+        added = reachable(own.flat_inputs, [*own.losses, *symbols])
+        self._close(own.inputs, own.outputs, added)
+        if self._session is not None:
+            self._session.programs.clear()
 
     # -- calling -------------------------------------------------------------------------------------------------
 
@@ -304,7 +329,9 @@ _NO_KEY = np.zeros(2, np.uint32)
 def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
     if isinstance(x, SymbolicTensor):
         return x
-    x = jnp.asarray(x, symbol.dtype)
+    if not isinstance(x, jax.Array):
+        x = jax.device_put(narrowed(np.asarray(x), f"input {symbol.name!r}").astype(symbol.dtype))
+    x = x.astype(symbol.dtype)
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keryx.core.graph import Graph
+from keryx.core.matching import match
 from keryx.core.symbol import SymbolicTensor
 
 
@@ -14,15 +15,21 @@ def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
     found: dict[SymbolicTensor, tuple[str, int, int]] = {}
     for node in graph.nodes:
         inner: Any = node.operation
-        while inner is not None and not getattr(inner, "input_range", None) and not getattr(inner, "inputs", None):
+        while (
+            inner is not None
+            and not getattr(inner, "input_range", None)
+            and not getattr(inner, "inputs", None)
+        ):
             inner = getattr(inner, "layer", None)
         if inner is None:
             continue
         if getattr(inner, "input_range", None):
             ranges = [(f"{type(inner).__name__} {inner.name!r}", *inner.input_range)]
+            symbols = node.inputs
         else:
             ranges = inner.input_ranges()
-        for symbol, allowed in zip(node.inputs, ranges, strict=False):
+            symbols = match(node.args[0], inner.input_names, inner.input) if node.args else []
+        for symbol, allowed in zip(symbols, ranges, strict=False):
             if allowed and (symbol not in found or allowed[2] < found[symbol][2]):
                 found[symbol] = allowed
     return [found.get(symbol) for symbol in graph.flat_inputs]

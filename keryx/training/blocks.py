@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from keryx.training import interrupts
 from keryx.training.feed import ArrayFeed, Feed
-from keryx.training.step import Program
+from keryx.training.step import Batch, Program
 
 # A call into the compiled loop takes about this long, in seconds: short enough for progress to move and for Ctrl-C
 # to be heard, long enough for the way there and back not to count.
@@ -28,7 +28,10 @@ class Blocks:
         hooks: Called as `(batch number)` before and `(batch number, logs)` after each block.
         every_batch: Whether each block is one batch, for hooks that want every batch.
         compiling: Called before a block that has to be compiled.
-        check: Called between blocks, when all state is whole; it may raise.
+        signals: Asked between blocks, when all state is whole; it may raise.
+
+    Attributes:
+        culprit: The batch whose loss was not finite, and its number in the epoch; None as long as all is well.
     """
 
     def __init__(
@@ -41,11 +44,12 @@ class Blocks:
         hooks: tuple[Callable, Callable] = (lambda n: None, lambda n, logs: None),
         every_batch: bool = False,
         compiling: Callable[[], None] = lambda: None,
-        check: Callable[[], None] = lambda: None,
+        signals: interrupts.deferred | None = None,
     ):
         self.program, self.feed, self.lend, self.take, self.fixed = program, feed, lend, take, fixed
         (self.before, self.after), self.every_batch = hooks, every_batch
-        self.compiling, self.check = compiling, check
+        self.compiling, self.signals = compiling, signals or interrupts.deferred()
+        self.culprit: tuple[Batch, int] | None = None
         self.pace = 1  # steps in the next block
 
     def epoch(self, key: Any, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
@@ -54,32 +58,39 @@ class Blocks:
         Yields:
             After each block, how many steps are done and what is logged so far.
         """
+        self.culprit = None
         run = self._rows if isinstance(self.feed, ArrayFeed) and self.feed.resident else self._batches
         return run(self.feed, key, epoch)
 
     def _rows(self, feed: ArrayFeed, key: Any, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Blocks of many steps, which pick their rows out of arrays on the device."""
-        order = jnp.asarray(feed.order(key, epoch))
-        data, steps, position, bad = feed.data(), 0, 0, -1
-        whole = feed.end // feed.batch_size * feed.batch_size  # the last, smaller batch runs as a block of its own
+        order = feed.order(key, epoch)
+        data, on_device, steps, position, bad = feed.data(), jax.device_put(order), 0, 0, -1
+        whole = (
+            feed.end // feed.batch_size * feed.batch_size
+        )  # the last, smaller batch runs as a block of its own
         while position < feed.end and bad < 0:
             size = feed.batch_size if position < whole else feed.end - position
-            first = self.program.is_new(("rows", size, feed.rows))
+            first = self.program.is_new(("rows", size, shapes(data), len(order)))
             if first:
                 self.compiling()
             count = 1 if first or self.every_batch or position >= whole else self.pace
             stop = min(position + count * size, whole if position < whole else feed.end)
             self.before(steps)
             begin = time.perf_counter()
-            state, logs = self.program.rows(self.lend(), self.fixed, data, order, np.int32(stop), size=size)
+            state, logs = self.program.rows(
+                self.lend(), self.fixed, data, on_device, np.int32(stop), size=size
+            )
             self.take(state)
             logs = floats(logs)  # waits until the block is done
             if not first:
                 self._learn(count, time.perf_counter() - begin)
             bad, reached = int(state.bad_step), int(state.position)
             steps, position = steps + (reached - position) // size, reached
+            if bad >= 0:
+                self.culprit = feed.take(order[reached - size : reached]), steps - 1
             self.after(steps - 1, logs)
-            self.check()
+            self.signals.check()
             yield steps, logs
 
     def _learn(self, steps: int, seconds: float) -> None:
@@ -89,29 +100,47 @@ class Blocks:
 
     def _batches(self, feed: Feed, key: Any, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Single steps, as batches come; they run on while the host makes the next batch."""
-        steps, shown, logs = 0, time.perf_counter(), {}
-        for batch in feed.batches(key, epoch):
-            if self.program.is_new(("batch", *(leaf.shape for leaf in jax.tree.leaves(batch)))):
+        steps, shown = 0, time.perf_counter()
+        recent: list[Batch] = []  # since the host last looked at the state
+        for batch in feed.batches(key, epoch, waiting=self.signals.allowed):
+            if self.program.is_new(("batch", shapes(batch))):
                 self.compiling()
             self.before(steps)
-            state, logs = self.program.batch(self.lend(), self.fixed, batch)
+            state = self.lend()
+            if steps == 0:
+                first_step = int(getattr(state, "step", 0))
+            state, logs = self.program.batch(state, self.fixed, batch)
             self.take(state)
+            recent.append(batch)
             steps += 1
             if self.every_batch or time.perf_counter() - shown > BLOCK_SECONDS:
-                logs = floats(logs)
-                shown = time.perf_counter()
-                self.after(steps - 1, logs)
-                self.check()
-                yield steps, logs
-                if int(state.bad_step) >= 0:
+                yield steps, self._look(steps, state, logs, recent, first_step)
+                if self.culprit:
                     return
-            else:
-                self.check()
-        if steps and not self.every_batch:
-            yield steps, floats(logs)
+                shown = time.perf_counter()
+            self.signals.check()
+        if recent:
+            yield steps, self._look(steps, state, logs, recent, first_step)
+
+    def _look(
+        self, steps: int, state: Any, logs: dict, recent: list[Batch], first_step: int
+    ) -> dict[str, float]:
+        """Wait for the steps to be done, and see whether one of the `recent` batches stopped them."""
+        logs, bad = floats(logs), int(state.bad_step)
+        if bad >= 0:
+            number = bad - first_step
+            self.culprit = recent[number - steps], number
+        recent.clear()
+        self.after(steps - 1, logs)
+        return logs
+
+
+def shapes(arrays: Any) -> Any:
+    """What a compiled program depends on: the nest, and each array's shape and dtype."""
+    leaves, nest = jax.tree.flatten(arrays)
+    return nest, *((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 
 def floats(logs: dict[str, Any]) -> dict[str, float]:
     """The logs as Python numbers; waits for the device."""
     return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in logs.items()}
-

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError, ShapeError
@@ -24,10 +25,45 @@ def as_array(x: Any) -> Any:
     if isinstance(x, (np.ndarray, jax.Array)) or x is None:
         return x
     if hasattr(x, "to_numpy"):
-        return x.to_numpy()
+        array = x.to_numpy()
+        plain = (
+            array.dtype == object
+            and array.ndim == 2
+            and all(getattr(t, "kind", "O") in "biuf" for t in x.dtypes)
+        )
+        return array.astype(np.float64) if plain else array  # columns of numbers and of truth values
     if hasattr(x, "detach"):  # a PyTorch tensor, maybe on an accelerator or in need of a gradient
         x = x.detach().cpu()
     return np.asarray(x)
+
+
+def numbers(x: Any, what: str) -> np.ndarray:
+    """A list of numbers, in lists at any depth, as an array.
+
+    Raises:
+        DataError: Where the lists have different lengths.
+    """
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise DataError(
+            f"The {what} is a ragged list: its rows differ in length. Pad them with keryx.utils.pad_sequences."
+        ) from None
+
+
+def arrays_in(given: Any, whats: Sequence[str] | None) -> Any:
+    """The arrays in a nest; where one is wanted, a nest of plain numbers is itself an array.
+
+    Args:
+        given: The nest.
+        whats: What an error calls each array that is wanted; None where that is not known.
+    """
+    given = jax.tree.map(as_array, given, is_leaf=is_array)
+    if isinstance(given, (list, tuple)) and (whats is None or len(whats) == 1):
+        leaves = jax.tree.leaves(given)
+        if leaves and all(np.ndim(leaf) == 0 for leaf in leaves):
+            return numbers(given, whats[0] if whats else "input")
+    return given
 
 
 def count_rows(arrays: Any) -> int:
@@ -37,9 +73,13 @@ def count_rows(arrays: Any) -> int:
         DataError: Where they differ, or there are none.
     """
     leaves = jax.tree.leaves(arrays)
+    if not leaves:
+        raise DataError("The data is empty: it holds no array.")
     sizes = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
-    if not leaves or None in sizes:
-        raise DataError("The data holds a single number where an array of rows was expected: the first axis is the batch.")
+    if None in sizes:
+        raise DataError(
+            "The data holds a single number where an array of rows was expected: the first axis is the batch."
+        )
     if len(sizes) > 1:
         shapes = ", ".join(str(tuple(leaf.shape)) for leaf in leaves)
         raise DataError(f"All arrays need the same number of rows; got the shapes {shapes}.")
@@ -77,10 +117,19 @@ class Checks:
         targets = self._by_output(y, "target")
         weights = self._by_output(weight, "sample weight")
         for i, target in enumerate(targets):
-            check_range(target, self.labels[i] if i < len(self.labels) else None, f"target {self._name(i)!r}", labels=True)
+            check_range(
+                target,
+                self.labels[i] if i < len(self.labels) else None,
+                f"target {self._name(i)!r}",
+                labels=True,
+            )
         if class_weight is not None:
             weights = self._class_weights(class_weight, targets, weights)
-        batch = Batch(inputs, [device_ready(t, "target") for t in targets], [_weight(w, self._name(i)) for i, w in enumerate(weights)])
+        batch = Batch(
+            inputs,
+            [device_ready(t, f"target {self._name(i)!r}") for i, t in enumerate(targets)],
+            [_weight(w, self._name(i)) for i, w in enumerate(weights)],
+        )
         rows = count_rows(batch)
         for i, (target, w) in enumerate(zip(batch.y, batch.weight, strict=True)):
             if w is not None and target is not None and w.shape != target.shape[: w.ndim] and w.ndim > 1:
@@ -92,16 +141,16 @@ class Checks:
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
-        x = jax.tree.map(as_array, x, is_leaf=is_array)
-        leaves = jax.tree.leaves(x)
-        if leaves and all(isinstance(leaf, (bool, int, float)) for leaf in leaves):
-            x = np.asarray(x)
+        x = arrays_in(x, self.symbols and [f"input {symbol.name!r}" for symbol in self.symbols])
+        if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
+            raise DataError("The data is empty: it is a list of nothing.")
         if self.symbols is None:
             return jax.tree.map(lambda array: device_ready(array, "input"), x)
         flat = match(x, [s.name for s in self.symbols], self.structure)
         ready = []
         for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
-            array = as_array(array) if is_array(array) else np.asarray(array)
+            array = array if is_array(array) else numbers(array, f"input {symbol.name!r}")
+            check_kind(array, f"input {symbol.name!r}")
             shape = fit_shape(array.shape, symbol, self.symbols)
             check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
             array = device_ready(array, f"input {symbol.name!r}")
@@ -109,16 +158,14 @@ class Checks:
         return jax.tree.unflatten(jax.tree.structure(self.structure), ready)
 
     def _by_output(self, given: Any, role: str) -> list[Any]:
-        if self.objective is None or not self.objective.names:
-            flat = jax.tree.leaves(jax.tree.map(as_array, given, is_leaf=is_array))
-            return [np.asarray(a) if isinstance(a, (int, float)) else a for a in flat]
-        given = jax.tree.map(as_array, given, is_leaf=is_array)
-        if isinstance(given, (list, tuple)) and len(self.objective.names) == 1:
-            leaves = jax.tree.leaves(given)
-            if leaves and all(isinstance(leaf, (bool, int, float)) for leaf in leaves):
-                given = np.asarray(given)
+        if self.objective is None:
+            return []
+        given = arrays_in(given, [f"{role} {name!r}" for name in self.objective.names])
         matched = self.objective.match(given, role)
-        return [np.asarray(m) if isinstance(m, (list, tuple)) else m for m in matched]
+        return [
+            m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}")
+            for i, m in enumerate(matched)
+        ]
 
     def _name(self, i: int) -> str:
         names = self.objective.names if self.objective else []
@@ -132,7 +179,9 @@ class Checks:
         elif len(targets) == 1:
             tables = [class_weight]
         else:
-            raise DataError(f"class_weight for several outputs is a dict by output ({', '.join(names)}), each a dict by class.")
+            raise DataError(
+                f"class_weight for several outputs is a dict by output ({', '.join(names)}), each a dict by class."
+            )
         return [
             weight if table is None or target is None else _times(class_weights_of(target, table), weight)
             for table, target, weight in zip(tables, targets, weights, strict=True)
@@ -147,7 +196,13 @@ def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
     """
     target = np.asarray(target)
     one_hot = target.ndim > 1 and target.shape[-1] > 1
-    classes = target.argmax(-1) if one_hot else target.reshape(target.shape[:-1] if target.shape[-1:] == (1,) and target.ndim > 1 else target.shape)
+    classes = (
+        target.argmax(-1)
+        if one_hot
+        else target.reshape(
+            target.shape[:-1] if target.shape[-1:] == (1,) and target.ndim > 1 else target.shape
+        )
+    )
     classes = np.round(classes).astype(np.int64)
     weights = np.ones(classes.shape, np.float32)
     for label, weight in table.items():
@@ -167,33 +222,27 @@ def _weight(weight: Any, name: str) -> Any:
         return None
     if weight.ndim == 0:
         raise ShapeError(f"The sample weights of output {name!r} are a single number; give one a row.")
-    return weight.astype(np.float32)
+    device_ready(weight, f"sample weight of {name!r}")
+    weight = weight.astype(np.float32)
+    return weight[:, 0] if weight.ndim == 2 and weight.shape[1] == 1 else weight
 
 
 def device_ready(array: Any, what: str) -> Any:
-    """The array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit.
-
-    Raises:
-        DataError: For complex numbers, text and objects, and for whole numbers that int32 cannot hold.
-    """
+    """The array, or None, in a dtype that devices hold."""
     if array is None:
         return None
+    check_kind(array, what)
+    return narrowed(array, what)
+
+
+def check_kind(array: Any, what: str) -> None:
+    """Raise DataError for complex numbers, text, dates and objects."""
     dtype = array.dtype
-    if dtype.kind == "O" or dtype.kind in "USM":
-        hint = " Is it ragged? Pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
-        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
     if dtype.kind == "c":
         raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
-    if jax.config.jax_enable_x64:
-        return array
-    if dtype == np.float64:
-        return array.astype(np.float32)
-    if (dtype.kind in "iu" and dtype.itemsize > 4) or dtype == np.uint32:
-        low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
-        if low < -(2**31) or high >= 2**31:
-            raise DataError(f"The {what} holds {high if high >= 2**31 else low}, which int32 cannot hold.")
-        return array.astype(np.int32)
-    return array
+    if dtype.kind == "m" or not (dtype.kind == "b" or jax.dtypes.issubdtype(dtype, np.number)):
+        hint = " If it is ragged, pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
+        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
 
 
 def check_range(array: Any, allowed: Range | None, what: str, labels: bool = False) -> None:
@@ -211,17 +260,19 @@ def check_range(array: Any, allowed: Range | None, what: str, labels: bool = Fal
     host = np.asarray(array)
     place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
     value = host[place]
-    raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
+    raise DataError(
+        f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}."
+    )
 
 
-def non_finite(name: str, array: Any, rows: Sequence[int]) -> list[str]:
-    """Whether the rows of an array hold NaN or inf, and in which row first, in words.
+def first_non_finite(array: Any) -> tuple[Any, int] | None:
+    """The first NaN or infinity in an array, and the row that it stands in.
 
-    >>> non_finite("'x'", np.array([[1.0], [np.nan]]), rows=[7, 9])
-    ["'x' holds nan in row 9"]
+    >>> first_non_finite(np.array([[1.0], [np.inf]]))
+    (inf, 1)
     """
     host = np.asarray(array)
-    if host.dtype.kind != "f" or np.isfinite(host).all():
-        return []
+    if not jax.dtypes.issubdtype(host.dtype, np.floating) or np.isfinite(host).all():
+        return None
     place = tuple(np.argwhere(~np.isfinite(host))[0])
-    return [f"{name} holds {host[place]} in row {int(rows[place[0]])}"]
+    return float(host[place]), int(place[0])

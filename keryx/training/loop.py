@@ -10,7 +10,8 @@ from keryx.callbacks import CallbackList, History
 from keryx.errors import ArgumentError, DataError
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
-from keryx.training.feed import Feed, StreamFeed, feed_of, is_stream, peek, split, unpacked
+from keryx.training.checks import Checks
+from keryx.training.feed import Feed, StreamFeed, check_count, feed_of, is_stream, peek, split, unpacked
 from keryx.training.progress import Progress
 from keryx.training.session import Session
 from keryx.training.step import TestState
@@ -22,30 +23,34 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
     epochs, initial_epoch, on_nan = options["epochs"], options["initial_epoch"], options["on_nan"]
     if on_nan not in ("raise", "continue"):
         raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {on_nan!r}.")
+    check_count(epochs, "fit()", "epochs")
+    if isinstance(options["validation_freq"], (int, float)):
+        check_count(options["validation_freq"], "fit()", "validation_freq")
     data, validation_data = with_split(data, validation_data, options["validation_split"])
     feed = training_feed(session, data, options)
     held_out = validation_feed(session, validation_data, options)
     hooks = CallbackList(options["callbacks"], add_history=True, model=model, epochs=epochs, steps=feed.steps)
     quiet = hooks.handles_nan
+    guarded = quiet or on_nan == "raise"
     progress = Progress(options["verbose"], epochs)
     model.stop_training = False
-    with interrupts.deferred() as signals, rescue.net(session) as net:
+    with interrupts.deferred() as signals, rescue.net(session) as net, progress:
         blocks = Blocks(
-            session.train_program(guard=quiet or on_nan == "raise"),
+            session.train_program(guard=guarded),
             feed,
             session.lend,
             session.take,
             hooks=(hooks.on_train_batch_begin, hooks.on_train_batch_end),
             every_batch=hooks.wants_batches("train"),
             compiling=progress.compiling,
-            check=signals.check,
+            signals=signals,
         )
+        net.renew()
         hooks.on_train_begin()
         logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
             session.reset_metrics()
             session.set_clock(epoch=epoch, position=0, bad_step=-1)
-            net.renew()
             hooks.on_epoch_begin(epoch)
             progress.begin(epoch, feed.steps)
             steps = 0
@@ -53,11 +58,17 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
                 progress.update(steps, logs)
                 if model.stop_training and blocks.every_batch:
                     break
-            if int(session.clock["bad_step"]) >= 0:
-                error = rescue.explain(session, feed, epoch, net)
-                if not quiet:
-                    raise error
-                logs, model.stop_training = logs | {"loss": math.nan}, True
+            if guarded:
+                broken = (
+                    rescue.stopped(session, feed, blocks.culprit, epoch, net)
+                    if blocks.culprit
+                    else rescue.spoilt(epoch, net)
+                )
+                if broken and not quiet:
+                    raise broken
+                if broken:
+                    logs, model.stop_training = logs | {"loss": math.nan}, True
+            net.renew()
             ended = isinstance(feed, StreamFeed) and feed.exhausted
             if steps == 0:
                 _warn_of_end(epoch, steps, feed)
@@ -84,17 +95,17 @@ def with_split(data: tuple[Any, Any, Any], validation_data: Any, fraction: float
     if not fraction or validation_data is not None:
         return data, validation_data
     if is_stream(data[0]):
-        raise ArgumentError("validation_split takes the last rows of arrays; beside a stream, give validation_data.")
+        raise ArgumentError(
+            "validation_split takes the last rows of arrays; beside a stream, give validation_data."
+        )
     return split(data, fraction)
 
 
 def training_feed(session: Session, data: tuple[Any, Any, Any], options: dict[str, Any]) -> Feed:
     """The feed that fit trains on, and the session made ready for it."""
     x, y, weight = data
-    first, x = peek(x)
-    session.prepare(first)
     feed = feed_of(
-        x,
+        _prepared(session, x),
         y,
         weight,
         checks=session.checks(),
@@ -102,6 +113,8 @@ def training_feed(session: Session, data: tuple[Any, Any, Any], options: dict[st
         shuffle=bool(options["shuffle"]),
         steps=options["steps_per_epoch"],
         class_weight=options["class_weight"],
+        epochs="steps_per_epoch",
+        around=True,
     )
     session.begin(feed.example())
     session.begin_training()
@@ -113,24 +126,51 @@ def validation_feed(session: Session, data: Any, options: dict[str, Any]) -> Fee
     if data is None:
         return None
     x, y, weight = unpacked(data) if isinstance(data, (tuple, list)) else (data, None, None)
-    size, steps = options["validation_batch_size"] or options["batch_size"], options["validation_steps"]
-    return feed_of(x, y, weight, checks=session.checks(), batch_size=size, steps=steps, who="evaluate()")
+    own_size = options["validation_batch_size"]
+    return feed_of(
+        x,
+        y,
+        weight,
+        checks=session.checks(),
+        batch_size=options["batch_size"] if own_size is None else own_size,
+        steps=options["validation_steps"],
+        who="The validation of fit()",
+        epochs="validation_steps",
+    )
 
 
-def evaluate(model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks) -> dict[str, float]:
+def evaluate(
+    model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks
+) -> dict[str, float]:
     """Measure a model on `(x, y, sample_weight)`; `Model.evaluate` says what the arguments are."""
     session: Session = model.session
     x, y, weight = data
-    first, x = peek(x)
-    session.prepare(first)
-    feed = feed_of(x, y, weight, checks=session.checks(), batch_size=batch_size, steps=steps, who="evaluate()")
+    feed = feed_of(
+        _prepared(session, x),
+        y,
+        weight,
+        checks=session.checks(),
+        batch_size=batch_size,
+        steps=steps,
+        who="evaluate()",
+    )
     session.begin(feed.example())
     hooks = CallbackList(callbacks, model=model, steps=feed.steps)
-    with interrupts.deferred() as signals:
-        return run_evaluation(session, feed, hooks, Progress(verbose, None), signals)
+    with interrupts.deferred() as signals, Progress(verbose, None) as progress:
+        return run_evaluation(session, feed, hooks, progress, signals)
 
 
-def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any) -> dict[str, float]:
+def _prepared(session: Session, x: Any) -> Any:
+    """The data, with nothing taken out of it, after a model without a graph was built for it."""
+    if not session.objective.names:
+        first, x = peek(x)
+        session.prepare(Checks(None, None).inputs(first))
+    return x
+
+
+def run_evaluation(
+    session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any
+) -> dict[str, float]:
     """The loss and the metrics over all batches of a feed."""
     session.reset_metrics()
     state = TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
@@ -149,7 +189,7 @@ def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: 
         hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
         every_batch=hooks.wants_batches("test"),
         compiling=progress.compiling,
-        check=signals.check,
+        signals=signals,
     )
     hooks.on_test_begin()
     progress.begin(0, feed.steps)
@@ -157,7 +197,7 @@ def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: 
     for steps, logs in blocks.epoch(None, 0):
         progress.update(steps, logs)
     if not steps:
-        raise DataError("evaluate() was given empty data: no batch came.")
+        raise DataError("No batch came to evaluate: the data is empty, or a generator that has ended.")
     logs = dict(sorted(logs.items()))
     progress.end(steps, logs)
     hooks.on_test_end(logs)
@@ -165,8 +205,10 @@ def run_evaluation(session: Session, feed: Feed, hooks: CallbackList, progress: 
 
 
 def _warn_of_end(epoch: int, steps: int, feed: Feed) -> None:
+    wanted = "" if feed.steps is None else f" of {feed.steps}"
     warnings.warn(
-        f"The data ended after {steps} of {feed.steps} steps of epoch {epoch + 1}; training stops there.", stacklevel=4
+        f"The data ended after {steps}{wanted} steps of epoch {epoch + 1}, and cannot begin again: training stops there.",
+        stacklevel=4,
     )
 
 

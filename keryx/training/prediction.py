@@ -21,25 +21,29 @@ SHORT_BATCH = 5e-3
 CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 
-def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+def predict(
+    model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+) -> Any:
     """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the arguments are."""
     checks = Checks(model.inputs, model.input_structure, model.input_ranges())
     if callbacks is None and steps is None and batch_size is None and not is_stream(x):
         arrays = checks.inputs(x)
         leaves = jax.tree.leaves(arrays)
-        if leaves and all(leaf.ndim and 0 < leaf.shape[0] <= 32 for leaf in leaves):  # one batch: the short way
+        if leaves and all(
+            leaf.ndim and 0 < leaf.shape[0] <= 32 for leaf in leaves
+        ):  # one batch: the short way
             return jax.tree.map(on_host, model.run_compiled(arrays))
         x = arrays
     feed = feed_of(x, checks=checks, batch_size=batch_size, steps=steps, who="predict()")
     hooks = CallbackList(callbacks, model=model, steps=feed.steps)
     progress = Progress(verbose, None)
-    with interrupts.deferred() as signals:
+    with interrupts.deferred() as signals, progress:
         hooks.on_predict_begin()
         progress.begin(0, feed.steps)
         progress.compiling()
         done: list[Any] = []
         count, rows, seconds = 0, 0, 1.0
-        for batch in feed.batches(None, 0):
+        for batch in feed.batches(None, 0, waiting=signals.allowed):
             hooks.on_predict_batch_begin(count)
             begin = time.perf_counter()
             outputs = jax.tree.map(on_host, model.run_compiled(batch.x))
@@ -51,7 +55,12 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
             hooks.on_predict_batch_end(count - 1, {"outputs": outputs})
             progress.update(count, {})
             signals.check()
-            if isinstance(feed, ArrayFeed) and by_row and seconds < SHORT_BATCH and not hooks.wants_batches("predict"):
+            if (
+                isinstance(feed, ArrayFeed)
+                and by_row
+                and seconds < SHORT_BATCH
+                and not hooks.wants_batches("predict")
+            ):
                 break  # the rest goes many batches a call
         if isinstance(feed, ArrayFeed) and rows < feed.end:
             for outputs, count in _chunks(model, feed, rows):
@@ -103,7 +112,9 @@ def run_batches(run: Any, values: Any, x: Any, count: Any, size: int) -> Any:
 
     def put(i, buffers):
         outputs = run(values, batch_at(i))
-        return jax.tree.map(lambda b, o: jax.lax.dynamic_update_slice_in_dim(b, o, i * size, 0), buffers, outputs)
+        return jax.tree.map(
+            lambda b, o: jax.lax.dynamic_update_slice_in_dim(b, o, i * size, 0), buffers, outputs
+        )
 
     rows = jax.tree.leaves(x)[0].shape[0]
     shapes = jax.eval_shape(run, values, batch_at(0))

@@ -38,6 +38,12 @@ class Progress:
         self._drawn = 0  # the width of the line that stands there unfinished
         self._next_draw = 0.0
 
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+
     def begin(self, epoch: int, steps: int | None) -> None:
         """An epoch begins, counted from 0; `steps` is None where nobody knows how many."""
         self.epoch, self.steps = epoch, steps

@@ -1,6 +1,5 @@
 """Nothing is lost: the last good weights, kept on the host, and what is said when a loss turns NaN."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,9 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx.core import scope
 from keryx.errors import NonFiniteLossError
-from keryx.training.checks import non_finite
-from keryx.training.feed import ArrayFeed
+from keryx.training.checks import first_non_finite
+from keryx.training.state import step_key
+from keryx.training.step import Batch
 
 
 class Net:
@@ -26,15 +27,15 @@ class Net:
 
     def restore_lost(self) -> bool:
         """Put the copies back if a failed call has taken any variable's array with it."""
-        lost = any(v._value.is_deleted() for v in self._variables())
+        lost = bool(self.kept) and any(v._value.is_deleted() for v in self._variables())
         if lost:
             self._restore()
         return lost
 
-    def restore_bad(self) -> bool:
-        """Put the copies back if any variable holds NaN or inf."""
-        values = [np.asarray(v._value) for v in self._variables()]
-        bad = not all(np.isfinite(value).all() for value in values if value.dtype.kind == "f")
+    def restore_bad(self) -> list[str]:
+        """Put the copies back if a variable has turned NaN or infinite since; the paths of those."""
+        pairs = zip(self._variables(), self.kept, strict=True)
+        bad = [v.path for v, kept in pairs if not _finite(v._value) and _finite(kept)]
         if bad:
             self._restore()
         return bad
@@ -44,8 +45,12 @@ class Net:
 
     def _restore(self) -> None:
         for variable, value in zip(self._variables(), self.kept, strict=True):
-            variable._value = jax.numpy.asarray(value)
+            variable._value = jax.device_put(value)
         self.session.start_afresh()
+
+
+def _finite(array: Any) -> bool:
+    return not jax.dtypes.issubdtype(array.dtype, np.floating) or bool(np.isfinite(np.asarray(array)).all())
 
 
 @contextmanager
@@ -56,31 +61,71 @@ def net(session: Any) -> Iterator[Net]:
         yield guard
     except BaseException as error:
         if guard.restore_lost():
-            error.add_note("The weights are those from the beginning of the epoch; the optimizer starts afresh.")
+            error.add_note(
+                "The weights are those from the beginning of the epoch; the optimizer starts afresh."
+            )
         raise
 
 
-def explain(session: Any, feed: Any, epoch: int, net: Net) -> NonFiniteLossError:
-    """Put back the last good weights, and say at which step the loss turned NaN, and what in the data may be why."""
-    step, position = int(session.clock["bad_step"]), int(session.clock["position"])
-    kept = "those from the beginning of the epoch" if net.restore_bad() else "those from before that step"
-    causes = _causes(session, feed, epoch, position) if isinstance(feed, ArrayFeed) else []
+def stopped(session: Any, feed: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
+    """Put back the last good weights, and say at which step the loss turned NaN, and what may be why."""
+    batch, number = culprit
+    step, spoilt = int(session.clock["bad_step"]), net.restore_bad()
+    causes = _causes(session, feed, batch, number, epoch)
     if causes:
         reason = f"In that batch {'; '.join(causes)}."
+    elif spoilt:
+        reason = f"{spoilt[0]!r} was NaN or infinite already, from a gradient of a step before. {_REMEDY}"
     else:
-        reason = "The batch holds no NaN or inf: try a smaller learning rate, or clipnorm=1.0 in the optimizer."
+        reason = _first_layer(session, batch) or f"The batch holds no NaN or inf. {_REMEDY}"
+    kept = "those from the beginning of the epoch" if spoilt else "those from before that step"
     return NonFiniteLossError(
         f"The loss turned NaN or infinite at step {step} (in epoch {epoch + 1}). {reason} The weights are {kept}; "
         "fit(on_nan='continue') goes on regardless."
     )
 
 
-def _causes(session: Any, feed: ArrayFeed, epoch: int, position: int) -> list[str]:
-    size = feed.batch_size
-    first = math.ceil(position / size) * size - size if feed.resident else (position - 1) * size
-    rows = feed.order(session.clock["key"], epoch)[max(first, 0) :][:size]
-    x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(jax.tree.leaves(feed.host.x))
-    pairs = [*zip(x_names, jax.tree.leaves(feed.host.x), strict=False)]
-    for name, y, weight in zip(session.objective.names, feed.host.y, feed.host.weight, strict=True):
+def spoilt(epoch: int, net: Net) -> NonFiniteLossError | None:
+    """Put back the last good weights where a step has spoilt them whose loss was still finite."""
+    paths = net.restore_bad()
+    if not paths:
+        return None
+    return NonFiniteLossError(
+        f"{paths[0]!r} turned NaN or infinite in epoch {epoch + 1}, from a gradient that was not finite behind a loss "
+        f"that was. {_REMEDY} The weights are those from the beginning of the epoch; fit(on_nan='continue') goes on "
+        "regardless."
+    )
+
+
+_REMEDY = "Try a smaller learning rate, or clipnorm=1.0 in the optimizer."
+
+
+def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> list[str]:
+    """What in the batch is not finite, in words."""
+    x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(
+        jax.tree.leaves(batch.x)
+    )
+    pairs = [*zip(x_names, jax.tree.leaves(batch.x), strict=False)]
+    for name, y, weight in zip(session.objective.names, batch.y, batch.weight, strict=True):
         pairs += [(f"the target of {name!r}", y), (f"the sample weights of {name!r}", weight)]
-    return [cause for name, array in pairs if array is not None for cause in non_finite(name, array[rows], rows)]
+    found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
+    key = session.clock["key"]
+    return [
+        f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None
+    ]
+
+
+def _first_layer(session: Any, batch: Batch) -> str:
+    """Which layer of the graph is the first whose output is not finite for this batch, in words."""
+    closed = session.model._graph
+    if closed is None:
+        return ""
+    values = dict(zip(closed.flat_inputs, session.model._arguments(batch.x), strict=True))
+    with scope.run(scope.Scope({}, step_key(session.lend()), training=True)):
+        for node in closed.nodes:
+            node.run(values)
+            if not all(_finite(values[symbol]) for symbol in jax.tree.leaves(node.outputs)):
+                ids = getattr(node.operation, "input_range", None)
+                why = f"; an id outside of 0 to {ids[1] - 1} gives NaN" if ids else ""
+                return f"The first layer whose output is not finite is {node.operation.name!r}{why}."
+    return ""

@@ -48,8 +48,10 @@ class Session:
         if self.objective.names:
             return
         outputs = abstract_outputs(self.model, x)
-        names = self.model.output_names if self.model.outputs else ()
-        self._resolve(outputs, jax.tree.leaves(outputs), names)
+        if self.model.outputs:  # a Sequential has a graph now
+            self._resolve(self.model.output, self.model.outputs, self.model.output_names)
+        else:
+            self._resolve(outputs, jax.tree.leaves(outputs))
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""

@@ -85,11 +85,11 @@ def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState,
     def learn():
         weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
         weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_variables, weights, strict=True)]
-        metrics = measure(model, state.metrics, loss, seen, batch)
-        return state._replace(weights=weights, rest=seen.rest, slots=slots, metrics=metrics, step=state.step + 1)
+        return state._replace(weights=weights, rest=seen.rest, slots=slots, step=state.step + 1)
 
     fine = jnp.isfinite(loss) & (state.bad_step < 0)
-    return lax.cond(fine, learn, lambda: state), {"loss": loss}
+    metrics = measure(model, state.metrics, loss, seen, batch)  # a step that is left out shows in the logs
+    return lax.cond(fine, learn, lambda: state)._replace(metrics=metrics), {"loss": loss}
 
 
 def test_step(model: Any, state: TestState, fixed: tuple[list, list], batch: Batch) -> tuple[TestState, dict[str, jax.Array]]:
@@ -120,10 +120,7 @@ def noting_logs(model: Any) -> Callable:
 
 
 def stop_at_nan(step: Callable) -> Callable:
-    """A step that changes nothing once the loss is not finite, and notes which step that was.
-
-    The choice between old and new is made element by element, so the compiler folds it into the update itself.
-    """
+    """A step that notes the first step whose loss is not finite, after which no step learns."""
 
     def guarded(state: TrainState, fixed: Any, batch: Batch) -> TrainState:
         new, logs = step(state, fixed, batch)

@@ -154,7 +154,7 @@ class Trainer:
             validation_batch_size: Rows a step of validation; `batch_size` by default.
             validation_freq: Validate every so many epochs, or at the end of the epochs in a list.
             on_nan: `"raise"`: stop at the first step whose loss is not finite, with the last good weights, and raise.
-                `"continue"`: go on.
+                `"continue"`: leave such steps out and go on; the logs show them.
 
         Returns:
             The History, whose `history` holds the logs of each epoch by name.
