@@ -284,6 +284,8 @@ CASES = {
     ),
     "subclass, single": (subclass(lambda a, b: b), {"loss": SPARSE, "metrics": ["acc"]}, LABELS, {}),
 }
+# Cases whose last batch is smaller.
+RAGGED = {"string", "weighted metrics", "class weight", "regularizers", "add_loss", "list", "weights by dict"}
 REPEATS = {
     "weighted metrics",
     "class weight",

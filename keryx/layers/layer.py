@@ -282,9 +282,16 @@ class Layer(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All variables: its own, the trainable ones first, then those of its layers."""
+        return _unique([*self._own_variables(), *(v for child in self.children() for v in child.variables)])
+
+    def _own_variables(self) -> list[Variable]:
         own = _unique(found for found in _walk(_attributes(self)) if isinstance(found, Variable))
-        own.sort(key=lambda v: not v.trainable)
-        return _unique([*own, *(v for child in self.children() for v in child.variables)])
+        return sorted(own, key=lambda v: not v.trainable)
+
+    def _frozen(self) -> set[Variable]:
+        """The variables of the layers within that are not trainable: a layer in a frozen model may be thawed again."""
+        own = [] if self._trainable else self._own_variables()
+        return {*own, *(v for child in self.children() for v in child._frozen())}
 
     @property
     def weights(self) -> list[Variable]:
@@ -296,7 +303,7 @@ class Layer(Configurable):
         """The variables that training changes."""
         if not self._trainable:
             return []
-        frozen = {v for child in self.children() for v in child.non_trainable_variables}
+        frozen = self._frozen()
         return [v for v in self.variables if v.trainable and v not in frozen]
 
     @property

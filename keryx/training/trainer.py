@@ -236,14 +236,14 @@ class Trainer:
         """One step on one batch.
 
         Returns:
-            The loss, a list of the loss and the metrics, or a dict by name; metrics go on from batch to batch until
-            `reset_metrics()`.
+            The loss, a list of the loss and the metrics, or a dict by name: of this batch alone.
         """
         session = self.session
         session.prepare(x)
         batch = session.checks().batch(x, y, sample_weight, class_weight)
         session.begin(batch)
         session.begin_training()
+        session.reset_metrics()
         session.set_clock(bad_step=-1)
         with interrupts.deferred():
             state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
@@ -256,6 +256,7 @@ class Trainer:
         session.prepare(x)
         batch = session.checks().batch(x, y, sample_weight)
         session.begin(batch)
+        session.reset_metrics()
         state = step.TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
         state, logs = session.test_program().batch(state, session.values(), batch)
         session.take_metrics(state.metrics)
