@@ -124,10 +124,13 @@ def test_clones_share_nothing(case):
 def test_clone_with_functions_of_ones_own():
     x = keryx.Input((4,))
     model = keryx.Model(x, L.Dense(2)(L.Lambda(lambda v: 2 * v)(L.Dense(3)(x))))
-    wide = keryx.models.clone_model(
-        model, clone_function=lambda l: L.Dense(7) if getattr(l, "units", 0) == 3 else type(l).from_config(l.get_config())
-        if not isinstance(l, L.Lambda) else l,
-    )  # fmt: skip
+
+    def wider(layer):
+        if isinstance(layer, L.Lambda):
+            return layer
+        return L.Dense(7) if getattr(layer, "units", 0) == 3 else type(layer).from_config(layer.get_config())
+
+    wide = keryx.models.clone_model(model, clone_function=wider)
     assert wide.layers[1].units == 7
     called = []
 
@@ -196,7 +199,7 @@ def test_paths_into_nested_models_and_rewiring():
 
 def test_an_input_that_is_missing_is_named():
     x, y = keryx.Input((4,), name="x"), keryx.Input((4,), name="y")
-    with pytest.raises(DataError, match="needs .*y"):
+    with pytest.raises(DataError, match=r"needs .*y"):
         keryx.Model(x, L.Add()([x, y]))
 
 

@@ -9,8 +9,6 @@ from twin_models import quick_compilation as quick_compilation
 import keryx
 from keryx.errors import ConfigError
 
-import keryx
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
 
 rng = np.random.default_rng(0)
