@@ -9,8 +9,6 @@ from twin_models import quick_compilation as quick_compilation
 import keryx
 from keryx.errors import ConfigError
 
-import keryx
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
 
 rng = np.random.default_rng(0)
@@ -488,3 +486,21 @@ def test_time_distributed_reports_the_outer_models_numbers():
     np.testing.assert_allclose(logs["acc"], (found.argmax(-1) == STEP_LABELS[..., 0]).mean(), 1e-5)
     values = -np.log(np.take_along_axis(found, STEP_LABELS, -1))
     np.testing.assert_allclose(logs["loss"], values.mean(), 1e-5)
+
+
+def test_a_tagger_of_padded_sentences():
+    def build(K):
+        x = K.Input((5,), name="x", dtype="int32")
+        h = K.layers.Embedding(7, 4, mask_zero=True)(x)
+        h = K.layers.LSTM(3, return_sequences=True)(h)
+        return K.Model(x, K.layers.TimeDistributed(K.layers.Dense(3, activation="softmax"), name="tags")(h))
+
+    theirs, ours = twins(build)
+    words = rng.integers(1, 7, (ROWS, 5)) * STEPS.any(-1)
+    compile_both(theirs, ours, loss=SPARSE, metrics=["acc"])
+    options = {"batch_size": 5, "shuffle": False, "verbose": 0}
+    history = [model.fit(words, STEP_LABELS, **options).history for model in (theirs, ours)]
+    np.testing.assert_allclose(history[1]["loss"], history[0]["loss"], 1e-5)  # Keras counts padding in fit's acc
+    same_weights(ours, theirs)
+    logs = [m.evaluate(words, STEP_LABELS, batch_size=5, verbose=0, return_dict=True) for m in (theirs, ours)]
+    same_logs(logs[1], logs[0])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 
@@ -47,7 +47,7 @@ def clone_model(
                 f"{model.title} is a subclass with a call of its own, whose layers cannot be made one by one: give "
                 "clone_model(model) alone."
             )
-        return _copied(model)
+        return cast(Model, _copied(model))
 
     def copied(layer: Layer) -> Layer:
         if recursive and isinstance(layer, Model) and layer._graph is not None:

@@ -155,7 +155,8 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
     waiting = []
     for entry in config["layers"]:
         is_op = str(entry.get("module")).startswith("keras.src.ops")
-        made[entry["name"]] = operation = _op_of(entry) if is_op else deserialize(entry)
+        operation: Any = _op_of(entry) if is_op else deserialize(entry)
+        made[entry["name"]] = operation
         if hasattr(operation, "batch_shape"):
             calls[entry["name"], 0] = operation.nodes[0].outputs
         waiting += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]

@@ -109,7 +109,7 @@ class Objective:
     def resolve_metrics(self, targets: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Make the metrics, once the shapes of targets and outputs are known."""
         several = len(self.heads) > 1 and self.named
-        taken = {name for name in self.logged}
+        taken = set(self.logged)
         for asked, role in ((self.asked_metrics, "metric"), (self.asked_weighted, "weighted metric")):
             wanted = self._by_output(asked, role, _is_metric)
             for head, identifiers, y, output in zip(self.heads, wanted, targets, outputs, strict=True):

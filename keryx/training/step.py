@@ -84,7 +84,8 @@ def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState,
 
     def learn():
         weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
-        weights = [v.constraint(w) if v.constraint else w for v, w in zip(model.trainable_variables, weights, strict=True)]
+        owners = zip(model.trainable_variables, weights, strict=True)
+        weights = [v.constraint(w) if v.constraint else w for v, w in owners]
         return state._replace(weights=weights, rest=seen.rest, slots=slots, step=state.step + 1)
 
     fine = jnp.isfinite(loss) & (state.bad_step < 0)
