@@ -105,8 +105,8 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
         written = ", ".join(str(a) for a in args)
         size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
         raise ArgumentError(
-            f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1 and is a stride of {args[2]} since then. "
-            f"Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
+            f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since "
+            f"Keras 2. Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
 
 

@@ -197,6 +197,10 @@ def test_steps_of_arrays(plain):
     assert len(plain.predict(A, batch_size=SIZE, steps=99, verbose=0)) == ROWS
 
 
+def test_many_epochs_of_one_step(plain):
+    assert len(trained(plain, A, Y, batch_size=ROWS, epochs=400)[0]) == 400
+
+
 # -- streams ---------------------------------------------------------------------------------------------------------
 
 

@@ -383,7 +383,7 @@ def test_mixed_bfloat16_predicts_float32():
         (lambda: layers.BatchNormalization(mode=1), "'mode' any more: leave it out"),
         (
             lambda: layers.Conv2D(8, 3, 3),
-            r"was a kernel of \(3, 3\) in Keras 1 .*kernel_size=\(3, 3\), or strides=3",
+            r"was a kernel of \(3, 3\) in Keras 1, .*kernel_size=\(3, 3\), or strides=3",
         ),
         (lambda: keryx.optimizers.Adam(lr=0.1), "'lr'.*'learning_rate'"),
         (lambda: keryx.optimizers.Adam(decay=0.1), "'decay'.*InverseTimeDecay"),

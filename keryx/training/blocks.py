@@ -59,8 +59,9 @@ class Blocks:
             After each block, how many steps are done and what is logged so far.
         """
         self.culprit = None
-        run = self._rows if isinstance(self.feed, ArrayFeed) and self.feed.resident else self._batches
-        return run(self.feed, key, epoch)
+        if isinstance(self.feed, ArrayFeed) and self.feed.resident:
+            return self._rows(self.feed, key, epoch)
+        return self._batches(self.feed, key, epoch)
 
     def _rows(self, feed: ArrayFeed, key: Any, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Blocks of many steps, which pick their rows out of arrays on the device."""
@@ -79,9 +80,9 @@ class Blocks:
             state, logs = self.program.rows(self.lend(), self.fixed, data, on_device, np.int32(stop), size=size)
             self.take(state)
             logs = floats(logs)  # waits until the block is done
-            if not first:
-                self._learn(count, time.perf_counter() - begin)
             bad, reached = int(state.bad_step), int(state.position)
+            if not first:
+                self._learn((reached - position) // size, time.perf_counter() - begin)
             steps, position = steps + (reached - position) // size, reached
             if bad >= 0:
                 self.culprit = feed.take(order[reached - size : reached]), steps - 1
@@ -135,6 +136,6 @@ def shapes(arrays: Any) -> Any:
     return nest, *((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 
-def floats(logs: dict[str, Any]) -> dict[str, float]:
+def floats(logs: dict[str, Any]) -> dict[str, Any]:
     """The logs as Python numbers; waits for the device."""
     return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in logs.items()}

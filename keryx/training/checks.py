@@ -71,7 +71,7 @@ def count_rows(arrays: Any) -> int:
     leaves = jax.tree.leaves(arrays)
     if not leaves:
         raise DataError("The data is empty: it holds no array.")
-    sizes = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
+    sizes: set[Any] = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
     if None in sizes:
         raise DataError(
             "The data holds a single number where an array of rows was expected: the first axis is the batch."

@@ -140,7 +140,8 @@ def feed_of(
     def standardize(item):
         return checks.batch(*unpacked(item), class_weight=class_weight)
 
-    return StreamFeed(x, standardize, length if steps is None else steps, around and steps is not None)
+    known = None if length is None or length == math.inf else int(length)
+    return StreamFeed(x, standardize, known if steps is None else steps, around and steps is not None)
 
 
 def check_count(value: Any, who: str, name: str) -> None:
