@@ -169,9 +169,7 @@ def cell(found: dict, base: dict, figure: str, ranges: bool) -> str:
     return text
 
 
-def table(
-    results: dict, figure: str, title: str, frameworks: list[str], what: dict, ranges: bool = True
-) -> str:
+def table(results: dict, figure: str, title: str, frameworks: list[str], what: dict, ranges: bool = True) -> str:
     """One figure in Markdown: a row a model, a column a framework, in brackets the ratio to Keryx."""
     lines = [f"| {title} | " + " | ".join(TITLES[f] for f in frameworks) + " |"]
     lines.append("|---|" + "---:|" * len(frameworks))

@@ -87,8 +87,7 @@ def calls_by_hand() -> dict:
 
     rng = np.random.default_rng(0)
     weights = [
-        (jnp.asarray(rng.normal(0, 0.2, (n, m)), "float32"), jnp.zeros(m))
-        for n, m in ((16, 32), (32, 32), (32, 1))
+        (jnp.asarray(rng.normal(0, 0.2, (n, m)), "float32"), jnp.zeros(m)) for n, m in ((16, 32), (32, 32), (32, 1))
     ]
 
     @jax.jit
@@ -145,9 +144,7 @@ def run(kind: str, framework: str) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", nargs="+", choices=CHILDREN, default=list(CHILDREN))
     parser.add_argument("--frameworks", nargs="+", choices=FRAMEWORKS, default=FRAMEWORKS)
     parser.add_argument("--rounds", type=int, default=3)

@@ -162,9 +162,7 @@ def tanh_shrink(x) -> jax.Array:
 def soft_shrink(x, threshold: float = 0.5) -> jax.Array:
     """x moved towards 0 by `threshold`, and 0 within it."""
     x = jnp.asarray(x)
-    return jnp.where(
-        x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, jnp.zeros_like(x))
-    )
+    return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, jnp.zeros_like(x)))
 
 
 @registry.register()

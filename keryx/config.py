@@ -9,7 +9,12 @@ import numpy as np
 
 from keryx.errors import ConfigError
 
-_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": None}
+_settings: dict[str, Any] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "dtype_policy": None,
+}
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 

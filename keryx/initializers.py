@@ -183,8 +183,7 @@ class VarianceScaling(RandomInitializer):
             raise ConfigError(f"mode is 'fan_in', 'fan_out' or 'fan_avg'; got {mode!r}.")
         if distribution not in ("normal", "truncated_normal", "untruncated_normal", "uniform"):
             raise ConfigError(
-                "distribution is 'truncated_normal', 'untruncated_normal' or 'uniform'; "
-                f"got {distribution!r}."
+                f"distribution is 'truncated_normal', 'untruncated_normal' or 'uniform'; got {distribution!r}."
             )
         self.scale, self.mode = scale, mode
         self.distribution = "truncated_normal" if distribution == "normal" else distribution
@@ -199,9 +198,7 @@ class VarianceScaling(RandomInitializer):
             return draw.uniform(self.entropy(), shape, dtype, -limit, limit)
         if self.distribution == "untruncated_normal":
             return draw.normal(self.entropy(), shape, dtype, 0.0, math.sqrt(variance))
-        return draw.truncated_normal(
-            self.entropy(), shape, dtype, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV
-        )
+        return draw.truncated_normal(self.entropy(), shape, dtype, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV)
 
 
 # The standard deviation of a standard normal number that is cut off at -2 and 2.
@@ -287,9 +284,7 @@ class Orthogonal(RandomInitializer):
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
         q, r = np.linalg.qr(draw.normal(self.entropy(), tall, np.promote_types(dtype, np.float32), 0.0, 1.0))
-        q *= np.where(
-            np.diag(r) < 0, -1, 1
-        )  # QR alone prefers one sign; this makes every Q as likely as any other
+        q *= np.where(np.diag(r) < 0, -1, 1)  # QR alone prefers one sign; this makes every Q as likely as any other
         return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
 
@@ -344,7 +339,5 @@ class _Given(Constant):
 
     def on_host(self, shape, dtype):
         if shape != self.value.shape:
-            raise ShapeError(
-                f"The array given as initializer has shape {self.value.shape}; the weight wants {shape}."
-            )
+            raise ShapeError(f"The array given as initializer has shape {self.value.shape}; the weight wants {shape}.")
         return super().on_host(shape, dtype)

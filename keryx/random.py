@@ -104,9 +104,7 @@ def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> j
     True
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
-        raise ConfigError(
-            f"randint() draws whole numbers; got dtype={jnp.dtype(dtype).name!r}. Use uniform()."
-        )
+        raise ConfigError(f"randint() draws whole numbers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
     return jax.random.randint(_key_of(seed), tuple(shape), minval, maxval, dtype)
 
 
@@ -123,9 +121,7 @@ def categorical(logits, num_samples: int, dtype="int32", seed: Seed = None) -> j
     return drawn.astype(dtype)
 
 
-def dropout(
-    inputs, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None
-) -> jax.Array:
+def dropout(inputs, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None) -> jax.Array:
     """`inputs` with a share `rate` set to 0 and the rest divided by 1 - rate (arXiv:1207.0580).
 
     Args:
@@ -173,9 +169,7 @@ def binomial(shape: Shape, counts, probabilities, dtype=None, seed: Seed = None)
 def _float(dtype) -> Any:
     dtype = jnp.dtype(dtype or config.floatx())
     if not config.is_float(dtype):
-        raise ConfigError(
-            f"These random numbers are floats; got dtype={dtype.name!r}. For whole ones, use randint()."
-        )
+        raise ConfigError(f"These random numbers are floats; got dtype={dtype.name!r}. For whole ones, use randint().")
     return dtype
 
 

@@ -88,9 +88,13 @@ def _check_shapes(who: str, layer: Layer, shapes: Any, dtype: str, outputs: Any)
     symbols = [symbol(shape) for shape in shapes] if isinstance(shapes, list) else symbol(shapes)
     promised = jax.tree.leaves(layer(symbols))
     for promise, real in zip(promised, jax.tree.leaves(outputs), strict=True):
-        fits = len(promise.shape) == real.ndim and all(p in (None, r) for p, r in zip(promise.shape, real.shape, strict=True))
+        fits = len(promise.shape) == real.ndim and all(
+            p in (None, r) for p, r in zip(promise.shape, real.shape, strict=True)
+        )
         assert fits, f"{who}: a symbolic call promises {promise.shape}, a real one gives {real.shape}."
-        assert promise.dtype == real.dtype.name, f"{who}: a symbolic call promises {promise.dtype}, a real one gives {real.dtype}."
+        assert promise.dtype == real.dtype.name, (
+            f"{who}: a symbolic call promises {promise.dtype}, a real one gives {real.dtype}."
+        )
     Model(symbols, layer.nodes[-1].outputs)
 
 
@@ -147,7 +151,9 @@ def _check_bfloat16(who: str, layer_class: type[Layer], init: dict[str, Any], in
     for output in jax.tree.leaves(half(inputs)):
         assert output.dtype != jnp.float32, f"{who}: under mixed_bfloat16 it gives {output.dtype}."
     for weight in half.weights:
-        assert weight.dtype != "bfloat16", f"{who}: under mixed_bfloat16 the weight {weight.path!r} is kept in {weight.dtype}."
+        assert weight.dtype != "bfloat16", (
+            f"{who}: under mixed_bfloat16 the weight {weight.path!r} is kept in {weight.dtype}."
+        )
 
 
 def _assert_close(a: Any, b: Any, what: str) -> None:

@@ -58,19 +58,10 @@ CALLS: list[tuple[str, tuple, dict]] = [
     *[(name, (B, ~B), {}) for name in ("logical_and", "logical_or", "logical_xor")],
     *[(name, (X,), {"axis": axis}) for name in _REDUCED for axis in (None, 1, 0)],
     *[(name, (NANS,), {"axis": axis}) for name in _NAN for axis in (None, 0)],
-    *[
-        (name, (X,), {"axis": 1, "keepdims": True})
-        for name in ("sum", "mean", "max", "argmax", "all", "logsumexp")
-    ],
+    *[(name, (X,), {"axis": 1, "keepdims": True}) for name in ("sum", "mean", "max", "argmax", "all", "logsumexp")],
     *[(name, (N,), {"axis": 1}) for name in ("sum", "mean", "max", "prod", "var", "std", "any")],
-    *[
-        (name, (X,), {"axis": 1})
-        for name in ("cumsum", "cumprod", "nancumsum", "nancumprod", "softmax", "flip")
-    ],
-    *[
-        (name, (N,), {})
-        for name in ("abs", "exp", "sqrt", "square", "sin", "reciprocal", "sign", "bitwise_invert")
-    ],
+    *[(name, (X,), {"axis": 1}) for name in ("cumsum", "cumprod", "nancumsum", "nancumprod", "softmax", "flip")],
+    *[(name, (N,), {}) for name in ("abs", "exp", "sqrt", "square", "sin", "reciprocal", "sign", "bitwise_invert")],
     *[(name, (N, M), {}) for name in ("add", "divide", "power", "maximum", "equal", "multiply")],
     ("bitwise_not", (N,), {}),
     ("logical_not", (B,), {}),
@@ -217,10 +208,7 @@ CALLS: list[tuple[str, tuple, dict]] = [
     ("multi_hot", (N,), {"num_classes": 5}),
     ("dot_product_attention", (f(2, 5, 2, 4), f(2, 5, 2, 4), f(2, 5, 2, 4)), {"is_causal": True}),
     # convolution
-    *[
-        ("conv", (IMAGE, f(3, 2, 4, 5)), k)
-        for k in ({}, {"strides": 2, "padding": "same"}, {"dilation_rate": (2, 1)})
-    ],
+    *[("conv", (IMAGE, f(3, 2, 4, 5)), k) for k in ({}, {"strides": 2, "padding": "same"}, {"dilation_rate": (2, 1)})],
     ("conv", (f(2, 7, 4), f(3, 2, 6)), {"strides": 2}),
     ("conv", (f(2, 4, 7), f(3, 4, 6)), {"data_format": "channels_first"}),
     ("conv", (f(1, 4, 4, 4, 2), f(2, 2, 2, 2, 3)), {}),
@@ -248,10 +236,7 @@ CALLS: list[tuple[str, tuple, dict]] = [
     ("unfold", (f(2, 3, 6, 5),), {"kernel_size": (3, 2), "padding": 1, "stride": 2}),
     ("fold", (f(2, 12, 9),), {"output_size": (4, 4), "kernel_size": 2}),
     # the rest
-    *[
-        (f"segment_{name}", (X, np.array([0, 0, 2, 1])), {"num_segments": 3})
-        for name in ("sum", "max", "min", "prod")
-    ],
+    *[(f"segment_{name}", (X, np.array([0, 0, 2, 1])), {"num_segments": 3}) for name in ("sum", "max", "min", "prod")],
     ("top_k", (X,), {"k": 2}),
     ("in_top_k", (N[:, 0] % 3, X), {"k": 2}),
     ("polar", (P, X), {}),

@@ -76,9 +76,7 @@ CORE = [
     row("Masking", X3, padding=0.0, unknown=(1,)),
     row("Masking", X3, init={"mask_value": 1.0}, padding=1.0),
     row("Lambda", X3, init={"function": lambda x: x[:, 0] ** 2}, config=False),
-    row(
-        "Lambda", X3, init={"function": lambda x, scale: x * scale, "arguments": {"scale": 2.0}}, config=False
-    ),
+    row("Lambda", X3, init={"function": lambda x, scale: x * scale, "arguments": {"scale": 2.0}}, config=False),
     row(
         "Lambda",
         X3,
@@ -296,9 +294,7 @@ _AFFINE = {"gamma_regularizer": "l2", "beta_regularizer": "l1"}
 NORMALIZATION = [
     row("BatchNormalization", X3, masks=[STEPS]),
     row("BatchNormalization", X4, training=True, unknown=(1, 2)),
-    row(
-        "BatchNormalization", X3, init={"axis": 1, "momentum": 0.9, "epsilon": 0.1, **_AFFINE}, training=True
-    ),
+    row("BatchNormalization", X3, init={"axis": 1, "momentum": 0.9, "epsilon": 0.1, **_AFFINE}, training=True),
     row("BatchNormalization", (6, 3), init={"center": False, "scale": False}, training=True),
     row("BatchNormalization", X3, masks=[STEPS], training=True),
     row("BatchNormalization", X3, init={"trainable": False}, training=True, gradient=False),

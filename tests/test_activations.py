@@ -10,11 +10,7 @@ from keryx import activations
 from keryx.core.serialization import custom_object_scope
 from keryx.errors import ConfigError
 
-X = (
-    np.concatenate([np.random.default_rng(0).normal(size=21) * 3, [0.0, -40.0, 40.0]])
-    .reshape(4, 6)
-    .astype("float32")
-)
+X = np.concatenate([np.random.default_rng(0).normal(size=21) * 3, [0.0, -40.0, 40.0]]).reshape(4, 6).astype("float32")
 
 NAMES = [name for name, thing in vars(oracle).items() if callable(thing) and not isinstance(thing, type)]
 PLAIN = [name for name in NAMES if name not in ("get", "serialize", "deserialize", "threshold")]

@@ -132,9 +132,7 @@ def test_only_a_batch_hook_wants_batches():
 
 
 def test_what_is_no_callback_is_refused():
-    with pytest.raises(
-        ArgumentError, match=r"EarlyStopping is a class of callbacks; make one: EarlyStopping\(\)"
-    ):
+    with pytest.raises(ArgumentError, match=r"EarlyStopping is a class of callbacks; make one: EarlyStopping\(\)"):
         CallbackList([EarlyStopping])
     with pytest.raises(ArgumentError, match=r"wants Callback objects; got function\. LambdaCallback"):
         CallbackList([lambda epoch: None])
@@ -293,11 +291,7 @@ def test_early_stopping_stops_where_keras_stops(numbers, arguments):
 def test_plateaus_lower_the_rate_as_in_keras(numbers, arguments):
     keras = pytest.importorskip("keras")
     ours = Model().fit([ReduceLROnPlateau(**arguments)], losses(*numbers)).history["learning_rate"]
-    theirs = (
-        Model()
-        .fit([keras.callbacks.ReduceLROnPlateau(**arguments)], losses(*numbers))
-        .history["learning_rate"]
-    )
+    theirs = Model().fit([keras.callbacks.ReduceLROnPlateau(**arguments)], losses(*numbers)).history["learning_rate"]
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
@@ -384,6 +378,4 @@ def test_terminate_on_nan(capsys):
     assert model.stop_training
     assert capsys.readouterr().out == "Batch 1: the loss is nan, training ends.\n"
     with pytest.raises(NonFiniteLossError, match="Batch 4: the loss is inf"):
-        CallbackList([TerminateOnNaN(raise_error=True)], model=Model()).on_train_batch_end(
-            4, {"loss": math.inf}
-        )
+        CallbackList([TerminateOnNaN(raise_error=True)], model=Model()).on_train_batch_end(4, {"loss": math.inf})

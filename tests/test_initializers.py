@@ -89,9 +89,7 @@ def test_seeds(name, arguments):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", jnp.bfloat16])
-@pytest.mark.parametrize(
-    "name", ["zeros", "ones", "constant", "identity", "glorot_uniform", "orthogonal", "normal"]
-)
+@pytest.mark.parametrize("name", ["zeros", "ones", "constant", "identity", "glorot_uniform", "orthogonal", "normal"])
 def test_shape_and_dtype(name, dtype):
     values = initializers.get(name)((4, 3), dtype=dtype)
     assert isinstance(values, jax.Array)
@@ -109,9 +107,7 @@ def test_many_weights_are_drawn_in_chunks_that_differ():
 def test_constants():
     np.testing.assert_array_equal(initializers.Zeros()((2, 3)), np.zeros((2, 3)))
     np.testing.assert_array_equal(initializers.Ones()((2, 3), "int32"), np.ones((2, 3)))
-    np.testing.assert_array_equal(
-        initializers.Constant([1.0, 2.0])((3, 2)), oracle.Constant([1.0, 2.0])((3, 2))
-    )
+    np.testing.assert_array_equal(initializers.Constant([1.0, 2.0])((3, 2)), oracle.Constant([1.0, 2.0])((3, 2)))
     np.testing.assert_array_equal(initializers.Identity(2.0)((2, 3)), oracle.Identity(2.0)((2, 3)))
     np.testing.assert_array_equal(initializers.get(np.eye(2))((2, 2)), np.eye(2))
 
@@ -143,9 +139,7 @@ def test_configs_round_trip_and_are_those_of_keras(name, arguments):
     assert snake == name
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in dir(oracle) if name[0] != "_" and "stft" not in name.lower()]
-)
+@pytest.mark.parametrize("name", [name for name in dir(oracle) if name[0] != "_" and "stft" not in name.lower()])
 def test_every_name_of_keras_is_there(name):
     assert hasattr(initializers, name)
     if isinstance(getattr(oracle, name), type):

@@ -23,7 +23,7 @@ OLD_WORDS = [
     (lambda: layers.Embedding(5, 3, lora_rank=2), "Embedding() has no argument 'lora_rank'."),
     (
         lambda: layers.Conv2D(8, 3, 3),
-        "Conv2D(8, 3, 3) was a kernel of (3, 3) in Keras 1, and is a stride of 3",
+        "Conv2D(8, 3, 3) was a kernel of (3, 3) in Keras 1, and is a stride of 3 since Keras 2",
     ),
     (lambda: layers.Conv3D(8, 3, 3, 3), "was a kernel of (3, 3, 3) in Keras 1"),
     (lambda: layers.Conv2D(8, 3, border_mode="same"), "'border_mode': it is 'padding' now."),
@@ -48,9 +48,7 @@ def test_old_and_unknown_words_are_named(make, words):
 
 
 def on(layer, *shapes):
-    return lambda: layer(
-        [Input(batch_shape=s) for s in shapes] if len(shapes) > 1 else Input(batch_shape=shapes[0])
-    )
+    return lambda: layer([Input(batch_shape=s) for s in shapes] if len(shapes) > 1 else Input(batch_shape=shapes[0]))
 
 
 BAD_VALUES = [
@@ -155,9 +153,7 @@ def test_shapes_that_do_not_fit_are_named_before_anything_runs(make, words):
 def test_an_error_says_in_which_layer_it_came_up():
     with pytest.raises(ShapeError) as caught:
         layers.Add(name="sum")([Input((3,)), Input((4,))])
-    assert caught.value.__notes__ == [
-        "In layer 'sum' (Add), called on (batch, 3) float32, (batch, 4) float32."
-    ]
+    assert caught.value.__notes__ == ["In layer 'sum' (Add), called on (batch, 3) float32, (batch, 4) float32."]
 
 
 def test_later_arrays_that_do_not_fit_are_named_too():

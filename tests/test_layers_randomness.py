@@ -32,9 +32,7 @@ def test_noise_shape_and_spatial_dropout_drop_whole_channels():
         outputs = np.asarray(layer(ONES, training=True))
         assert (outputs == outputs[:, :1]).all()
         assert {0.0, 2.0} == set(outputs[:, 0].ravel())
-    outputs = np.asarray(
-        layers.SpatialDropout2D(0.5, "channels_first")(ONES.reshape(40, 4, 10, 5), training=True)
-    )
+    outputs = np.asarray(layers.SpatialDropout2D(0.5, "channels_first")(ONES.reshape(40, 4, 10, 5), training=True))
     assert (outputs == outputs[:, :, :1, :1]).all()
 
 

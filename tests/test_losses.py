@@ -129,9 +129,7 @@ def compare(case, reduction):
         if mask is not None:
             keras.src.backend.set_keras_mask(outputs, jnp.asarray(mask))
         wanted = theirs(y_true, outputs, sample_weight=weight)
-        close(
-            ours(y_true, y_pred, sample_weight=weight, mask=mask), wanted, 1e-4 if name == "Circle" else 1e-5
-        )
+        close(ours(y_true, y_pred, sample_weight=weight, mask=mask), wanted, 1e-4 if name == "Circle" else 1e-5)
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

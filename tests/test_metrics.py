@@ -133,9 +133,7 @@ def batches(kind, weights, name):
     for size in (6, 6, 3):
         arrays = [a.astype("int32" if a.dtype.kind == "i" else "float32") for a in draw(kind, size, rng)]
         shape = arrays[0].shape if weights == "each" else (size,)
-        weight = (
-            rng.integers(0, 3, size=shape) if "IoU" in name else rng.uniform(size=shape).astype("float32")
-        )
+        weight = rng.integers(0, 3, size=shape) if "IoU" in name else rng.uniform(size=shape).astype("float32")
         yield arrays, (None if weights == "none" else weight)
 
 
@@ -292,9 +290,7 @@ def test_a_metric_that_forgot_its_base():
         Forgetful()
 
 
-@pytest.mark.parametrize(
-    "name", ["binary_accuracy", "accuracy", "mean_squared_error", "top_k_categorical_accuracy"]
-)
+@pytest.mark.parametrize("name", ["binary_accuracy", "accuracy", "mean_squared_error", "top_k_categorical_accuracy"])
 def test_nothing_broadcasts_in_silence(name):
     with pytest.raises(ShapeError, match=r"\(10, 1\).*\(10, 3\)"):
         metrics.get(name)(np.zeros((10, 1)), np.zeros((10, 3)))

@@ -176,9 +176,7 @@ def test_loops():
     assert ops.map(lambda x: 2 * x, double).tolist() == [2, 4]
     assert ops.vectorized_map(lambda x: 2 * x, double).tolist() == [2, 4]
     assert ops.fori_loop(0, 3, lambda i, x: x + i, 0) == 3
-    assert (
-        ops.while_loop(lambda i, x: i < 9, lambda i, x: (i + 1, 2 * x), (0, 1), maximum_iterations=3)[1] == 8
-    )
+    assert ops.while_loop(lambda i, x: i < 9, lambda i, x: (i + 1, 2 * x), (0, 1), maximum_iterations=3)[1] == 8
     assert ops.while_loop(lambda x: x < 9, lambda x: 2 * x, 1) == 16
     assert ops.associative_scan(jnp.add, double).tolist() == [1, 3]
     assert ops.switch(1, [lambda x: x, lambda x: -x], 5) == -5

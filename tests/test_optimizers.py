@@ -127,9 +127,7 @@ def test_options_equal_keras(name, arguments):
         assert mine.finalize(state, result)[0] is not result[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"), [*RULES, ("Adam", {"gradient_accumulation_steps": 2, "use_ema": True})]
-)
+@pytest.mark.parametrize(("name", "arguments"), [*RULES, ("Adam", {"gradient_accumulation_steps": 2, "use_ema": True})])
 def test_jit_is_eager(name, arguments):
     weights, grads = problem(steps=3)
     compiled, _ = ours(getattr(optimizers, name)(**arguments), weights, grads)
@@ -182,9 +180,7 @@ def test_configs_round_trip_in_keras_words(name, arguments):
 
     foreign = keras.optimizers.serialize(keras_one)
     assert set(foreign["config"]) == set(config["config"])
-    assert foreign["config"] | {"name": mine.name, "learning_rate": None} == config["config"] | {
-        "learning_rate": None
-    }
+    assert foreign["config"] | {"name": mine.name, "learning_rate": None} == config["config"] | {"learning_rate": None}
     assert optimizers.deserialize(foreign).get_config() == mine.get_config() | {"name": keras_one.name}
     keras.optimizers.deserialize(config)
 
@@ -208,9 +204,7 @@ def test_configs_of_keras_1_and_2_load():
     assert float(decayed._rate(jnp.int32(1))) == 0.25
 
 
-@pytest.mark.parametrize(
-    "word", ["RMSprop", "rmsprop", "adam", "Adam", "ADAM", "sgd", "adamw", "nadam", "lion"]
-)
+@pytest.mark.parametrize("word", ["RMSprop", "rmsprop", "adam", "Adam", "ADAM", "sgd", "adamw", "nadam", "lion"])
 def test_get_takes_names_in_any_case(word):
     assert type(optimizers.get(word)).__name__.lower() == word.lower()
 

@@ -37,9 +37,7 @@ def inputs_of(spec):
 
 def arguments(spec, inputs):
     """The positional arguments of a call on these inputs."""
-    return (
-        list(inputs) if spec.separate else [list(inputs)] if isinstance(spec.inputs, list) else list(inputs)
-    )
+    return list(inputs) if spec.separate else [list(inputs)] if isinstance(spec.inputs, list) else list(inputs)
 
 
 def call(layer, spec, inputs, set_mask=scope.set_mask, **more):
@@ -58,9 +56,7 @@ def made(spec, module, **more):
     call(layer, spec, inputs, scope.set_mask if module is keryx else keras.src.backend.set_keras_mask)
     rng = np.random.default_rng(2)
     draws = [rng.normal(size=weight.shape, scale=0.5) for weight in layer.weights]
-    layer.set_weights(
-        [abs(x) if "variance" in w.name else x for x, w in zip(draws, layer.weights, strict=True)]
-    )
+    layer.set_weights([abs(x) if "variance" in w.name else x for x, w in zip(draws, layer.weights, strict=True)])
     return layer
 
 
@@ -93,9 +89,7 @@ def keryx_program(spec, layer):
         state = [updates.get(i + len(trainable), value) for i, value in enumerate(others)]
         return weighted(outputs) + sum(losses) + sum(penalties), (outputs, mask, state)
 
-    return program, [
-        [v.value for v in part] for part in (layer.trainable_weights, layer.non_trainable_weights)
-    ]
+    return program, [[v.value for v in part] for part in (layer.trainable_weights, layer.non_trainable_weights)]
 
 
 def keras_program(spec, layer):
@@ -171,9 +165,7 @@ def test_symbolic_shapes_are_the_real_ones(spec):
             assert symbol.dtype == array.dtype
 
 
-@pytest.mark.parametrize(
-    "spec", [spec for spec in SPECS if spec.bfloat16 is not None and spec.oracle], ids=str
-)
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.bfloat16 is not None and spec.oracle], ids=str)
 def test_bfloat16_stays_near(spec):
     half = getattr(keryx.layers, spec.layer)(**spec.init, dtype="mixed_bfloat16")
     inputs = [jnp.asarray(x) for x in inputs_of(spec)]

@@ -24,15 +24,14 @@ def rows(table):
         elif line.startswith("│"):
             cells = [cell.strip() for cell in line.strip("│").split("│")]
             found[-1] = (
-                cells
-                if found[-1] is None
-                else [f"{a} {b}".strip() for a, b in zip(found[-1], cells, strict=True)]
+                cells if found[-1] is None else [f"{a} {b}".strip() for a, b in zip(found[-1], cells, strict=True)]
             )
     return found
 
 
 @pytest.fixture
 def branched():
+    keryx.utils.clear_session()
     x = keryx.Input((4,), name="x")
     shared = layers.Dense(3, name="shared")
     a, b = shared(x), shared(x * 2)
@@ -75,16 +74,10 @@ def test_line_length_is_honoured(branched, width):
 
 def test_positions():
     (rule,) = [
-        line
-        for line in text(sequential(), line_length=100, positions=[0.5, 0.8, 1.0]).split("\n")
-        if "┳" in line
+        line for line in text(sequential(), line_length=100, positions=[0.5, 0.8, 1.0]).split("\n") if "┳" in line
     ]
     assert [i for i, c in enumerate(rule) if c == "┳"] == pytest.approx([50, 80], abs=2)
-    (rule,) = [
-        line
-        for line in text(sequential(), line_length=100, positions=[30, 60, 100]).split("\n")
-        if "┳" in line
-    ]
+    (rule,) = [line for line in text(sequential(), line_length=100, positions=[30, 60, 100]).split("\n") if "┳" in line]
     assert [i for i, c in enumerate(rule) if c == "┳"] == pytest.approx([30, 60], abs=2)
     with pytest.raises(ConfigError, match="positions wants one number for each of 'Layer"):
         text(sequential(), positions=[0.5, 1.0])

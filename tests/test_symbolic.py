@@ -38,9 +38,7 @@ EXPRESSIONS = {
     "index by numbers": lambda x: x[:, [2, 0]],
     "index by a tensor": lambda x: x[x.argmax(axis=0)],
     "transpose": lambda x: x.T @ x,
-    "transpose with axes": lambda x: (
-        x[:, None].transpose(0, 2, 1) + x[:, None].transpose((1, 0, 2))[0, :, None]
-    ),
+    "transpose with axes": lambda x: x[:, None].transpose(0, 2, 1) + x[:, None].transpose((1, 0, 2))[0, :, None],
     "reshape": lambda x: x.reshape(-1, 3, 1) * x.reshape((-1, 1, 3)),
     "astype": lambda x: x.astype("float16"),
     "sum": lambda x: x.sum() + x.sum(axis=1, keepdims=True),

@@ -103,9 +103,7 @@ def _flat(callbacks: Any) -> Iterator[Callback]:
         for item in callbacks:
             yield from _flat(item)
     elif isinstance(callbacks, type) and issubclass(callbacks, Callback):
-        raise ArgumentError(
-            f"{callbacks.__name__} is a class of callbacks; make one: {callbacks.__name__}()."
-        )
+        raise ArgumentError(f"{callbacks.__name__} is a class of callbacks; make one: {callbacks.__name__}().")
     elif callbacks is not None:
         if not hasattr(callbacks, "set_model") or not hasattr(callbacks, "on_epoch_end"):
             raise ArgumentError(

@@ -47,8 +47,6 @@ class LambdaCallback(Callback):
         }
         for hook, function in given.items():
             if hook not in HOOKS:
-                raise ArgumentError(
-                    f"A callback has no {hook!r}.{did_you_mean(hook, HOOKS)} It has {listing(HOOKS)}."
-                )
+                raise ArgumentError(f"A callback has no {hook!r}.{did_you_mean(hook, HOOKS)} It has {listing(HOOKS)}.")
             if function is not None:
                 setattr(self, hook, function)

@@ -8,10 +8,7 @@ from keryx.callbacks.callback import Callback
 from keryx.core.serialization import snake_case
 from keryx.errors import ConfigError, did_you_mean, listing
 
-_HIGHER = (
-    "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|score|iou|io_u|r2|similarity"
-    "|correlation"
-)
+_HIGHER = "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|score|iou|io_u|r2|similarity|correlation"
 _LOWER = (
     "loss|error|mse|mae|mape|msle|rmse|mean_squared|mean_absolute|crossentropy|hinge|divergence|kld|poisson"
     "|log_?cosh|perplexity"
@@ -91,9 +88,7 @@ class Monitor(Callback):
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
         metrics = getattr(self.model, "metrics", None) or []
-        kinds = [
-            snake_case(type(metric).__name__) for metric in metrics if getattr(metric, "name", None) == name
-        ]
+        kinds = [snake_case(type(metric).__name__) for metric in metrics if getattr(metric, "name", None) == name]
         for words in (name, *kinds):
             if re.search(rf"(^|_)({_LOWER})(_|\d|$)", words):
                 return False

@@ -30,9 +30,7 @@ def normal(entropy: Entropy, shape: Shape, dtype: np.dtype, mean: float, stddev:
     return _draw(entropy, fill, shape, dtype)
 
 
-def truncated_normal(
-    entropy: Entropy, shape: Shape, dtype: np.dtype, mean: float, stddev: float
-) -> np.ndarray:
+def truncated_normal(entropy: Entropy, shape: Shape, dtype: np.dtype, mean: float, stddev: float) -> np.ndarray:
     """Normal numbers, drawn again where farther than two `stddev` from `mean`."""
 
     def fill(rng: np.random.Generator, out: np.ndarray):

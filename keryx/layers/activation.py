@@ -32,9 +32,7 @@ class ReLU(Layer):
 
     supports_masking = True
 
-    def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs
-    ):
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs):
         super().__init__(**kwargs)
         _not_negative("ReLU()", negative_slope=negative_slope, threshold=threshold)
         if max_value is not None:
@@ -102,9 +100,7 @@ class PReLU(Layer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        self.shared_axes = (
-            [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
-        )
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add alpha, of the shape of a sample, 1 along the shared axes."""
@@ -179,9 +175,7 @@ def masked_softmax(x: jax.Array, axis: Any, mask: jax.Array | None = None) -> ja
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     if mask is None:
         return jax.nn.softmax(x, axis)
-    if mask.ndim > x.ndim or any(
-        m not in (1, n) for m, n in zip(mask.shape[::-1], x.shape[::-1], strict=False)
-    ):
+    if mask.ndim > x.ndim or any(m not in (1, n) for m, n in zip(mask.shape[::-1], x.shape[::-1], strict=False)):
         raise ShapeError(f"A mask {mask.shape} cannot be laid over the inputs {x.shape} of a softmax.")
     mask = mask if mask.dtype == bool else mask > 0.5
     lowest = -3e4 if x.dtype == "float16" else -1e9

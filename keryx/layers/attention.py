@@ -88,9 +88,7 @@ class MultiHeadAttention(Layer):
         (self.value_dim,) = sizes(where, "value_dim", value_dim or key_dim, 1)
         self.dropout = fraction(where, "dropout", dropout)
         self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
-        self.output_shape = (
-            (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
-        )
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
         self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
         if sliding_window is not None:
             sizes(where, "sliding_window", sliding_window, 1)
@@ -125,9 +123,7 @@ class MultiHeadAttention(Layer):
         self.query_dense = self._project("query", query_shape, (heads, self.key_dim))
         self.key_dense = self._project("key", key_shape, (heads, self.key_dim))
         if self.use_gate:
-            self.gate_dense = self._project(
-                "gate", query_shape, (heads, self.value_dim), activation="sigmoid"
-            )
+            self.gate_dense = self._project("gate", query_shape, (heads, self.value_dim), activation="sigmoid")
         self.value_dense = self._project("value", value_shape, (heads, self.value_dim))
         mixed_shape = (*query_shape[:-1], heads, self.value_dim)
         back = self.output_shape or (query_shape[-1],)
@@ -183,18 +179,14 @@ class MultiHeadAttention(Layer):
             return_attention_scores: Whether the scores are given back too.
             use_causal_mask: Whether a query attends to earlier steps only.
         """
-        mask = self.combined_mask(
-            query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
-        )
+        mask = self.combined_mask(query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         q, k, v = (
             self.query_dense(query),
             self.key_dense(value if key is None else key),
             self.value_dense(value),
         )
         to_scores, to_outputs, summed = self._equations
-        scores = jnp.einsum(
-            to_scores, k, q * jnp.asarray(self.key_dim**-0.5, q.dtype)
-        )  # (batch, heads, T, S)
+        scores = jnp.einsum(to_scores, k, q * jnp.asarray(self.key_dim**-0.5, q.dtype))  # (batch, heads, T, S)
         if mask is not None:
             mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
             if not (self.dropout or return_attention_scores or query.ndim > 3):
@@ -206,9 +198,7 @@ class MultiHeadAttention(Layer):
         outputs = self.output_dense(mixed * self.gate_dense(query) if self.use_gate else mixed)
         return (outputs, scores) if return_attention_scores else outputs
 
-    def combined_mask(
-        self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
-    ) -> Any:
+    def combined_mask(self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask) -> Any:
         """What all the masks leave, (batch, T, S); None where there is none."""
         masks = [
             None if query_mask is None else jnp.expand_dims(query_mask.astype(bool), -1),
@@ -300,9 +290,7 @@ class Attention(Layer):
         """(batch, T, dim), (batch, S, dim) -> (batch, T, S)."""
         if self.score_mode == "concat":
             pairs = query[..., :, None, :] + key[..., None, :, :]  # (batch, T, S, dim)
-            return self.concat_score_weight * jnp.tanh(self.scale * pairs if self.use_scale else pairs).sum(
-                -1
-            )
+            return self.concat_score_weight * jnp.tanh(self.scale * pairs if self.use_scale else pairs).sum(-1)
         products = query @ jnp.swapaxes(key, -2, -1)
         return products * self.scale if self.use_scale else products
 

@@ -87,9 +87,7 @@ class BatchNormalization(Affine):
         )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(
-        self, inputs: jax.Array, training: bool | None = None, mask: jax.Array | None = None
-    ) -> jax.Array:
+    def call(self, inputs: jax.Array, training: bool | None = None, mask: jax.Array | None = None) -> jax.Array:
         """Shape in, same shape out."""
         x = wide(inputs)
         shape = [1] * x.ndim

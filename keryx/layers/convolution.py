@@ -80,16 +80,12 @@ class Sliding(Layer):
         """Add the bias (channels,), if there is to be one."""
         if self.use_bias:
             regularizer, constraint = self.bias_regularizer, self.bias_constraint
-            self.bias = self.add_weight(
-                (channels,), self.bias_initializer, None, True, regularizer, constraint, "bias"
-            )
+            self.bias = self.add_weight((channels,), self.bias_initializer, None, True, regularizer, constraint, "bias")
 
     def check_room(self, shape: tuple[int, ...]) -> None:
         """Raise ShapeError where a kernel that stays within the inputs is larger than they are."""
         space = [shape[axis] for axis in spatial_axes(self.data_format, self.rank)]
-        reach = [
-            1 + (size - 1) * step for size, step in zip(self.kernel_size, self.dilation_rate, strict=True)
-        ]
+        reach = [1 + (size - 1) * step for size, step in zip(self.kernel_size, self.dilation_rate, strict=True)]
         if self.padding == "valid" and any(k > n for k, n in zip(reach, space, strict=True)):
             raise ShapeError(
                 f"{self.title} has a kernel that reaches over {tuple(reach)}, more than its inputs "
@@ -134,18 +130,14 @@ class _Conv(Sliding):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         if self.filters % self.groups:
-            raise ConfigError(
-                f"{where} cannot share {self.filters} filters among {self.groups} groups evenly."
-            )
+            raise ConfigError(f"{where} cannot share {self.filters} filters among {self.groups} groups evenly.")
         self.check_strides()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add the kernel (*kernel_size, channels / groups, filters) and the bias (filters,)."""
         channels = self.channels(input_shape)
         if channels % self.groups:
-            raise ShapeError(
-                f"{self.title} cannot share {channels} channels among {self.groups} groups evenly."
-            )
+            raise ShapeError(f"{self.title} cannot share {channels} channels among {self.groups} groups evenly.")
         self.kernel = self.add_weight(
             (*self.kernel_size, channels // self.groups, self.filters),
             self.kernel_initializer,

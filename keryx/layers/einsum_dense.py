@@ -106,20 +106,15 @@ def weight_shapes(
     >>> weight_shapes("abc,cd->abd", "d", (None, 10, 32), (None, 64))
     ((32, 64), (64,), ([0], [1]))
     """
-    parts = re.fullmatch(
-        r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", equation
-    )
+    parts = re.fullmatch(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?", equation)
     if not parts or parts[1] != parts[5] or parts[3] != parts[7] or (parts[1] and parts[3]):
         raise ConfigError(
-            "EinsumDense() wants an equation like 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...'; "
-            f"got {equation!r}."
+            f"EinsumDense() wants an equation like 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...'; got {equation!r}."
         )
     inputs, kernel, outputs, leading = parts[2], parts[4], parts[6], bool(parts[1])
     more = len(input_shape) - len(inputs)
     if more < 0 or (more and not (parts[1] or parts[3])):
-        raise ShapeError(
-            f"EinsumDense with {equation!r} wants inputs of {len(inputs)} axes; got {input_shape}."
-        )
+        raise ShapeError(f"EinsumDense with {equation!r} wants inputs of {len(inputs)} axes; got {input_shape}.")
     size = dict(zip(outputs, _named_sizes(outputs, output_shape, more if leading else 0), strict=True))
     for letter, n in zip(inputs, input_shape[more:] if leading else input_shape, strict=False):
         if n is not None and size.get(letter) not in (n, None):
@@ -148,7 +143,5 @@ def _named_sizes(outputs: str, output_shape: Shape, leading: int) -> list[int | 
     """The sizes of the outputs' letters, the first of them the batch axis, unless `...` stands for that."""
     named = list(output_shape) if leading else [None, *output_shape]
     if len(named) != len(outputs):
-        raise ShapeError(
-            f"EinsumDense has outputs {outputs!r}, and an output_shape= {output_shape} of another length."
-        )
+        raise ShapeError(f"EinsumDense has outputs {outputs!r}, and an output_shape= {output_shape} of another length.")
     return named

@@ -51,7 +51,9 @@ class InputLayer(Layer):
         """A new one; a config of Keras may hold what is not offered here, as long as it is off."""
         for word in ("sparse", "ragged", "optional"):
             if config.get(word):
-                raise ArgumentError(f"Input({word}=True) is not offered; the config of {config.get('name')!r} asks for it.")
+                raise ArgumentError(
+                    f"Input({word}=True) is not offered; the config of {config.get('name')!r} asks for it."
+                )
         return cls(**{name: value for name, value in config.items() if name not in ("sparse", "ragged", "optional")})
 
 

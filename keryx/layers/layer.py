@@ -453,7 +453,9 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
 
 
 def _attributes(layer: Layer) -> list[Any]:
-    return [value for name, value in vars(layer).items() if name != "_programs"]  # these hold variables in an order of theirs
+    return [
+        value for name, value in vars(layer).items() if name != "_programs"
+    ]  # these hold variables in an order of theirs
 
 
 def _walk(value: Any) -> Iterator[Any]:

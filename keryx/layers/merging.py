@@ -28,9 +28,7 @@ class Merge(Layer):
     def build(self, input_shape: Any) -> None:
         """Check that the shapes fit."""
         if not isinstance(input_shape, (list, tuple)) or any(not isinstance(s, tuple) for s in input_shape):
-            raise ShapeError(
-                f"{self.title} wants a list of tensors; got a single one of shape {input_shape}."
-            )
+            raise ShapeError(f"{self.title} wants a list of tensors; got a single one of shape {input_shape}.")
         if not input_shape:
             raise ShapeError(f"{self.title} wants a list of at least one tensor; got none.")
         self.check_shapes(input_shape)
@@ -53,9 +51,7 @@ class Merge(Layer):
             inputs = [jnp.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) for x in inputs]
         if mask is None:
             return self.merge(inputs)
-        return self.merge_masked(
-            inputs, [m if m is None else _over(m, x) for m, x in zip(mask, inputs, strict=True)]
-        )
+        return self.merge_masked(inputs, [m if m is None else _over(m, x) for m, x in zip(mask, inputs, strict=True)])
 
     def merge(self, inputs: list[jax.Array]) -> jax.Array:
         """The maths, on inputs of one rank."""
@@ -132,9 +128,7 @@ class Multiply(Merge):
 
     def merge_masked(self, inputs: list[jax.Array], masks: list[jax.Array | None]) -> jax.Array:
         """The product of the valid places."""
-        product = self.merge(
-            [x if m is None else jnp.where(m, x, 1) for x, m in zip(inputs, masks, strict=True)]
-        )
+        product = self.merge([x if m is None else jnp.where(m, x, 1) for x, m in zip(inputs, masks, strict=True)])
         valid = [m for m in masks if m is not None]
         return product if len(valid) < len(masks) else jnp.where(jnp.any(jnp.stack(valid), 0), product, 0)
 
@@ -220,9 +214,7 @@ class Concatenate(Merge):
         for axis in range(rank) if fits else ():
             fits = fits and (axis == self.axis % rank or len({shape[axis] for shape in shapes} - {None}) <= 1)
         if not fits:
-            raise ShapeError(
-                f"{self.title} wants inputs that differ in axis {self.axis} only; got {_listed(shapes)}."
-            )
+            raise ShapeError(f"{self.title} wants inputs that differ in axis {self.axis} only; got {_listed(shapes)}.")
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ..., n), (batch, ..., m)] -> (batch, ..., n + m)."""
@@ -234,8 +226,7 @@ class Concatenate(Merge):
         if previous_mask is None or all(m is None for m in previous_mask):
             return None
         masks = [
-            jnp.ones(x.shape, bool) if m is None else _over(m, x)
-            for x, m in zip(inputs, previous_mask, strict=True)
+            jnp.ones(x.shape, bool) if m is None else _over(m, x) for x, m in zip(inputs, previous_mask, strict=True)
         ]
         return jnp.concatenate(masks, self.axis).any(-1)
 

@@ -212,9 +212,7 @@ class GroupNormalization(Affine):
         """Add gamma and beta, a number a channel each."""
         channels = known_size(self.title, input_shape, self.axis, "number of channels")
         if channels % self.groups:
-            raise ShapeError(
-                f"{self.title} cannot share {channels} channels among {self.groups} groups evenly."
-            )
+            raise ShapeError(f"{self.title} cannot share {channels} channels among {self.groups} groups evenly.")
         self.add_gamma_and_beta((channels,))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
@@ -224,9 +222,7 @@ class GroupNormalization(Affine):
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
         split = groups, channels // groups
-        x = x.reshape(
-            *x.shape[:axis], *split, *x.shape[axis + 1 :]
-        )  # (batch, ..., groups, channels a group, ...)
+        x = x.reshape(*x.shape[:axis], *split, *x.shape[axis + 1 :])  # (batch, ..., groups, channels a group, ...)
         over = tuple(a for a in range(1, x.ndim) if a != axis)
         shape = [1] * axis + list(split) + [1] * (x.ndim - axis - 2)
         with whole_weights():

@@ -15,9 +15,7 @@ from keryx.layers.sizes import fraction, layout
 def _noise_shape(where: str, shape: Any) -> tuple[int | None, ...] | None:
     if shape is None:
         return None
-    if isinstance(shape, (str, int)) or any(
-        n is not None and (not isinstance(n, int) or n < 1) for n in shape
-    ):
+    if isinstance(shape, (str, int)) or any(n is not None and (not isinstance(n, int) or n < 1) for n in shape):
         raise ConfigError(f"{where} wants noise_shape= as sizes above 0 or None, one an axis; got {shape!r}.")
     return tuple(shape)
 
@@ -117,9 +115,7 @@ class SpatialDropout1D(_SpatialDropout):
     (None, 10, 3)
     """
 
-    def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs
-    ):
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs):
         super().__init__(rate, "channels_last", seed, name, dtype, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
@@ -184,9 +180,7 @@ class GaussianDropout(Layer):
         super().__init__(**kwargs)
         self.rate, self.seed = fraction("GaussianDropout()", "rate", rate), seed
         if rate == 1:
-            raise ConfigError(
-                "GaussianDropout() wants rate= below 1: its noise has the variance rate / (1 - rate)."
-            )
+            raise ConfigError("GaussianDropout() wants rate= below 1: its noise has the variance rate / (1 - rate).")
 
     def call(self, inputs: jax.Array, training: bool = False) -> jax.Array:
         """Shape in, same shape out."""
@@ -221,9 +215,7 @@ class GaussianNoise(Layer):
         """Shape in, same shape out."""
         if not training or self.stddev == 0:
             return inputs
-        return inputs + self.stddev * jax.random.normal(
-            scope.random_key(self.seed), inputs.shape, inputs.dtype
-        )
+        return inputs + self.stddev * jax.random.normal(scope.random_key(self.seed), inputs.shape, inputs.dtype)
 
 
 @registry.register()

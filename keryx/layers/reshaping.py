@@ -56,10 +56,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         self.target_shape = tuple(-1 if n is None else n for n in target_shape)
-        if (
-            any(not isinstance(n, int) or n < -1 for n in self.target_shape)
-            or self.target_shape.count(-1) > 1
-        ):
+        if any(not isinstance(n, int) or n < -1 for n in self.target_shape) or self.target_shape.count(-1) > 1:
             raise ConfigError(f"Reshape() wants whole numbers, at most one of them -1; got {target_shape!r}.")
 
     def call(self, inputs: jax.Array) -> jax.Array:
@@ -67,8 +64,7 @@ class Reshape(Layer):
         given, wanted = prod(inputs.shape[1:]), prod(n for n in self.target_shape if n != -1)
         if given % wanted if -1 in self.target_shape and wanted else given != wanted:
             raise ShapeError(
-                f"{self.title} cannot bring samples of {inputs.shape[1:]}, {given} places, into "
-                f"{self.target_shape}."
+                f"{self.title} cannot bring samples of {inputs.shape[1:]}, {given} places, into {self.target_shape}."
             )
         return inputs.reshape(inputs.shape[0], *self.target_shape)
 
@@ -204,14 +200,10 @@ class _Cropping(Layer):
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out with smaller axes of space."""
         index = [slice(None)] * inputs.ndim
-        for axis, (before, after) in zip(
-            spatial_axes(self.data_format, self.rank), self.cropping, strict=True
-        ):
+        for axis, (before, after) in zip(spatial_axes(self.data_format, self.rank), self.cropping, strict=True):
             size = inputs.shape[axis]
             if before + after >= size:
-                raise ShapeError(
-                    f"{self.title} cannot cut {before} + {after} from the {size} in axis {axis}."
-                )
+                raise ShapeError(f"{self.title} cannot cut {before} + {after} from the {size} in axis {axis}.")
             index[axis] = slice(before, size - after)
         return inputs[tuple(index)]
 
@@ -328,9 +320,7 @@ class UpSampling2D(_UpSampling):
 
     rank = 2
 
-    def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs
-    ):
+    def __init__(self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
         known = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
         self.interpolation = choice("UpSampling2D()", "interpolation", str(interpolation).lower(), known)

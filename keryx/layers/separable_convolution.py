@@ -19,9 +19,7 @@ class _Channelwise(Sliding):
         self.check_room(inputs.shape)
         channels = kernel.shape[-2]
         kernel = kernel.reshape(*self.kernel_size, 1, -1)
-        return conv(
-            inputs, kernel, self.strides, self.padding, self.dilation_rate, channels, self.data_format
-        )
+        return conv(inputs, kernel, self.strides, self.padding, self.dilation_rate, channels, self.data_format)
 
 
 class _DepthwiseConv(_Channelwise):
@@ -167,9 +165,7 @@ class _SeparableConv(_Channelwise):
         """(batch, *space, channels) -> (batch, *space, filters)."""
         ones = (1,) * self.rank
         spread = self.slide(inputs, self.depthwise_kernel.value)
-        return self.finish(
-            conv(spread, self.pointwise_kernel.value, ones, "valid", ones, 1, self.data_format)
-        )
+        return self.finish(conv(spread, self.pointwise_kernel.value, ones, "valid", ones, 1, self.data_format))
 
 
 @registry.register("SeparableConvolution1D")

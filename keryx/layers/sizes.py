@@ -14,9 +14,7 @@ def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple
     (2, 2)
     """
     try:
-        numbers = tuple(
-            operator.index(n) for n in (value if isinstance(value, (list, tuple)) else [value] * rank)
-        )
+        numbers = tuple(operator.index(n) for n in (value if isinstance(value, (list, tuple)) else [value] * rank))
     except TypeError:
         numbers = ()
     if len(numbers) != rank or min(numbers) < least:
@@ -33,9 +31,7 @@ def pairs(where: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int]
     """
     axes = [value] * rank if isinstance(value, int) else list(value)
     if len(axes) != rank:
-        raise ConfigError(
-            f"{where} wants {name}= as a whole number, or as {rank} of them or of pairs; got {value!r}."
-        )
+        raise ConfigError(f"{where} wants {name}= as a whole number, or as {rank} of them or of pairs; got {value!r}.")
     before_and_after = [sizes(where, name, axis, 2, least=0) for axis in axes]
     return tuple((before, after) for before, after in before_and_after)
 
@@ -44,9 +40,7 @@ def layout(where: str, data_format: str | None) -> str:
     """`channels_last` or `channels_first`; None is the one of `keryx.config`."""
     data_format = data_format or config.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
-        raise ConfigError(
-            f"{where} wants data_format='channels_last' or 'channels_first'; got {data_format!r}."
-        )
+        raise ConfigError(f"{where} wants data_format='channels_last' or 'channels_first'; got {data_format!r}.")
     return data_format
 
 

@@ -54,9 +54,7 @@ class _ConvTranspose(Sliding):
         if output_padding is not None:
             self.output_padding = sizes(where, "output_padding", output_padding, self.rank, least=0)
             if any(more >= stride for more, stride in zip(self.output_padding, self.strides, strict=True)):
-                raise ConfigError(
-                    f"{where} wants output_padding= below strides= {self.strides}; got {output_padding}."
-                )
+                raise ConfigError(f"{where} wants output_padding= below strides= {self.strides}; got {output_padding}.")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)

@@ -48,9 +48,7 @@ class Loss(Configurable):
             cls._options = tuple(name for name in init_arguments(cls) if name in parameters)
             _class_of[function] = cls
 
-    def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
-    ):
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # the word of Keras 2
         if reduction not in REDUCTIONS:
             raise ConfigError(f"reduction is one of {listing(REDUCTIONS)}; got {reduction!r}.")
@@ -113,9 +111,7 @@ class LossFunctionWrapper(Loss):
         **kwargs: Any,
     ):
         self.fn, self.kwargs = registry.get(fn), kwargs
-        super().__init__(
-            name or getattr(self.fn, "__name__", None) or snake_case(type(fn).__name__), reduction, dtype
-        )
+        super().__init__(name or getattr(self.fn, "__name__", None) or snake_case(type(fn).__name__), reduction, dtype)
         self._twin: Loss | None = None  # the class that stands for the function, and knows more of it
         if self.fn in _class_of:
             cls = _class_of[self.fn]
@@ -167,9 +163,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     return given, outputs
 
 
-def reduce(
-    values: jax.Array, sample_weight: Any = None, mask: Any = None, reduction: str | None = "mean"
-) -> jax.Array:
+def reduce(values: jax.Array, sample_weight: Any = None, mask: Any = None, reduction: str | None = "mean") -> jax.Array:
     """Weighted and masked values as one number; `Loss` says what each reduction means.
 
     >>> float(reduce(jnp.array([1.0, 3.0, 8.0]), mask=jnp.array([True, True, False])))
@@ -192,9 +186,7 @@ def reduce(
     if mean or weights is None:
         return jnp.sum(values) if reduction == "sum" else jnp.mean(values)
     total = jnp.sum(values)
-    return (
-        total if reduction == "sum" else _safe_ratio(total, jnp.sum(jnp.broadcast_to(weights, values.shape)))
-    )
+    return total if reduction == "sum" else _safe_ratio(total, jnp.sum(jnp.broadcast_to(weights, values.shape)))
 
 
 def _safe_ratio(a: Any, b: jax.Array) -> jax.Array:
@@ -208,9 +200,7 @@ def _fitted(name: str, weights: Any, values: jax.Array) -> jax.Array:
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
     fitted = weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-    if fitted.ndim != values.ndim or any(
-        w not in (1, v) for w, v in zip(fitted.shape, values.shape, strict=True)
-    ):
+    if fitted.ndim != values.ndim or any(w not in (1, v) for w, v in zip(fitted.shape, values.shape, strict=True)):
         raise ShapeError(
             f"The {name} has shape {weights.shape}, the values of the loss {values.shape}. Give one number a "
             f"sample, {values.shape[:1]}, or one a value."

@@ -71,11 +71,7 @@ def categorical_crossentropy(
     [0.693...]
     """
     y_true, y_pred = entropy.class_targets(y_true, y_pred, label_smoothing, axis)
-    logs = (
-        jax.nn.log_softmax(y_pred, axis)
-        if from_logits
-        else jnp.log(entropy.clip(entropy.normalized(y_pred, axis)))
-    )
+    logs = jax.nn.log_softmax(y_pred, axis) if from_logits else jnp.log(entropy.clip(entropy.normalized(y_pred, axis)))
     return -jnp.sum(y_true * logs, axis=axis)
 
 

@@ -78,9 +78,7 @@ def mean_squared_logarithmic_error(y_true, y_pred) -> jax.Array:
     """
     y_true, y_pred = aligned(y_true, y_pred)
     least = config.epsilon()
-    return jnp.mean(
-        jnp.square(jnp.log1p(jnp.maximum(y_pred, least)) - jnp.log1p(jnp.maximum(y_true, least))), axis=-1
-    )
+    return jnp.mean(jnp.square(jnp.log1p(jnp.maximum(y_pred, least)) - jnp.log1p(jnp.maximum(y_true, least))), axis=-1)
 
 
 @registry.register()

@@ -55,9 +55,7 @@ def tversky(y_true, y_pred, alpha: float = 0.5, beta: float = 0.5, axis: Axis = 
 class Tversky(Loss, function=tversky):
     """The loss of `tversky`."""
 
-    def __init__(
-        self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None
-    ):
+    def __init__(self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None):
         super().__init__(name, reduction, dtype)
         self.alpha, self.beta, self.axis = alpha, beta, axis
 

@@ -64,9 +64,7 @@ class Metric(Configurable):
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Add a batch: `update_state(y_true, y_pred, sample_weight=None)`."""
-        raise NotImplementedError(
-            f"{type(self).__name__} wants a method update_state(y_true, y_pred, sample_weight)."
-        )
+        raise NotImplementedError(f"{type(self).__name__} wants a method update_state(y_true, y_pred, sample_weight).")
 
     def result(self) -> Any:
         """The metric of all batches so far: a scalar, an array or a dict of scalars."""
@@ -98,18 +96,12 @@ class Metric(Configurable):
             name: Its name.
         """
         if "_variables" not in vars(self):
-            raise StateError(
-                f"{type(self).__name__}.__init__ has to call super().__init__() before all else."
-            )
+            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
         make = initializer if callable(initializer) else _INITIAL.get(initializer or "zeros")
         if make is None:
-            raise ConfigError(
-                f"A metric's variable starts as 'zeros', 'ones' or by a function; got {initializer!r}."
-            )
+            raise ConfigError(f"A metric's variable starts as 'zeros', 'ones' or by a function; got {initializer!r}.")
         with scope.named(self.name.replace("/", ">")):
-            variable = Variable(
-                make, tuple(shape), dtype or self.dtype, trainable=False, name=name or "variable"
-            )
+            variable = Variable(make, tuple(shape), dtype or self.dtype, trainable=False, name=name or "variable")
         self._variables.append(variable)
         return variable
 
@@ -129,9 +121,7 @@ class Metric(Configurable):
         inner = [metric for value in vars(self).values() for metric in _metrics_in(value)]
         return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
 
-    def stateless_update_state(
-        self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any
-    ) -> list:
+    def stateless_update_state(self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any) -> list:
         """The values of the variables after a batch; the variables themselves stay as they are.
 
         >>> mean = Mean()
@@ -274,9 +264,7 @@ def _per_sample(values, weights, reduce, dtype):
             values = reduce(values, axis=tuple(range(weights.ndim, values.ndim)))
         fits = weights.ndim <= values.ndim
         if not fits or any(w not in (1, v) for w, v in zip(weights.shape, values.shape, strict=False)):
-            raise ShapeError(
-                f"The sample_weight {weights.shape} does not fit the values {values.shape} of the metric."
-            )
+            raise ShapeError(f"The sample_weight {weights.shape} does not fit the values {values.shape} of the metric.")
         weights = jnp.broadcast_to(weights, values.shape)
         values = values * weights
         weights = reduce(weights, axis=tuple(range(1, weights.ndim)))

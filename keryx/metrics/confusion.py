@@ -69,14 +69,10 @@ class _Confusion(Metric):
         for name in self._kept:
             setattr(self, name, self.add_variable((len(self._at), *shape), name=name))
 
-    def _add(
-        self, y_true, y_pred, weights=None, top_k=None, class_id=None, label_weights=None, by_label=False
-    ):
+    def _add(self, y_true, y_pred, weights=None, top_k=None, class_id=None, label_weights=None, by_label=False):
         y_pred, y_true = same_rank(jnp.asarray(y_pred, self.dtype), jnp.asarray(y_true).astype(self.dtype))
         if y_pred.shape != y_true.shape:
-            raise ShapeError(
-                f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}."
-            )
+            raise ShapeError(f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}.")
         y_true = (y_true != 0).astype(self.dtype)
         weights = _fitted(weights, y_pred)
         if top_k is not None:
@@ -90,9 +86,7 @@ class _Confusion(Metric):
         if label_weights is not None:
             weights = weights * jnp.asarray(label_weights, self.dtype)
         if by_label:
-            new = jax.vmap(lambda y, p, w: tally(y, p, w, self._at), in_axes=1, out_axes=1)(
-                y_true, y_pred, weights
-            )
+            new = jax.vmap(lambda y, p, w: tally(y, p, w, self._at), in_axes=1, out_axes=1)(y_true, y_pred, weights)
         else:
             new = tally(y_true.ravel(), y_pred.ravel(), weights.ravel(), self._at)
         for name in self._kept:

@@ -62,11 +62,7 @@ class AUC(_Confusion):
             raise ConfigError("num_labels means nothing without multi_label=True.")
         if thresholds is None and num_thresholds <= 1:
             raise ConfigError(f"num_thresholds is a whole number above 1; got {num_thresholds!r}.")
-        inner = (
-            np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
-            if thresholds is None
-            else sorted(thresholds)
-        )
+        inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1) if thresholds is None else sorted(thresholds)
         # The first threshold passes every prediction and the last none, whatever the rounding.
         self._ends = [-config.epsilon(), *inner, 1 + config.epsilon()]
         self.thresholds = None if thresholds is None else sorted(thresholds)
@@ -92,9 +88,7 @@ class AUC(_Confusion):
 
     def result(self) -> jax.Array:
         if not self._variables:
-            raise StateError(
-                "AUC(multi_label=True) does not know its labels yet: add a batch, or give num_labels."
-            )
+            raise StateError("AUC(multi_label=True) does not know its labels yet: add a batch, or give num_labels.")
         davis = self.curve == "PR" and self.summation_method == "interpolation"
         areas = jnp.sum(self._davis_goadrich() if davis else self._riemann(), axis=0)  # () or (labels,)
         if not self.multi_label:

@@ -43,9 +43,7 @@ class IoU(Metric):
     ):
         super().__init__(dtype or "int32", name)
         if max(target_class_ids) >= num_classes:
-            raise ConfigError(
-                f"target_class_ids lie below num_classes {num_classes}; got {max(target_class_ids)}."
-            )
+            raise ConfigError(f"target_class_ids lie below num_classes {num_classes}; got {max(target_class_ids)}.")
         self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
@@ -78,9 +76,7 @@ class IoU(Metric):
         chosen = jnp.asarray(self.target_class_ids)
         both, union = both[chosen].astype(jnp.float32), union[chosen].astype(jnp.float32)
         met = union > 1e-9
-        return jnp.sum(jnp.where(met, both / (union + config.epsilon()), 0)) / (
-            jnp.sum(met) + config.epsilon()
-        )
+        return jnp.sum(jnp.where(met, both / (union + config.epsilon()), 0)) / (jnp.sum(met) + config.epsilon())
 
 
 @registry.register()

@@ -49,9 +49,13 @@ class Model(Trainer, Layer):
     config_module = "keras"
     renamed_arguments = old_words.MODEL
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs):
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
+    ):
         if (inputs is None) != (outputs is None):
-            raise ArgumentError(f"Model() wants both inputs= and outputs=; got only {'in' if outputs is None else 'out'}puts.")
+            raise ArgumentError(
+                f"Model() wants both inputs= and outputs=; got only {'in' if outputs is None else 'out'}puts."
+            )
         if name is None and inputs is not None and type(self) is Model:
             name = graph.unique_name("functional")
         super().__init__(name=name, **kwargs)
@@ -149,8 +153,13 @@ class Model(Trainer, Layer):
         self._program(x, False)
         key = ("batches", size)
         if key not in self._programs:
-            forward, variables = scope.pure(lambda x: Layer.__call__(self, x, training=False), self.variables), self.variables
-            run = jax.jit(lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size))
+            forward, variables = (
+                scope.pure(lambda x: Layer.__call__(self, x, training=False), self.variables),
+                self.variables,
+            )
+            run = jax.jit(
+                lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size)
+            )
             self._programs[key] = (run, variables)
         program, variables = self._programs[key]
         return program([v._value for v in variables], x, count)
@@ -177,7 +186,9 @@ class Model(Trainer, Layer):
             self._ranges = ranges_of(self._graph) if self._graph is not None else []
         return self._ranges
 
-    def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses: bool = False, **kwargs):
+    def stateless_call(
+        self, trainable_variables, non_trainable_variables, *args, return_losses: bool = False, **kwargs
+    ):
         """The model as a pure function of its weights.
 
         Args:
@@ -193,7 +204,9 @@ class Model(Trainer, Layer):
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
         key = np.array(seeds.next_seed(), np.uint32)
-        function = scope.pure(lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training")))
+        function = scope.pure(
+            lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training"))
+        )
         outputs, updates, losses = function([jnp.asarray(v) for v in values], key)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
         return (outputs, new, losses + self.regularization()) if return_losses else (outputs, new)
@@ -242,7 +255,9 @@ class Model(Trainer, Layer):
 
     def _own_graph(self, what: str) -> graph.Graph:
         if self._graph is None:
-            raise StateError(f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call.")
+            raise StateError(
+                f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
+            )
         return self._graph
 
     @property
@@ -274,7 +289,9 @@ class Model(Trainer, Layer):
                 return inner.get_layer(rest)
         if found is None:
             names = [layer.name for layer in self.layers]
-            raise ConfigError(f"{self.title} has no layer {name!r}.{did_you_mean(name, names)} It has {listing(names)}.")
+            raise ConfigError(
+                f"{self.title} has no layer {name!r}.{did_you_mean(name, names)} It has {listing(names)}."
+            )
         return found
 
     def reset_states(self) -> None:
@@ -285,7 +302,15 @@ class Model(Trainer, Layer):
                     getattr(layer, method)()
                     break
 
-    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None):
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
         """Print a table of the layers, their output shapes and sizes.
 
         Args:

@@ -78,7 +78,9 @@ class Sequential(Model):
         """Make the weights for inputs of this shape, batch axis included."""
         if self._graph is None and self._stack and input_shape is not None:
             if isinstance(input_shape, (list, dict)):
-                raise ArgumentError(f"{self.title} takes one input; got the shapes {input_shape}. Use a functional Model.")
+                raise ArgumentError(
+                    f"{self.title} takes one input; got the shapes {input_shape}. Use a functional Model."
+                )
             dtype = "int32" if self._stack[0].input_range else None
             symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
             for layer in self._stack:
@@ -141,4 +143,3 @@ def _declared(layer: Layer) -> SymbolicTensor | None:
             return Input(batch_shape=shape, dtype="int32" if inner.input_range else None)
         inner = getattr(inner, "layer", None)
     return None
-

@@ -72,9 +72,7 @@ def summary(
         print_fn(captured.get().rstrip("\n"))
 
 
-def _rows(
-    model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | None
-) -> Iterable[tuple[Any, int]]:
+def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | None) -> Iterable[tuple[Any, int]]:
     """The layers and ops to list, each with how deep it is nested."""
 
     def below(operations: list[Any], level: int) -> Iterable[tuple[Any, int]]:
@@ -104,9 +102,7 @@ def _between(operations: list[Any], layer_range: Sequence[str]) -> list[Any]:
             )
         places += [found[0], found[-1]] if len(layer_range) == 2 else []
     if not places:
-        raise ConfigError(
-            f"summary: layer_range is the names of the first and the last layer; got {layer_range}."
-        )
+        raise ConfigError(f"summary: layer_range is the names of the first and the last layer; got {layer_range}.")
     first, last = (places[0], places[3]) if places[0] <= places[3] else (places[2], places[1])
     return operations[first : last + 1]
 
@@ -118,9 +114,7 @@ def _columns(header: list[str], positions: Sequence[float] | None, width: int) -
     if len(positions) == len(header) - 1 and header[-1] == "Trainable":
         positions = [0.9 * p for p in positions] + [positions[-1]]
     if len(positions) != len(header):
-        raise ConfigError(
-            f"summary: positions wants one number for each of {listing(header)}; got {positions}."
-        )
+        raise ConfigError(f"summary: positions wants one number for each of {listing(header)}; got {positions}.")
     share = width if positions[-1] <= 1 else 1
     ends = [0, *(int(share * p) for p in positions)]
     return [max(end - start - 3, 1) for start, end in pairwise(ends)]  # 3: a rule and two blanks
@@ -148,9 +142,7 @@ def _shapes(operation: Any, closed: graph.Graph | None) -> str:
     if isinstance(operation, graph.Op):
         nodes = [node for node in closed.nodes if node.operation is operation] if closed else []
     else:
-        nodes = [
-            node for node in operation.nodes if closed is None or node in closed.nodes
-        ] or operation.nodes
+        nodes = [node for node in operation.nodes if closed is None or node in closed.nodes] or operation.nodes
     shapes = [symbol.shape for node in nodes for symbol in jax.tree.leaves(node.outputs)]
     if not nodes:
         shapes = list(getattr(operation, "_seen_shapes", None) or [])
@@ -174,9 +166,7 @@ def _origins(operation: Any, closed: graph.Graph) -> str:
     def origin(symbol: Any) -> str:
         if symbol.node is None or symbol.node not in calls.get(symbol.node.operation, []):
             return f"{symbol.name}[0][0]"
-        return (
-            f"{symbol.node.operation.name}[{calls[symbol.node.operation].index(symbol.node)}][{symbol.index}]"
-        )
+        return f"{symbol.node.operation.name}[{calls[symbol.node.operation].index(symbol.node)}][{symbol.index}]"
 
     return ", ".join(origin(symbol) for node in calls.get(operation, []) for symbol in node.inputs) or "-"
 
@@ -194,9 +184,7 @@ def _totals(model: Any) -> list[str]:
     if kept:
         parts["Optimizer"] = kept
     everything = [variable for variables in parts.values() for variable in variables]
-    return [
-        f" {part} params: {_amount(variables)}" for part, variables in {"Total": everything, **parts}.items()
-    ]
+    return [f" {part} params: {_amount(variables)}" for part, variables in {"Total": everything, **parts}.items()]
 
 
 def _amount(variables: Iterable[Any]) -> str:

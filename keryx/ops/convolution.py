@@ -55,9 +55,7 @@ def conv(inputs, kernel, strides: Sizes = 1, padding="valid", data_format=None, 
 
 
 @lift
-def depthwise_conv(
-    inputs, kernel, strides: Sizes = 1, padding="valid", data_format=None, dilation_rate: Sizes = 1
-):
+def depthwise_conv(inputs, kernel, strides: Sizes = 1, padding="valid", data_format=None, dilation_rate: Sizes = 1):
     """Convolution of each channel by itself; the kernel is (*window, channels, filters of a channel)."""
     kernel = jnp.asarray(kernel)
     kernel = jnp.reshape(kernel, (*kernel.shape[:-2], 1, -1))
@@ -210,9 +208,7 @@ def unfold(x, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, strid
 
 
 @lift
-def fold(
-    x, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
-):
+def fold(x, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1):
     """Images from their windows, where windows overlap added up: the transpose of `unfold`."""
     x = jnp.asarray(x)
     channels = x.shape[1]

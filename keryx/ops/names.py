@@ -15,9 +15,7 @@ _HOMES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
 @functools.cache
 def _table() -> dict[str, Callable]:
     modules = (convolution, core, creation, linalg, math, nn, numpy)
-    table = {
-        name: op for module in modules for name, op in vars(module).items() if hasattr(op, "__wrapped__")
-    }
+    table = {name: op for module in modules for name, op in vars(module).items() if hasattr(op, "__wrapped__")}
     return table | {"cond": control._choose}
 
 

@@ -39,9 +39,7 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
 
     def call(*args, **kwargs):
         given = dict(zip(names, args, strict=False))
-        if kwargs or len(args) != len(
-            names
-        ):  # else binding, which takes as long as a small op, has nothing to do
+        if kwargs or len(args) != len(names):  # else binding, which takes as long as a small op, has nothing to do
             try:
                 given = signature.bind(*args, **kwargs).arguments
             except TypeError as error:

@@ -275,9 +275,7 @@ class Optimizer(Configurable):
         variables = list(trainable_variables)
         missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
         if missing:
-            raise ArgumentError(
-                f"apply() wants a gradient for every variable; got None for {listing(missing)}."
-            )
+            raise ArgumentError(f"apply() wants a gradient for every variable; got None for {listing(missing)}.")
         if self.state is None:
             self.build(variables)
         if self._compiled is None:
@@ -341,6 +339,4 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ConfigError(
-            f"learning_rate is a number, a schedule or a function of the step; got {value!r}."
-        ) from None
+        raise ConfigError(f"learning_rate is a number, a schedule or a function of the step; got {value!r}.") from None

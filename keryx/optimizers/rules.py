@@ -122,9 +122,7 @@ def ftrl(power: float, initial: float, l1: float, l2: float, shrinkage: float, b
             return (jnp.clip(linear, -l1, l1) - linear) / quadratic - w, grown, linear
 
         new = jax.tree.map(one, updates, params, state.squares, state.linear)
-        steps, squares, linear = jax.tree.transpose(
-            jax.tree.structure(updates), jax.tree.structure((0, 0, 0)), new
-        )
+        steps, squares, linear = jax.tree.transpose(jax.tree.structure(updates), jax.tree.structure((0, 0, 0)), new)
         return steps, FtrlState(squares, linear)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -154,9 +154,7 @@ class PolynomialDecay(LearningRateSchedule):
         if self.cycle:
             length = length * jnp.maximum(1.0, jnp.ceil(step / length))
         left = 1 - jnp.minimum(step, length) / length
-        return (
-            self.initial_learning_rate - self.end_learning_rate
-        ) * left**self.power + self.end_learning_rate
+        return (self.initial_learning_rate - self.end_learning_rate) * left**self.power + self.end_learning_rate
 
 
 @registry.register()

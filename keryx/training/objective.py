@@ -49,9 +49,7 @@ class Objective:
         weighted_metrics: The same, for metrics that sample weights count in.
     """
 
-    def __init__(
-        self, loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None
-    ):
+    def __init__(self, loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None):
         self.loss, self.loss_weights = loss, loss_weights
         self.asked_metrics, self.asked_weighted = metrics, weighted_metrics
         self.heads: list[Head] = []
@@ -73,9 +71,7 @@ class Objective:
             layers: The names of the layers that they come from, in flat order, as far as there are any.
         """
         self.structure = structure
-        paths = [
-            [_key(key) for key in path] for path, _ in jax.tree_util.tree_flatten_with_path(structure)[0]
-        ]
+        paths = [[_key(key) for key in path] for path, _ in jax.tree_util.tree_flatten_with_path(structure)[0]]
         self.layers = list(layers)
         by_key = isinstance(structure, dict) and all(len(path) == 1 for path in paths)
         self.named = by_key or bool(layers)
@@ -91,9 +87,7 @@ class Objective:
             losses = [as_loss(loss) for loss in _as_list(losses) if loss is not None]
             factors = _as_list(weight) if isinstance(weight, (list, tuple)) else [weight] * len(losses)
             if len(factors) != len(losses):
-                raise ConfigError(
-                    f"Output {head.name!r} has {len(losses)} losses, but {len(factors)} loss weights."
-                )
+                raise ConfigError(f"Output {head.name!r} has {len(losses)} losses, but {len(factors)} loss weights.")
             for loss, factor in zip(losses, factors, strict=True):
                 parts = [self._loss_name(head, path, loss)] * several
                 parts += [loss.name] * (len(losses) > 1 and parts != [loss.name])
@@ -162,9 +156,7 @@ class Objective:
 
     # -- what a step computes ------------------------------------------------------------------------------------
 
-    def loss_of(
-        self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any], masks: Sequence[Any]
-    ) -> Any:
+    def loss_of(self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any], masks: Sequence[Any]) -> Any:
         """The weighted sum of the losses, and each loss on its own, all scalars."""
         parts, total = [], jnp.zeros(())
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
@@ -302,9 +294,7 @@ def as_metric(identifier: Any, target: Any, output: Any) -> Metric:
         return cls(name=known_as)
     found = metric_objects.get(identifier)
     if not isinstance(found, Metric):
-        return MeanMetricWrapper(
-            found, name=known_as or getattr(found, "__name__", snake_case(type(found).__name__))
-        )
+        return MeanMetricWrapper(found, name=known_as or getattr(found, "__name__", snake_case(type(found).__name__)))
     found.name = known_as or found.name
     return found
 
@@ -364,11 +354,7 @@ def _along(asked: Any, structure: Any, is_one: Callable[[Any], bool]) -> list[An
         parts = dict.fromkeys(keys, asked)
     elif isinstance(structure, dict) and isinstance(asked, dict) and asked.keys() <= structure.keys():
         parts = {key: asked.get(key) for key in keys}
-    elif (
-        isinstance(structure, (list, tuple))
-        and isinstance(asked, (list, tuple))
-        and len(asked) == len(structure)
-    ):
+    elif isinstance(structure, (list, tuple)) and isinstance(asked, (list, tuple)) and len(asked) == len(structure):
         parts = dict(enumerate(asked))
     else:
         raise ConfigError(

@@ -66,7 +66,9 @@ class Session:
     def begin_training(self) -> None:
         """Give the optimizer a state for the weights that are trained now."""
         if self.optimizer is None:
-            raise StateError("The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss).")
+            raise StateError(
+                "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
+            )
         shapes = [v.shape for v in self.trained]
         if self.optimizer.state is None or self.optimizer_shapes != shapes:
             self.optimizer.build(self.trained)
@@ -176,4 +178,3 @@ def abstract_outputs(model: Any, x: Any) -> Any:
             return model(x)
 
     return jax.eval_shape(run, jax.ShapeDtypeStruct((2,), np.uint32), x)
-

@@ -93,7 +93,9 @@ def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState,
     return lax.cond(fine, learn, lambda: state)._replace(metrics=metrics), {"loss": loss}
 
 
-def test_step(model: Any, state: TestState, fixed: tuple[list, list], batch: Batch) -> tuple[TestState, dict[str, jax.Array]]:
+def test_step(
+    model: Any, state: TestState, fixed: tuple[list, list], batch: Batch
+) -> tuple[TestState, dict[str, jax.Array]]:
     """Measure one batch, without learning from it."""
     weights, rest = fixed
     loss, seen = loss_of(model, weights, rest, batch, None, False)

@@ -163,8 +163,14 @@ class Trainer:
             DataError, ShapeError: Where the data does not fit the model. Nothing is changed.
             NonFiniteLossError: Where the loss turned NaN; the weights are the last good ones.
         """
-        options = {k: v for k, v in locals().items() if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")}
-        old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT)
+        options = {
+            k: v
+            for k, v in locals().items()
+            if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")
+        }
+        old_words.check_arguments(
+            "fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT
+        )
         with jax.disable_jit(self.run_eagerly):
             return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
 
@@ -232,7 +238,9 @@ class Trainer:
 
     # -- single batches ------------------------------------------------------------------------------------------
 
-    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False):
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ):
         """One step on one batch.
 
         Returns:

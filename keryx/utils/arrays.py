@@ -34,9 +34,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     count = num_classes or int(classes.max(initial=-1)) + 1
     outside = classes[(classes < 0) | (classes >= count)]
     if outside.size:
-        raise DataError(
-            f"The class {outside[0]} is none of num_classes={count}: they go from 0 to {count - 1}."
-        )
+        raise DataError(f"The class {outside[0]} is none of num_classes={count}: they go from 0 to {count - 1}.")
     return np.eye(count, dtype=config.floatx())[classes]
 
 

@@ -131,9 +131,7 @@ def split_dataset(
     right = rows - (left or 0) if right_size is None else _count(right_size, rows, "right_size")
     left = rows - right if left is None else left
     if left + right > rows:
-        raise ArgumentError(
-            f"There are {rows} rows, which is fewer than left_size + right_size = {left + right}."
-        )
+        raise ArgumentError(f"There are {rows} rows, which is fewer than left_size + right_size = {left + right}.")
     order = np.random.default_rng(seed).permutation(rows) if shuffle else np.arange(rows)
     parts = order[:left], order[rows - right :]
     first, second = (jax.tree.map(lambda array, part=part: array[part], arrays) for part in parts)
@@ -143,9 +141,7 @@ def split_dataset(
 def _count(size: int | float, rows: int, name: str) -> int:
     count = round(size * rows) if isinstance(size, float) else size
     if not 0 <= count <= rows or (isinstance(size, float) and not 0 < size < 1):
-        raise ArgumentError(
-            f"{name} is a share between 0 and 1, or a count of at most {rows} rows; got {size!r}."
-        )
+        raise ArgumentError(f"{name} is a share between 0 and 1, or a count of at most {rows} rows; got {size!r}.")
     return count
 
 

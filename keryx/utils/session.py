@@ -71,9 +71,7 @@ def deserialize_keras_object(
         return serialization.deserialize(config)
 
 
-def get_registered_object(
-    name: str, custom_objects: dict | None = None, module_objects: dict | None = None
-) -> Any:
+def get_registered_object(name: str, custom_objects: dict | None = None, module_objects: dict | None = None) -> Any:
     """The class or function registered under `name`, or None."""
     found = serialization.get_registered_object(name, custom_objects)
     return (module_objects or {}).get(name) if found is None else found
