@@ -49,7 +49,7 @@ def narrowed(array: Any, what: str) -> Any:
     keryx.errors.DataError: The input 'ids' holds 4294967296, which int32 cannot hold.
     """
     dtype = array.dtype
-    if jax.config.jax_enable_x64:
+    if jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         return array
     if dtype == np.float64:
         return array.astype(np.float32)

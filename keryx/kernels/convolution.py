@@ -97,7 +97,7 @@ _conv.defvjp(_forward, _backward)
 
 
 def _input_gradient(x, kernel, dy, strides, pads, dilation):
-    """`dx[n, i, d] = sum(dy[n, p, c] * kernel[q, d, c])` over all p and q with `p * strides + q * dilation = i + pad`."""
+    """`dx[n, i, d] = sum(dy[n, p, c] * kernel[q, d, c])` where `p * strides + q * dilation = i + pad`."""
     rank = len(strides)
     mirrored = jnp.swapaxes(jnp.flip(kernel, range(rank)), rank, rank + 1)
     around = []

@@ -1,7 +1,7 @@
 """Layer: build, call, weights, config."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,47 +11,17 @@ import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
 from keryx.core import dtypes, graph, scope
+from keryx.core.owner import Owner
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError
+from keryx.layers.input_spec import InputSpec
 
 registry = Registry("layer", "keras.layers")
 
 
-class InputSpec:
-    """What a layer wants of an input, checked before it is called.
-
-    Args:
-        ndim: The number of axes, exactly.
-        min_ndim: The number of axes, at least.
-        axes: Sizes of single axes, such as `{-1: 64}`.
-    """
-
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, **_):
-        self.dtype, self.shape, self.max_ndim, self.min_ndim = dtype, shape, max_ndim, min_ndim
-        self.ndim = len(shape) if shape is not None else ndim
-        self.axes = dict(axes or {})
-        if shape is not None:
-            self.axes |= {i: n for i, n in enumerate(shape) if n is not None}
-
-    def check(self, layer: "Layer", x: Any) -> None:
-        """Raise ShapeError unless `x` is as wanted."""
-        shape, wants = tuple(x.shape), ""
-        if self.ndim is not None and len(shape) != self.ndim:
-            wants = f"{self.ndim} axes"
-        elif self.min_ndim is not None and len(shape) < self.min_ndim:
-            wants = f"at least {self.min_ndim} axes"
-        elif self.max_ndim is not None and len(shape) > self.max_ndim:
-            wants = f"at most {self.max_ndim} axes"
-        for axis, size in self.axes.items():
-            if not wants and size is not None and shape[axis] not in (size, None):
-                wants = f"{size} in axis {axis}"
-        if wants:
-            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")
-
-
-class Layer(Configurable):
+class Layer(Owner, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -94,7 +64,6 @@ class Layer(Configurable):
         layer = super().__new__(cls)
         layer.nodes = []
         layer.built = False
-        layer._trainable = True
         layer._call_losses = []
         return layer
 
@@ -273,93 +242,10 @@ class Layer(Configurable):
         path = "/".join((*scope.names(), getattr(self, "name", "?")))
         error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
 
-    # -- weights -------------------------------------------------------------------------------------------------
-
-    def children(self) -> list["Layer"]:
-        """The layers that this one keeps as attributes, in the order in which they were set."""
-        return _unique(found for found in _walk(_attributes(self)) if isinstance(found, Layer))
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables: its own, the trainable ones first, then those of its layers."""
-        return _unique([*self._own_variables(), *(v for child in self.children() for v in child.variables)])
-
-    def _own_variables(self) -> list[Variable]:
-        own = _unique(found for found in _walk(_attributes(self)) if isinstance(found, Variable))
-        return sorted(own, key=lambda v: not v.trainable)
-
-    def _frozen(self) -> set[Variable]:
-        """The variables of the layers within that are not trainable: a layer in a frozen model may be thawed again."""
-        own = [] if self._trainable else self._own_variables()
-        return {*own, *(v for child in self.children() for v in child._frozen())}
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The variables without those that only hold where a sequence stands, such as the states of a stateful RNN."""
-        return [v for v in self.variables if not v.transient]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that training changes."""
-        if not self._trainable:
-            return []
-        frozen = self._frozen()
-        return [v for v in self.variables if v.trainable and v not in frozen]
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables that training leaves alone, or that only the layer itself updates."""
-        trained = set(self.trainable_variables)
-        return [v for v in self.variables if v not in trained]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone, or that only the layer itself updates."""
-        return [v for v in self.non_trainable_variables if not v.transient]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the weights are trained; set it to freeze or thaw the layer and all within."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for child in self.children():
-            child.trainable = value
-
     @property
     def losses(self) -> list[jax.Array]:
         """What the last eager call added with add_loss, then the regularization of the weights."""
         return [*self._call_losses, *self.regularization()]
-
-    def regularization(self) -> list[jax.Array]:
-        """The penalty of each regularized trainable weight."""
-        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
-
-    def count_params(self) -> int:
-        """The number of scalars in the weights."""
-        return sum(v.size for v in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of the weights, as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Give each weight a value, in the order of `weights`; all are checked before any is changed."""
-        variables, values = self.weights, [np.asarray(value) for value in weights]
-        if len(values) != len(variables):
-            raise ShapeError(f"{self.title} has {len(variables)} weights; got {len(values)} arrays.")
-        for variable, value in zip(variables, values, strict=True):
-            if variable.shape != value.shape:
-                raise ShapeError(f"The weight {variable.path!r} is {variable.shape}; got an array of {value.shape}.")
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
 
     # -- what it says of itself ----------------------------------------------------------------------------------
 
@@ -420,8 +306,8 @@ class Layer(Configurable):
         missing = [name for name in own if not hasattr(self, name)]
         if missing:
             raise StateError(
-                f"{type(self).__name__} has no attribute {missing[0]!r}, so its config cannot be read off it: store the "
-                "argument under its own name in __init__, or write a get_config method."
+                f"{type(self).__name__} has no attribute {missing[0]!r}, so its config cannot be read off it: store "
+                "the argument under its own name in __init__, or write a get_config method."
             )
         return config | {name: serialize(getattr(self, name)) for name in own}
 
@@ -450,27 +336,6 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
         length = declared.get("input_length")
         return (batch, declared["input_dim"]) if length is None else (batch, length, declared["input_dim"])
     return None
-
-
-def _attributes(layer: Layer) -> list[Any]:
-    return [
-        value for name, value in vars(layer).items() if name != "_programs"
-    ]  # these hold variables in an order of theirs
-
-
-def _walk(value: Any) -> Iterator[Any]:
-    """The layers and variables in a nest of lists, tuples and dicts."""
-    if isinstance(value, (Layer, Variable)):
-        yield value
-    elif isinstance(value, dict):
-        yield from _walk(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _walk(item)
-
-
-def _unique(things) -> list:
-    return list(dict.fromkeys(things))
 
 
 @functools.cache

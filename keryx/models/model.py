@@ -1,7 +1,7 @@
 """Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,14 +14,12 @@ from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.serialization import serialize
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
+from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
-from keryx.training.prediction import run_batches
-from keryx.training.session import abstract_outputs
 from keryx.training.trainer import Trainer
 
 
@@ -59,7 +57,7 @@ class Model(Trainer, Layer):
         if name is None and inputs is not None and type(self) is Model:
             name = graph.unique_name("functional")
         super().__init__(name=name, **kwargs)
-        self._programs: dict[Any, tuple[Callable, list[Variable]]] = {}
+        self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
         self._ranges: list[Any] | None = None
         if inputs is not None:
@@ -76,7 +74,7 @@ class Model(Trainer, Layer):
         for node in self._graph.nodes:
             node.models.append(self)
         self.built = True
-        self._programs.clear()
+        self.compiled_call.clear()
 
     def add_loss(self, loss: Any) -> None:
         """Add to the loss: within `call` a scalar, and of a graph a symbolic scalar, or several.
@@ -129,56 +127,7 @@ class Model(Trainer, Layer):
         if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
             return super().__call__(*args, **kwargs)
         flat = self._arguments(args[0])
-        return self.run_compiled(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
-
-    def run_compiled(self, x: Any, training: bool = False) -> Any:
-        """The outputs for inputs that are as the model wants them, by one compiled program."""
-        program, variables = self._program(x, training)
-        key = np.array(seeds.next_seed(), np.uint32) if training else _NO_KEY
-        (outputs, masks), updates, self._call_losses = program([v._value for v in variables], key, x)
-        for place, value in updates.items():
-            if isinstance(value, jax.core.Tracer):
-                raise StateError(
-                    f"{self.title} was called with training=True inside a function that JAX traces; its update of "
-                    f"{variables[place].path!r} cannot leave it. Use model.stateless_call there."
-                )
-            variables[place].assign(value)
-        for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
-            if mask is not None:
-                scope.set_mask(output, mask)
-        return outputs
-
-    def run_compiled_batches(self, x: Any, count: Any, size: int) -> Any:
-        """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
-        self._program(x, False)
-        key = ("batches", size)
-        if key not in self._programs:
-            forward, variables = (
-                scope.pure(lambda x: Layer.__call__(self, x, training=False), self.variables),
-                self.variables,
-            )
-            run = jax.jit(
-                lambda values, x, count: run_batches(lambda v, b: forward(v, _NO_KEY, b)[0], values, x, count, size)
-            )
-            self._programs[key] = (run, variables)
-        program, variables = self._programs[key]
-        return program([v._value for v in variables], x, count)
-
-    def _program(self, x: Any, training: bool) -> tuple[Callable, list[Variable]]:
-        """The model as a compiled function `(values, key, inputs)`, and the variables whose values it wants."""
-        found = self._programs.get(training)
-        if found is None or (self._graph is None and found[1] != self.variables):
-            if self._graph is None:
-                abstract_outputs(self, x)  # makes the weights
-                self._programs.clear()
-            variables = self.variables
-
-            def run(x):
-                outputs = Layer.__call__(self, x, training=training)
-                return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
-
-            found = self._programs[training] = (jax.jit(scope.pure(run, variables, training)), variables)
-        return found
+        return self.compiled_call(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
 
     def input_ranges(self) -> list[Any]:
         """For each input the whole numbers that an Embedding behind it takes, or None."""
@@ -203,7 +152,7 @@ class Model(Trainer, Layer):
         """
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
-        key = np.array(seeds.next_seed(), np.uint32)
+        key = np.array(seeds.next_seed(), np.uint64).astype(np.uint32)
         function = scope.pure(
             lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training"))
         )
@@ -346,9 +295,6 @@ class Model(Trainer, Layer):
     def config_class_name(self) -> str:
         """The class that a config names: Keras calls a model with a graph Functional."""
         return "Functional" if type(self) is Model and self._graph is not None else type(self).__name__
-
-
-_NO_KEY = np.zeros(2, np.uint32)
 
 
 def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:

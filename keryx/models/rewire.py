@@ -27,8 +27,8 @@ def reachable(inputs: Sequence[SymbolicTensor], outputs: Any) -> Any:
         if len(calls) > 1:
             name = tensor.node.operation.name if tensor.node else tensor.name
             raise DataError(
-                f"The output of {name!r} lies inside {calls[0][0].name!r}, which these inputs reach by {len(calls)} calls. "
-                "Build the graph from the call that you mean."
+                f"The output of {name!r} lies inside {calls[0][0].name!r}, which these inputs reach by {len(calls)} "
+                "calls. Build the graph from the call that you mean."
             )
         model, call = calls[0]
         return _called_again(model, call, tensor)

@@ -64,7 +64,7 @@ class Sequential(Model):
         if not self._stack:
             raise ArgumentError(f"{self.title} has no layer to take off.")
         layer = self._stack.pop()
-        self._programs.clear()
+        self.compiled_call.clear()
         if self._symbols:
             layer.nodes.pop()
             self._symbols.pop()

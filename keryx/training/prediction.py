@@ -29,7 +29,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
         arrays = checks.inputs(x)
         leaves = jax.tree.leaves(arrays)
         if leaves and all(leaf.ndim and 0 < leaf.shape[0] <= 32 for leaf in leaves):  # one batch: the short way
-            return jax.tree.map(on_host, model.run_compiled(arrays))
+            return jax.tree.map(on_host, model.compiled_call(arrays))
         x = arrays
     feed = feed_of(x, checks=checks, batch_size=batch_size, steps=steps, who="predict()")
     hooks = CallbackList(callbacks, model=model, steps=feed.steps)
@@ -43,7 +43,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
         for batch in feed.batches(None, 0, waiting=signals.allowed):
             hooks.on_predict_batch_begin(count)
             begin = time.perf_counter()
-            outputs = jax.tree.map(on_host, model.run_compiled(batch.x))
+            outputs = jax.tree.map(on_host, model.compiled_call(batch.x))
             seconds = time.perf_counter() - begin
             done.append(outputs)
             size = jax.tree.leaves(batch.x)[0].shape[0]
@@ -87,13 +87,13 @@ def _chunks(model: Any, feed: ArrayFeed, position: int) -> Iterator[tuple[Any, i
 
         begin = time.perf_counter()
         chunk = jax.tree.map(padded, feed.host.x)
-        outputs = jax.tree.map(on_host, model.run_compiled_batches(chunk, np.int32(count), size))
+        outputs = jax.tree.map(on_host, model.compiled_call.batches(chunk, np.int32(count), size))
         yield jax.tree.map(lambda o, n=last - first: o[:n], outputs), last // size
         position = last
         pace = max(1, min(int(BLOCK_SECONDS * count / (time.perf_counter() - begin)), 10 * count))
     if position < feed.end:
         rest = jax.tree.map(lambda array: array[position : feed.end], feed.host.x)
-        yield jax.tree.map(on_host, model.run_compiled(rest)), feed.steps
+        yield jax.tree.map(on_host, model.compiled_call(rest)), feed.steps
 
 
 def run_batches(run: Any, values: Any, x: Any, count: Any, size: int) -> Any:

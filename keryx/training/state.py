@@ -20,7 +20,7 @@ class TrainState(NamedTuple):
         key: The run's random key, uint32 (2,): step n draws from `fold_in(key, n)`, epoch n shuffles by (key, n).
         step: The number of steps taken, int32 ().
         epoch: The number of the epoch, int32 ().
-        position: How far the epoch has come: the next row of the shuffled data, or the next batch of a stream, int32 ().
+        position: How far the epoch has come: the next row of shuffled data, or the next batch of a stream, int32 ().
         bad_step: The step whose loss was not finite, after which nothing changes; -1 as long as all is well, int32 ().
     """
 

@@ -36,7 +36,7 @@ class Trainer:
         def output_names(self) -> list[str]: ...
 
     input_ranges: Callable[[], list[Any]]
-    run_compiled: Callable[[Any], Any]
+    compiled_call: Any
 
     def compile(
         self,
@@ -277,7 +277,7 @@ class Trainer:
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         checks = Checks(self.inputs, self.input_structure, self.input_ranges())
-        return jax.tree.map(prediction.on_host, self.run_compiled(checks.inputs(x)))
+        return jax.tree.map(prediction.on_host, self.compiled_call(checks.inputs(x)))
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""

@@ -1,0 +1,38 @@
+"""InputSpec: what a layer wants of an input."""
+
+from typing import Any
+
+from keryx.core.symbol import describe
+from keryx.errors import ShapeError
+
+
+class InputSpec:
+    """What a layer wants of an input, checked before it is called.
+
+    Args:
+        ndim: The number of axes, exactly.
+        min_ndim: The number of axes, at least.
+        axes: Sizes of single axes, such as `{-1: 64}`.
+    """
+
+    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, **_):
+        self.dtype, self.shape, self.max_ndim, self.min_ndim = dtype, shape, max_ndim, min_ndim
+        self.ndim = len(shape) if shape is not None else ndim
+        self.axes = dict(axes or {})
+        if shape is not None:
+            self.axes |= {i: n for i, n in enumerate(shape) if n is not None}
+
+    def check(self, layer: Any, x: Any) -> None:
+        """Raise ShapeError unless `x` is as wanted."""
+        shape, wants = tuple(x.shape), ""
+        if self.ndim is not None and len(shape) != self.ndim:
+            wants = f"{self.ndim} axes"
+        elif self.min_ndim is not None and len(shape) < self.min_ndim:
+            wants = f"at least {self.min_ndim} axes"
+        elif self.max_ndim is not None and len(shape) > self.max_ndim:
+            wants = f"at most {self.max_ndim} axes"
+        for axis, size in self.axes.items():
+            if not wants and size is not None and shape[axis] not in (size, None):
+                wants = f"{size} in axis {axis}"
+        if wants:
+            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")

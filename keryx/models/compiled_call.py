@@ -1,0 +1,85 @@
+"""A model's forward pass as compiled programs."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from keryx.core import scope, seeds
+from keryx.core.variable import Variable
+from keryx.errors import StateError
+from keryx.layers.layer import Layer
+from keryx.training.prediction import run_batches
+from keryx.training.session import abstract_outputs
+
+_NO_KEY = np.zeros(2, np.uint32)
+
+
+class _Program(NamedTuple):
+    run: Callable  # (values, key, inputs) -> (outputs, masks), updates, losses
+    variables: list[Variable]
+
+
+class CompiledCall:
+    """The programs that a model runs as outside of training, each made when it is first wanted."""
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.programs: dict[Any, _Program] = {}
+        self.many: dict[int, Callable] = {}
+
+    def clear(self) -> None:
+        """Forget the programs: the model computes something else now."""
+        self.programs.clear()
+        self.many.clear()
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
+        program = self._program(x, training)
+        key = np.array(seeds.next_seed(), np.uint64).astype(np.uint32) if training else _NO_KEY
+        values = [v._value for v in program.variables]
+        (outputs, masks), updates, self.model._call_losses = program.run(values, key, x)
+        for place, value in updates.items():
+            if isinstance(value, jax.core.Tracer):
+                raise StateError(
+                    f"{self.model.title} was called with training=True inside a function that JAX traces; its update "
+                    f"of {program.variables[place].path!r} cannot leave it. Use model.stateless_call there."
+                )
+            program.variables[place].assign(value)
+        for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+            if mask is not None:
+                scope.set_mask(output, mask)
+        return outputs
+
+    def batches(self, x: Any, count: Any, size: int) -> Any:
+        """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
+        program = self._program(x, False)
+        if size not in self.many:
+
+            def forward(values, batch):
+                (outputs, _), _, _ = program.run(values, _NO_KEY, batch)
+                return outputs
+
+            self.many[size] = jax.jit(lambda values, x, count: run_batches(forward, values, x, count, size))
+        return self.many[size]([v._value for v in program.variables], x, count)
+
+    def _program(self, x: Any, training: bool) -> _Program:
+        model = self.model
+        # In training, a frozen BatchNormalization computes something else than one that is trained.
+        key = (True, *map(id, model.trainable_variables)) if training else False
+        found = self.programs.get(key)
+        if found is not None and (model.inputs or found.variables == model.variables):
+            return found
+        if not model.inputs:  # a subclass: its weights are made when it runs, and may become more
+            self.clear()
+            abstract_outputs(model, x)
+
+        def run(x):
+            outputs = Layer.__call__(model, x, training=training)
+            return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
+
+        variables = model.variables
+        program = _Program(jax.jit(scope.pure(run, variables, training)), variables)
+        self.programs[key] = program
+        return program
