@@ -21,23 +21,22 @@ from keryx.training.stream import StreamFeed, is_stream, peek, unpacked
 def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options: dict[str, Any]) -> History:
     """Train a model on `(x, y, sample_weight)`; `Model.fit` says what the options are."""
     session: Session = model.session
-    epochs, initial_epoch, on_nan = options["epochs"], options["initial_epoch"], options["on_nan"]
-    if on_nan not in ("raise", "continue"):
-        raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {on_nan!r}.")
-    check_count(epochs, "fit()", "epochs")
-    if isinstance(options["validation_freq"], (int, float)):
-        check_count(options["validation_freq"], "fit()", "validation_freq")
+    check_options(options)
     data, validation_data = with_split(data, validation_data, options["validation_split"])
     feed = training_feed(session, data, options)
     held_out = validation_feed(session, validation_data, options)
-    hooks = CallbackList(options["callbacks"], add_history=True, model=model, epochs=epochs, steps=feed.steps)
-    quiet = hooks.handles_nan
-    guarded = quiet or on_nan == "raise"
-    progress = Progress(options["verbose"], epochs)
+    epochs, frequency = options["epochs"], options["validation_freq"]
+    params = {"epochs": epochs, "steps": feed.steps, "verbose": options["verbose"], "validation_freq": frequency}
+    hooks = CallbackList(options["callbacks"], add_history=True, model=model, **params)
+    stops_at_nan = options["on_nan"] == "raise" or hooks.handles_nan
     model.stop_training = False
-    with interrupts.deferred() as signals, rescue.net(session) as net, progress:
+    with (
+        interrupts.deferred() as signals,
+        rescue.net(session) as net,
+        Progress(options["verbose"], epochs) as progress,
+    ):
         blocks = Blocks(
-            session.train_program(guard=guarded),
+            session.train_program(guard=stops_at_nan),
             feed,
             session.lend,
             session.take,
@@ -49,39 +48,22 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
         net.renew()
         hooks.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
-            session.reset_metrics()
-            session.set_clock(epoch=epoch, position=0, bad_step=-1)
+        for epoch in range(options["initial_epoch"], epochs):
             hooks.on_epoch_begin(epoch)
             progress.begin(epoch, feed.steps)
-            steps = 0
-            for steps, logs in blocks.epoch(session.clock["key"], epoch):
-                progress.update(steps, logs)
-                if model.stop_training and blocks.every_batch:
-                    break
-            if guarded:
-                broken = (
-                    rescue.stopped(session, feed, blocks.culprit, epoch, net)
-                    if blocks.culprit
-                    else rescue.spoilt(epoch, net)
-                )
-                if broken and not quiet:
-                    raise broken
-                if broken:
-                    logs, model.stop_training = logs | {"loss": math.nan}, True
+            steps, logs = train_epoch(session, blocks, epoch, progress)
+            if stops_at_nan and not weights_are_good(session, blocks, epoch, net, raising=not hooks.handles_nan):
+                logs = logs | {"loss": math.nan}
             net.renew()
-            ended = isinstance(feed, StreamFeed) and feed.exhausted
-            if steps == 0:
-                _warn_of_end(epoch, steps, feed)
-                break
-            if held_out is not None and _due(options["validation_freq"], epoch):
+            if held_out is not None and steps and _due(frequency, epoch):
                 values = run_evaluation(session, held_out, hooks, Progress(0, None), signals)
                 logs = logs | {f"val_{name}": value for name, value in values.items()}
             logs = dict(sorted(logs.items(), key=lambda item: (item[0].startswith("val_"), item[0])))
-            progress.end(steps, logs)
-            hooks.on_epoch_end(epoch, logs)
+            if steps:
+                progress.end(steps, logs)
+                hooks.on_epoch_end(epoch, logs)
             signals.check()
-            if ended and (epoch + 1 < epochs or steps < (feed.steps or 0)):
+            if has_ended(feed, steps, last=epoch + 1 == epochs):
                 _warn_of_end(epoch, steps, feed)
                 break
             if model.stop_training:
@@ -89,6 +71,50 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
         session.finish()
         hooks.on_train_end(logs)
     return model.history
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """Raise ArgumentError where a number that fit is given means nothing."""
+    if options["on_nan"] not in ("raise", "continue"):
+        raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {options['on_nan']!r}.")
+    check_count(options["epochs"], "fit()", "epochs")
+    if isinstance(options["validation_freq"], (int, float)):
+        check_count(options["validation_freq"], "fit()", "validation_freq")
+
+
+def train_epoch(session: Session, blocks: Blocks, epoch: int, progress: Progress) -> tuple[int, dict[str, Any]]:
+    """Run the steps of an epoch: how many there were, and what is logged."""
+    session.reset_metrics()
+    session.set_clock(epoch=epoch, position=0, bad_step=-1)
+    steps, logs = 0, dict[str, Any]()
+    for steps, logs in blocks.epoch(session.clock["key"], epoch):
+        progress.update(steps, logs)
+        if session.model.stop_training and blocks.every_batch:
+            break
+    return steps, logs
+
+
+def weights_are_good(session: Session, blocks: Blocks, epoch: int, net: rescue.Net, raising: bool) -> bool:
+    """Whether the epoch went well; else the last good weights are put back, and training stops.
+
+    Raises:
+        NonFiniteLossError: With `raising`, saying at which step and what may be why.
+    """
+    if blocks.culprit:
+        error = rescue.stopped(session, blocks.feed, blocks.culprit, epoch, net)
+    else:
+        error = rescue.spoilt(epoch, net)
+    if error is not None and raising:
+        raise error
+    if error is not None:
+        session.model.stop_training = True
+    return error is None
+
+
+def has_ended(feed: Feed, steps: int, last: bool) -> bool:
+    """Whether a stream that cannot begin again ended before all steps were taken."""
+    ended = isinstance(feed, StreamFeed) and feed.exhausted
+    return steps == 0 or (ended and (not last or steps < (feed.steps or 0)))
 
 
 def with_split(data: tuple[Any, Any, Any], validation_data: Any, fraction: float) -> tuple[Any, Any]:
