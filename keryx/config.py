@@ -81,9 +81,9 @@ def set_image_data_format(value: str) -> None:
 def set_compilation_cache(folder: str | os.PathLike | None) -> None:
     """Where compiled programs are kept between processes; None keeps none.
 
-    The default is `keryx` in the user's cache folder. A folder that JAX was told of before, with
-    JAX_COMPILATION_CACHE_DIR or `jax.config`, is left as it is. KERYX_COMPILATION_CACHE=off in the environment
-    turns it off, and another value names the folder.
+    By default it is `keryx` in the user's cache folder, or where JAX_COMPILATION_CACHE_DIR or `jax.config` had told
+    JAX before keryx was imported. KERYX_COMPILATION_CACHE=off in the environment turns it off, and another value
+    names the folder.
     """
     jax.config.update("jax_compilation_cache_dir", None if folder is None else os.fspath(folder))
     if folder is not None:
@@ -95,7 +95,10 @@ def _start_compilation_cache() -> None:
     wanted = os.environ.get("KERYX_COMPILATION_CACHE", "")
     told = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if told is None and wanted.lower() not in ("off", "0", "none"):
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        try:
+            home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        except RuntimeError:  # a process of no user has no home
+            return
         set_compilation_cache(wanted or home / "keryx" / "compiled")
 
 

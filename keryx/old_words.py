@@ -69,7 +69,7 @@ COMPILE = {
 }
 
 # Arguments that every layer takes beside its own, for Sequential's sake.
-_DECLARED = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
+DECLARED = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 
 def check_arguments(
@@ -99,7 +99,9 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     """Refuse the arguments of older dialects, and unknown ones, before a layer is made."""
     where, known = f"{cls.__name__}()", init_arguments(cls)
     renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
-    check_arguments(where, (word for word in kwargs if word not in _DECLARED), known, renamed)
+    own = cls.__module__.startswith("keryx.")  # a class of the user's may take words out of its **kwargs itself
+    given = [word for word in kwargs if word not in DECLARED and (own or word in renamed)]
+    check_arguments(where, given, known, renamed)
     kernel_rank = getattr(cls, "rank", 0)
     if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
         written = ", ".join(str(a) for a in args)

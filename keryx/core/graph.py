@@ -5,6 +5,7 @@ An operation is anything that can be called and has a name: a layer, a model, or
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Node:
         self.operation, self.args, self.kwargs = operation, args, kwargs
         self.inputs = symbols_in((args, kwargs))
         self.outputs: Any = None
-        self.models: list[Any] = []  # whose graphs it belongs to
+        self.models: weakref.WeakSet = weakref.WeakSet()  # whose graphs it belongs to
 
     def run(self, values: dict[SymbolicTensor, Any]) -> None:
         """Call the operation on the values of its inputs, and put the values of its outputs beside them."""

@@ -105,8 +105,12 @@ def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[
     return [given]
 
 
-def fit_shape(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[SymbolicTensor]) -> tuple[int, ...]:
+def fit_shape(
+    shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[SymbolicTensor], batch: bool = True
+) -> tuple[int, ...]:
     """The shape that data of `shape` takes for an input: an axis of size 1 is added or dropped at the end.
+
+    With `batch=False` the data is more than a batch, and the size of its first axis is left open.
 
     Raises:
         ShapeError: Where the sizes do not fit, naming all inputs.
@@ -117,7 +121,8 @@ def fit_shape(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[
     elif len(fitted) == symbol.ndim + 1 and fitted[-1] == 1:
         fitted = fitted[:-1]
     sizes_fit = len(fitted) == symbol.ndim and all(
-        want is None or have == want for have, want in zip(fitted, symbol.shape, strict=True)
+        want is None or have == want or (i == 0 and not batch)
+        for i, (have, want) in enumerate(zip(fitted, symbol.shape, strict=True))
     )
     if not sizes_fit:
         others = f" The model's inputs are {wanted(symbols)}." if len(symbols) > 1 else ""

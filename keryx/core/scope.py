@@ -126,6 +126,8 @@ def isolated() -> Iterator[Scope]:
     before = dict(inner.values or {})
     with run(inner):
         yield inner
+    if inner.key is outer.key:
+        outer.draws = inner.draws
     changed = [v for v, value in (inner.values or {}).items() if before.get(v, v._value) is not value]
     if changed or inner.losses:
         what = f"the variable {changed[0].path!r} was assigned" if changed else "a loss was added"

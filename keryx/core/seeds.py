@@ -5,6 +5,8 @@ import secrets
 import threading
 from typing import Any
 
+import numpy as np
+
 from keryx.errors import ConfigError
 
 _lock = threading.Lock()
@@ -40,6 +42,11 @@ def set_seed(seed: int) -> None:
 def seed() -> int:
     """The global seed: the one last set, else one that the process drew when it started."""
     return _seed
+
+
+def next_key() -> np.ndarray:
+    """A raw random key, uint32 (2,), that no other call gives until the seed is set again."""
+    return np.array([part % 2**32 for part in next_seed()], np.uint32)
 
 
 def next_seed() -> tuple[int, int]:

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core import scope
+from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
-from keryx.errors import ShapeError
+from keryx.errors import ShapeError, StateError
 
 
 class Variable(Arithmetic):
@@ -53,10 +53,10 @@ class Variable(Arithmetic):
         with jax.ensure_compile_time_eval():  # a weight born while a function is traced is a real array all the same
             if callable(initializer):
                 dtype = standardize_dtype(dtype)
-                value = initializer(tuple(shape or ()), dtype=dtype)
+                self._value = jnp.asarray(initializer(tuple(shape or ()), dtype=dtype), dtype)
             else:
                 value = initializer.value if isinstance(initializer, Variable) else initializer
-            self._value = jnp.asarray(value, dtype)
+                self._value = _own(value, dtype)
         if shape is not None and self._value.shape != tuple(shape):
             raise ShapeError(f"The initial value of {self.path!r} wants {tuple(shape)}; got {self._value.shape}.")
         self.shape = self._value.shape
@@ -84,10 +84,15 @@ class Variable(Arithmetic):
         shape = np.shape(value)
         if shape != self.shape:
             raise ShapeError(f"The variable {self.path!r} is {self.shape}; it cannot take a value of {shape}.")
-        value = jnp.asarray(value, self.dtype)
         running = scope.current()
-        if running is None or not running.write(self, value):
-            self._value = value
+        if running is not None and running.write(self, jnp.asarray(value, self.dtype)):
+            return
+        if isinstance(value, jax.core.Tracer):
+            raise StateError(
+                f"The variable {self.path!r} was assigned inside a function that JAX traces, and the value cannot "
+                "leave it. Use model.stateless_call there."
+            )
+        self._value = _own(value, self.dtype)
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -118,3 +123,11 @@ class Variable(Arithmetic):
 
     def __repr__(self):
         return f"<Variable {self.path} {self.shape} {self.dtype}>"
+
+
+def _own(value: Any, dtype: Any) -> jax.Array:
+    """A device array of the variable's own: training takes the buffer over, which nobody else may still hold."""
+    if isinstance(value, jax.Array):
+        return jnp.array(value, dtype, copy=True)
+    host = np.asarray(value)
+    return jax.device_put(host.astype(dtype or dtypes.narrowed(host, "initial value").dtype, copy=True))

@@ -84,6 +84,8 @@ class Layer(Owner, Configurable):
         self.dtype_policy = dtypes.get(dtype)
         self.autocast = autocast
         self._trainable = bool(trainable)
+        unknown = [word for word in declared if word not in old_words.DECLARED]
+        old_words.check_arguments(f"{type(self).__name__}()", unknown, init_arguments(type(self)), {})
         self._declared_shape = _declared_shape(declared)
 
     # -- what a subclass writes ----------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ class Layer(Owner, Configurable):
         except Exception as error:
             self._note(error, args)
             raise
-        if outer is None:
+        if outer is None and not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
             self._call_losses = running.losses
             _keep_masks(running, outputs)
         return outputs
@@ -230,7 +232,7 @@ class Layer(Owner, Configurable):
         if not self.built:
             arguments, _ = graph.accepted_arguments(self.build)
             shapes = _shapes_for_build(self, arguments, args, kwargs)
-            with scope.named(self.name):
+            with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
                 self.build(*shapes)
             self.built = True
 

@@ -72,9 +72,15 @@ class Model(Trainer, Layer):
         self._input_tree = jax.tree.structure(inputs)
         self._ranges = None
         for node in self._graph.nodes:
-            node.models.append(self)
+            node.models.add(self)
         self.built = True
+        self._graph_has_changed()
+
+    def _graph_has_changed(self) -> None:
+        """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        if self._session is not None:
+            self._session.graph_has_changed()
 
     def add_loss(self, loss: Any) -> None:
         """Add to the loss: within `call` a scalar, and of a graph a symbolic scalar, or several.
@@ -97,8 +103,6 @@ class Model(Trainer, Layer):
                 )
         added = reachable(own.flat_inputs, [*own.losses, *symbols])
         self._close(own.inputs, own.outputs, added)
-        if self._session is not None:
-            self._session.programs.clear()
 
     # -- calling -------------------------------------------------------------------------------------------------
 
@@ -136,7 +140,13 @@ class Model(Trainer, Layer):
         return self._ranges
 
     def stateless_call(
-        self, trainable_variables, non_trainable_variables, *args, return_losses: bool = False, **kwargs
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        *args,
+        return_losses: bool = False,
+        key: Any = None,
+        **kwargs,
     ):
         """The model as a pure function of its weights.
 
@@ -145,6 +155,7 @@ class Model(Trainer, Layer):
             non_trainable_variables: A value for each of `model.non_trainable_variables`.
             *args: What the model is called on.
             return_losses: Whether the added losses are returned as well.
+            key: A random key, for layers that draw; within a function of your own that JAX compiles it has to be given.
             **kwargs: Such as `training`.
 
         Returns:
@@ -152,13 +163,21 @@ class Model(Trainer, Layer):
         """
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
-        key = np.array(seeds.next_seed(), np.uint64).astype(np.uint32)
-        function = scope.pure(
-            lambda: Layer.__call__(self, *args, **kwargs), [*trained, *rest], bool(kwargs.get("training"))
-        )
-        outputs, updates, losses = function([jnp.asarray(v) for v in values], key)
+        raw = seeds.next_key() if key is None else _raw_key(key)
+
+        def run():
+            outputs, running = Layer.__call__(self, *args, **kwargs), scope.current()
+            if key is None and running is not None and running.draws and isinstance(jnp.zeros(()), jax.core.Tracer):
+                raise StateError(
+                    f"{self.title} draws random numbers, and is called within a function that JAX compiles: they would "
+                    "be the same each time. Give stateless_call a key=."
+                )
+            return outputs, self.regularization()
+
+        function = scope.pure(run, [*trained, *rest], bool(kwargs.get("training")))
+        (outputs, penalties), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
-        return (outputs, new, losses + self.regularization()) if return_losses else (outputs, new)
+        return (outputs, new, losses + penalties) if return_losses else (outputs, new)
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
@@ -295,6 +314,10 @@ class Model(Trainer, Layer):
     def config_class_name(self) -> str:
         """The class that a config names: Keras calls a model with a graph Functional."""
         return "Functional" if type(self) is Model and self._graph is not None else type(self).__name__
+
+
+def _raw_key(key: Any) -> Any:
+    return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
 
 
 def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:

@@ -47,7 +47,7 @@ def _called_again(model: Any, call: Node, tensor: SymbolicTensor) -> SymbolicTen
 
 def _around(tensor: SymbolicTensor) -> list[Any]:
     """The models whose graphs hold this tensor."""
-    return list(dict.fromkeys(tensor.node.models)) if tensor.node else []
+    return list(tensor.node.models) if tensor.node else []
 
 
 def _leads_to(inputs: Sequence[SymbolicTensor], tensor: SymbolicTensor) -> bool:

@@ -64,14 +64,14 @@ class Sequential(Model):
         if not self._stack:
             raise ArgumentError(f"{self.title} has no layer to take off.")
         layer = self._stack.pop()
-        self.compiled_call.clear()
         if self._symbols:
             layer.nodes.pop()
             self._symbols.pop()
-            if self._stack:
-                self._close(self._symbols[0], self._symbols[-1])
-            else:
-                self._graph, self.built = None, False
+        if self._symbols and self._stack:
+            self._close(self._symbols[0], self._symbols[-1])
+        else:
+            self._graph, self.built = None, False
+            self._graph_has_changed()
         return layer
 
     def build(self, input_shape: Any = None) -> None:

@@ -82,6 +82,7 @@ class Optimizer(Configurable):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.name = name or type(self).__name__.lower()
         self.state: OptimizerState | None = None
+        self.owners: list[Variable] = []  # whose state it is
         self._learning_rate: Any = None
         self._compiled: Any = None
         self._excluded: tuple[tuple, tuple] = ((), ())
@@ -252,6 +253,7 @@ class Optimizer(Configurable):
         if any(self._excluded):
             self._decayed = [not self._is_excluded(v) for v in variables]
         self._compiled = None
+        self.owners = list(variables)
         self.state = self.init([v.value for v in variables])
 
     def resume(self) -> OptimizerState:

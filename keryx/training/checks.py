@@ -147,7 +147,7 @@ class Checks:
         for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
             array = array if is_array(array) else numbers(array, f"input {symbol.name!r}")
             check_kind(array, f"input {symbol.name!r}")
-            shape = fit_shape(array.shape, symbol, self.symbols)
+            shape = fit_shape(array.shape, symbol, self.symbols, batch=False)
             check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
             array = device_ready(array, f"input {symbol.name!r}")
             ready.append(array if array.shape == shape else array.reshape(shape))
@@ -168,6 +168,11 @@ class Checks:
 
     def _class_weights(self, class_weight: Any, targets: list[Any], weights: list[Any]) -> list[Any]:
         names = self.objective.names if self.objective else []
+        if not isinstance(class_weight, dict):
+            raise DataError(
+                f"class_weight is a dict of a weight for each class, such as {{0: 1.0, 1: 2.5}}; got "
+                f"{type(class_weight).__name__}. dict(enumerate(weights)) makes one of a list."
+            )
         by_output = any(isinstance(value, dict) for value in class_weight.values())
         if by_output:
             tables = match(class_weight, names, self.objective.structure, "class weight", partial=True)

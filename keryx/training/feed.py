@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError
-from keryx.training.checks import Checks, as_array, count_rows, is_array
+from keryx.training.checks import Checks, arrays_in, count_rows
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
 from keryx.training.stream import StreamFeed, Waiting, is_stream, length_of, unpacked
@@ -155,7 +155,7 @@ def split(batch: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, Any,
     """Arrays cut into the first rows and the last `fraction` of them."""
     if not 0 < fraction < 1:
         raise ArgumentError(f"validation_split lies between 0 and 1; got {fraction!r}.")
-    arrays = jax.tree.map(as_array, batch, is_leaf=is_array)
+    arrays = tuple(arrays_in(part, None) for part in batch)
     rows = count_rows(arrays)
     cut = math.floor(rows * (1 - fraction))
     if cut == 0 or cut == rows:

@@ -45,6 +45,7 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
             compiling=progress.compiling,
             signals=signals,
         )
+        session.set_clock(begun=session.clock["step"])
         net.renew()
         hooks.on_train_begin()
         logs: dict[str, Any] = {}
@@ -87,7 +88,7 @@ def train_epoch(session: Session, blocks: Blocks, epoch: int, progress: Progress
     session.reset_metrics()
     session.set_clock(epoch=epoch, position=0, bad_step=-1)
     steps, logs = 0, dict[str, Any]()
-    for steps, logs in blocks.epoch(session.clock["key"], epoch):
+    for steps, logs in blocks.epoch(session.order_key, epoch):
         progress.update(steps, logs)
         if session.model.stop_training and blocks.every_batch:
             break

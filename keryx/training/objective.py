@@ -61,6 +61,10 @@ class Objective:
         self.structure: Any = None
         self.resolved = False
 
+    def forget(self) -> None:
+        """Unlearn the outputs and the metrics made for them: the model has another graph now."""
+        self.heads, self.names, self.layers, self.resolved = [], [], [], False
+
     # -- what was asked for, output by output --------------------------------------------------------------------
 
     def resolve_losses(self, structure: Any, layers: Sequence[str] = ()) -> None:
@@ -103,7 +107,7 @@ class Objective:
     def resolve_metrics(self, targets: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Make the metrics, once the shapes of targets and outputs are known."""
         several = len(self.heads) > 1 and self.named
-        taken = set(self.logged)
+        taken, seen = set(self.logged), set[Metric]()
         for asked, role in ((self.asked_metrics, "metric"), (self.asked_weighted, "weighted metric")):
             wanted = self._by_output(asked, role, _is_metric)
             for head, identifiers, y, output in zip(self.heads, wanted, targets, outputs, strict=True):
@@ -112,6 +116,10 @@ class Objective:
                     if identifier is None or y is None:
                         continue
                     metric = as_metric(identifier, y, output)
+                    if metric in seen:  # an accumulator for each output
+                        metric = type(metric).from_config(metric.get_config())
+                    seen.add(metric)
+                    _make_variables(metric, y, output)
                     name = f"{prefix}{metric.name}"
                     if role == "weighted metric" and name in taken:
                         name = f"{prefix}weighted_{metric.name}"
@@ -297,6 +305,17 @@ def as_metric(identifier: Any, target: Any, output: Any) -> Metric:
         return MeanMetricWrapper(found, name=known_as or getattr(found, "__name__", snake_case(type(found).__name__)))
     found.name = known_as or found.name
     return found
+
+
+def _make_variables(metric: Metric, target: Any, output: Any) -> None:
+    """Let a metric that makes its variables at the first batch make them now, before it runs in compiled code."""
+    if hasattr(metric, "build"):
+        metric.build(tuple(target.shape), tuple(output.shape))
+    if not metric.variables:
+        metric.update_state(
+            jnp.ones((1, *target.shape[1:]), target.dtype), jnp.ones((1, *output.shape[1:]), output.dtype)
+        )
+        metric.reset_state()
 
 
 def _kind(target: tuple[int, ...], output: tuple[int, ...]) -> str:

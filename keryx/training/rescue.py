@@ -105,7 +105,7 @@ def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> l
     for name, y, weight in zip(session.objective.names, batch.y, batch.weight, strict=True):
         pairs += [(f"the target of {name!r}", y), (f"the sample weight of {name!r}", weight)]
     found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
-    key = session.clock["key"]
+    key = session.order_key
     return [f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
 
 

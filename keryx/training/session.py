@@ -1,5 +1,6 @@
 """A model under training: its weights lent to a TrainState and taken back, and its compiled programs."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,7 @@ class Session:
         self.trained: list[Variable] = []
         self.rest: list[Variable] = []
         self.outputs: list[jax.ShapeDtypeStruct] = []
-        self.example: Batch | None = None
-        self.optimizer_shapes: list[tuple[int, ...]] | None = None
+        self.example: Any = None  # the shapes and dtypes of a batch
         if model.outputs:
             self._resolve(model.output, model.outputs, model.output_names)
 
@@ -53,11 +53,18 @@ class Session:
         else:
             self._resolve(outputs, jax.tree.leaves(outputs))
 
+    def graph_has_changed(self) -> None:
+        """Learn the outputs anew: the model has another graph now."""
+        self.programs.clear()
+        self.objective.forget()
+        if self.model.outputs:
+            self._resolve(self.model.output, self.model.outputs, self.model.output_names)
+
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
         if not self.objective.resolved:
             self.objective.resolve_metrics(batch.y, self.outputs)
-        self.example = batch
+        self.example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
         trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
         if trained != self.trained or rest != self.rest:
             self.trained, self.rest = trained, rest
@@ -69,10 +76,10 @@ class Session:
             raise StateError(
                 "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
             )
-        shapes = [v.shape for v in self.trained]
-        if self.optimizer.state is None or self.optimizer_shapes != shapes:
+        if not self.trained:
+            warnings.warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.", stacklevel=5)
+        if self.optimizer.state is None or self.optimizer.owners != self.trained:
             self.optimizer.build(self.trained)
-            self.optimizer_shapes = shapes
         if self.model.has_own_step and not self.objective.extra:
             _, logs = jax.eval_shape(self.model.train_step, self.lend(), self.example)
             if "loss" not in logs:
@@ -142,6 +149,11 @@ class Session:
         """Set counters of the clock, such as the epoch."""
         self.clock = self.clock | {name: np.int32(value) for name, value in fields.items()}
 
+    @property
+    def order_key(self) -> tuple[int, ...]:
+        """What the order of the rows in an epoch is a function of, beside the epoch's number."""
+        return *map(int, self.clock["key"]), int(self.clock["begun"])
+
     # -- programs ------------------------------------------------------------------------------------------------
 
     def train_program(self, guard: bool) -> Program:
@@ -153,7 +165,7 @@ class Session:
             return train_step(state, batch)
 
         run = stop_at_nan(step) if guard else lambda state, fixed, batch: step(state, fixed, batch)[0]
-        return self._program(("train", guard, id(self.optimizer.schedule)), run)  # a schedule is compiled in
+        return self._program(("train", guard, self.optimizer.schedule), run)  # a schedule is compiled in
 
     def test_program(self) -> Program:
         """The model's test_step, compiled."""

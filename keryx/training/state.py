@@ -17,8 +17,10 @@ class TrainState(NamedTuple):
         rest: The model's other variables, such as moving means.
         slots: What the optimizer keeps: its step, the learning rate, and an array or so for each weight.
         metrics: The accumulators of the loss and the metrics.
-        key: The run's random key, uint32 (2,): step n draws from `fold_in(key, n)`, epoch n shuffles by (key, n).
+        key: The run's random key, uint32 (2,): step n draws from `fold_in(key, n)`, epoch n shuffles by
+            (key, begun, n).
         step: The number of steps taken, int32 ().
+        begun: The step at which this fit began, so that each fit has an order of its own, int32 ().
         epoch: The number of the epoch, int32 ().
         position: How far the epoch has come: the next row of shuffled data, or the next batch of a stream, int32 ().
         bad_step: The step whose loss was not finite, after which nothing changes; -1 as long as all is well, int32 ().
@@ -30,6 +32,7 @@ class TrainState(NamedTuple):
     metrics: list[jax.Array]
     key: Any
     step: Any
+    begun: Any
     epoch: Any
     position: Any
     bad_step: Any
@@ -40,7 +43,7 @@ def fresh_clock() -> dict[str, Any]:
     seed, count = seeds.next_seed()
     zero = np.int32(0)
     key = np.random.SeedSequence([seed, count]).generate_state(2)
-    return {"key": key, "step": zero, "epoch": zero, "position": zero, "bad_step": np.int32(-1)}
+    return {"key": key, "step": zero, "begun": zero, "epoch": zero, "position": zero, "bad_step": np.int32(-1)}
 
 
 def shuffled(key: Any, epoch: int, rows: int) -> np.ndarray:

@@ -134,7 +134,7 @@ def stop_at_nan(step: Callable) -> Callable:
 
 
 class Program:
-    """A step, compiled in two forms: `rows` runs many over arrays on the device, `batch` takes a single batch.
+    """A step, compiled: `rows` runs many over arrays on the device, `batch` and `single` take one batch.
 
     Args:
         step: `(state, fixed, batch) -> state`, pure; the state's buffers are taken over, `fixed` is only read.
@@ -155,12 +155,12 @@ class Program:
             state = lax.while_loop(unfinished, next_step, state)
             return state, results(state.metrics)
 
-        @partial(jax.jit, donate_argnums=0)
         def batch(state, fixed, batch):
             state = step(state, fixed, batch)
             return state._replace(position=state.position + 1), results(state.metrics)
 
-        self.rows, self.batch = rows, batch
+        self.rows, self.batch = rows, jax.jit(batch, donate_argnums=0)
+        self.single = jax.jit(batch)  # leaves the arrays that it is given to whoever holds them
         self.compiled: set[Any] = set()
 
     def is_new(self, shapes: Any) -> bool:

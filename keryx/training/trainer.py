@@ -1,6 +1,8 @@
 """The methods of a model that train it and use it."""
 
+import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +12,7 @@ from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
 from keryx.training import interrupts, loop, prediction, step
+from keryx.training.blocks import floats
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.session import Session
@@ -70,6 +73,7 @@ class Trainer:
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
+        self._check_overrides()
         from keryx import optimizers
 
         self.optimizer = optimizers.get(optimizer)
@@ -82,6 +86,20 @@ class Trainer:
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+
+    def _check_overrides(self) -> None:
+        for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):
+            if hasattr(type(self), word):
+                raise StateError(
+                    f"{type(self).__name__}.{word} would never be called: write train_step(self, state, batch), a pure "
+                    "function, or give compile() a Loss or a Metric of your own."
+                )
+        arguments = list(inspect.signature(type(self).train_step).parameters)[1:]
+        if len(arguments) != 2:
+            raise StateError(
+                f"{type(self).__name__}.train_step takes ({', '.join(arguments)}); it has to take (state, batch), and "
+                "return the new state and logs. See keryx/training/step.py for the one that is used by default."
+            )
 
     @property
     def compiled(self) -> bool:
@@ -171,7 +189,7 @@ class Trainer:
         old_words.check_arguments(
             "fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT
         )
-        with jax.disable_jit(self.run_eagerly):
+        with self._as_asked():
             return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
 
     def evaluate(
@@ -204,7 +222,7 @@ class Trainer:
         known = ["x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"]
         old_words.check_arguments("evaluate()", unknown, known, old_words.FIT)
         options = {"batch_size": batch_size, "verbose": verbose, "steps": steps, "callbacks": callbacks}
-        with jax.disable_jit(self.run_eagerly):
+        with self._as_asked():
             logs = loop.evaluate(self, (x, y, sample_weight), **options)
         if return_dict:
             return logs
@@ -253,8 +271,8 @@ class Trainer:
         session.begin_training()
         session.reset_metrics()
         session.set_clock(bad_step=-1)
-        with interrupts.deferred():
-            state, logs = session.train_program(guard=False).batch(session.lend(), (), batch)
+        with interrupts.deferred(), self._as_asked():
+            state, logs = session.train_program(guard=False).single(session.lend(), (), batch)
             session.take(state)
         return self._returned(logs, return_dict)
 
@@ -266,12 +284,13 @@ class Trainer:
         session.begin(batch)
         session.reset_metrics()
         state = step.TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
-        state, logs = session.test_program().batch(state, session.values(), batch)
+        with self._as_asked():
+            state, logs = session.test_program().batch(state, session.values(), batch)
         session.take_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
     def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
-        logs = {name: float(value) for name, value in sorted(logs.items())}
+        logs = floats(dict(sorted(logs.items())))
         return logs if return_dict else self.objective.as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -296,6 +315,10 @@ class Trainer:
             The new state, and logs with at least `loss`; fit reports their means over the epoch.
         """
         return step.train_step(self, state, batch)
+
+    def _as_asked(self) -> Any:
+        """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
+        return jax.disable_jit() if self.run_eagerly else nullcontext()
 
     @property
     def has_own_step(self) -> bool:
