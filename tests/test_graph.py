@@ -256,3 +256,38 @@ def test_the_order_of_layers_in_any_graph(seed):
     trees_close(ours.predict([X[:, :3], X[:, 1:]]), theirs.predict([X[:, :3], X[:, 1:]], verbose=0), 1e-4)
     again = keryx.Model.from_config(json.loads(json.dumps(ours.get_config())))
     assert [layer.name for layer in again.layers] == [layer.name for layer in ours.layers]
+
+
+def chain_config(length):
+    """The config of activations one behind the other, the last one written first."""
+    x = h = keryx.Input((1,), name="x")
+    for i in range(length):
+        h = L.Activation("relu", name=f"a{i}")(h)
+    config = keryx.Model(x, h).get_config()
+    config["layers"].reverse()
+    return config
+
+
+def test_a_deep_config_is_read_in_one_pass_whatever_its_order(monkeypatch):
+    from keryx.models import config as room
+
+    looks = []
+    histories = room._histories
+    monkeypatch.setattr(room, "_histories", lambda call: looks.append(1) or histories(call))
+    again = keryx.Model.from_config(chain_config(150))
+    assert len(again.layers) == 151
+    assert len(looks) <= 150
+
+
+def test_a_config_with_a_loop_or_a_missing_call_is_told_so():
+    config = chain_config(3)
+    by_name = {entry["name"]: entry for entry in config["layers"]}
+
+    def feed_first_from(*history):
+        by_name["a0"]["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = list(history)
+        return config
+
+    with pytest.raises(ConfigError, match=r"has a loop: .*'a1' -> 'a"):
+        keryx.Model.from_config(feed_first_from("a2", 0, 0))
+    with pytest.raises(ConfigError, match="lacks an input: it speaks of call 1 of 'x'"):
+        keryx.Model.from_config(feed_first_from("x", 1, 0))

@@ -4,6 +4,7 @@ import io
 import os
 import re
 
+import numpy as np
 import pytest
 
 from keryx.errors import ConfigError
@@ -208,6 +209,12 @@ def test_without_an_output_nothing_is_shown(clock, monkeypatch):
 def test_verbose_is_checked():
     with pytest.raises(ConfigError, match="verbose is 0, 1, 2 or 'auto'; got 3"):
         Progress(3, 1)
+
+
+def test_a_metric_that_gives_a_vector(clock):
+    stream = io.StringIO()
+    run(Progress(1, 1, stream), clock, logs={"iou": np.array([0.1, 0.25, 1 / 3], np.float32), "loss": 0.5})
+    assert "iou: [0.1, 0.25, 0.3333] - loss: 0.5000\n" in stream.getvalue()
 
 
 def test_the_output_of_a_real_pipe():

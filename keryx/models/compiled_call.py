@@ -1,24 +1,25 @@
 """A model's forward pass as compiled programs."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
-import numpy as np
 
-from keryx.core import scope, seeds
+from keryx.core import scope
 from keryx.core.variable import Variable
 from keryx.errors import StateError
 from keryx.layers.layer import Layer
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
+from keryx.training.step import fresh_key
 
-_NO_KEY = np.zeros(2, np.uint32)
 
-
-class _Program(NamedTuple):
+@dataclass
+class _Program:
     run: Callable  # (values, key, inputs) -> (outputs, masks), updates, losses
     variables: list[Variable]
+    only_reads: bool = False  # known once it has run: no update, no added loss
 
 
 class CompiledCall:
@@ -37,9 +38,9 @@ class CompiledCall:
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
         program = self._program(x, training)
-        key = np.array(seeds.next_seed(), np.uint64).astype(np.uint32) if training else _NO_KEY
         values = [v._value for v in program.variables]
-        (outputs, masks), updates, self.model._call_losses = program.run(values, key, x)
+        (outputs, masks), updates, losses = program.run(values, fresh_key(), x)
+        self.model._call_losses, program.only_reads = losses, not updates and not losses
         for place, value in updates.items():
             if isinstance(value, jax.core.Tracer):
                 raise StateError(
@@ -52,17 +53,22 @@ class CompiledCall:
                 scope.set_mask(output, mask)
         return outputs
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether the model, as it last ran outside of training, left neither an update nor a loss behind."""
+        return False in self.programs and self.programs[False].only_reads
+
     def batches(self, x: Any, count: Any, size: int) -> Any:
         """The outputs of the first `count` batches of `size` rows in `x`, in one call; rows after those are zeros."""
         program = self._program(x, False)
         if size not in self.many:
 
-            def forward(values, batch):
-                (outputs, _), _, _ = program.run(values, _NO_KEY, batch)
+            def forward(values, key, batch):
+                (outputs, _), _, _ = program.run(values, key, batch)
                 return outputs
 
-            self.many[size] = jax.jit(lambda values, x, count: run_batches(forward, values, x, count, size))
-        return self.many[size]([v._value for v in program.variables], x, count)
+            self.many[size] = jax.jit(lambda values, key, x, count: run_batches(forward, values, key, x, count, size))
+        return self.many[size]([v._value for v in program.variables], fresh_key(), x, count)
 
     def _program(self, x: Any, training: bool) -> _Program:
         model = self.model

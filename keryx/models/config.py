@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import jax
@@ -152,33 +153,38 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
     """The inputs and outputs of the graph that a config describes, its layers made anew."""
     made: dict[str, Any] = {}
     calls: dict[tuple[str, int], Any] = {}
-    waiting = []
+    written: dict[tuple[str, int], Any] = {}
     for entry in config["layers"]:
         is_op = str(entry.get("module")).startswith("keras.src.ops")
         operation: Any = _op_of(entry) if is_op else deserialize(entry)
         made[entry["name"]] = operation
         if hasattr(operation, "batch_shape"):
             calls[entry["name"], 0] = operation.nodes[0].outputs
-        waiting += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]
+        written |= {(entry["name"], i): call for i, call in enumerate(entry["inbound_nodes"])}
 
     def find(history: Any) -> SymbolicTensor:
         name, node, tensor = history
         return jax.tree.leaves(calls[name, node])[tensor]
 
-    def ready(value: Any) -> bool:
-        return all(tuple(h[:2]) in calls for h in _histories(value))
+    for place in _in_order(written):
+        if place in calls:
+            continue
+        if place not in written:
+            raise ConfigError(f"The config's graph lacks an input: it speaks of call {place[1]} of {place[0]!r}.")
+        call = written[place]
+        calls[place] = made[place[0]](*_revived(call["args"], find), **_revived(call["kwargs"], find))
+    inputs, outputs = (jax.tree.map(find, config[k], is_leaf=_is_history) for k in ("input_layers", "output_layers"))
+    return inputs, outputs
 
-    while waiting:
-        done = [call for call in waiting if ready(call[2])]
-        if not done:
-            names = ", ".join(repr(name) for name, *_ in waiting)
-            raise ConfigError(f"The config's graph has a loop, or lacks an input: {names} cannot be called.")
-        for name, index, call in done:
-            args = _revived(call["args"], find)
-            calls[name, index] = made[name](*args, **_revived(call["kwargs"], find))
-        waiting = [call for call in waiting if call not in done]
-    is_history = _is_history
-    return tuple(jax.tree.map(find, config[k], is_leaf=is_history) for k in ("input_layers", "output_layers"))  # type: ignore
+
+def _in_order(written: dict[tuple[str, int], Any]) -> list[tuple[str, int]]:
+    """The calls of a config and all that they speak of, each after those whose results it takes."""
+    needs = {place: [tuple(history[:2]) for history in _histories(call)] for place, call in written.items()}
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        path = " -> ".join(repr(name) for name, _ in error.args[1])
+        raise ConfigError(f"The config's graph has a loop: {path}.") from None
 
 
 def _is_history(value: Any) -> bool:

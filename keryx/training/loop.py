@@ -4,8 +4,6 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 from keryx.callbacks import CallbackList, History
 from keryx.errors import ArgumentError, DataError
 from keryx.training import interrupts, rescue
@@ -197,7 +195,7 @@ def run_evaluation(
 ) -> dict[str, float]:
     """The loss and the metrics over all batches of a feed."""
     session.reset_metrics()
-    state = TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
+    state = TestState.begin(session.lend_metrics())
 
     def take(new: TestState) -> None:
         nonlocal state

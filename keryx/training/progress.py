@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+import numpy as np
+
 from keryx.errors import ConfigError
 
 _WIDTH = 20
@@ -148,12 +150,16 @@ def _metrics(logs: dict[str, float]) -> str:
     return "".join(f" - {name}: {_number(value)}" for name, value in logs.items())
 
 
-def _number(value: float) -> str:
-    """Four decimals, or an exponent where they would say little.
+def _number(value: Any) -> str:
+    """Four decimals, or an exponent where they would say little; a metric that gives a vector, in brackets.
 
     >>> _number(0.93124), _number(2.5e-5), _number(0.0), _number(3.2e9)
     ('0.9312', '2.5000e-05', '0.0000', '3.2000e+09')
+    >>> _number(np.array([0.1, 0.2]))
+    '[0.1, 0.2]'
     """
+    if np.ndim(value):
+        return f"[{', '.join(f'{number:.4g}' for number in np.ravel(value))}]"
     size = abs(value)
     return f"{value:.4e}" if 0 < size < 1e-3 or size >= 1e7 else f"{value:.4f}"
 
