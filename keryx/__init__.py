@@ -9,17 +9,24 @@ from keryx import initializers as initializers
 from keryx import layers as layers
 from keryx import losses as losses
 from keryx import metrics as metrics
+from keryx import mixed_precision as mixed_precision
 from keryx import models as models
 from keryx import ops as ops
 from keryx import random as random
 from keryx import regularizers as regularizers
+from keryx import saving as saving
 from keryx import utils as utils
+from keryx.core.dtypes import DTypePolicy as DTypePolicy
 from keryx.core.symbol import SymbolicTensor as SymbolicTensor
 from keryx.core.variable import Variable as Variable
+from keryx.initializers import Initializer as Initializer
 from keryx.layers import Input as Input
 from keryx.layers import Layer as Layer
+from keryx.losses import Loss as Loss
+from keryx.metrics import Metric as Metric
 from keryx.models import Model as Model
 from keryx.models import Sequential as Sequential
+from keryx.regularizers import Regularizer as Regularizer
 
 KerasTensor = SymbolicTensor
 
@@ -27,8 +34,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    if name == "optimizers":  # Optax is imported with the first optimizer
+    if name in ("optimizers", "Optimizer"):  # Optax is imported with the first optimizer
         import importlib
 
-        return importlib.import_module("keryx.optimizers")
+        optimizers = importlib.import_module("keryx.optimizers")
+        return optimizers if name == "optimizers" else optimizers.Optimizer
     raise AttributeError(f"module 'keryx' has no attribute {name!r}")

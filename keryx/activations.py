@@ -5,19 +5,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.core.graph import lift
 from keryx.core.serialization import Registry, custom_object_scope
 from keryx.core.serialization import serialize as _serialize
 
 registry = Registry("activation", "keras.activations")
 
 
-@registry.register()
+def _activation(*aliases: str):
+    """A decorator that enters a function in the table, and lets it take symbolic tensors."""
+    return lambda function: registry.register(*aliases)(lift(function))
+
+
+@_activation()
 def linear(x) -> jax.Array:
     """x itself."""
     return x
 
 
-@registry.register()
+@_activation()
 def relu(x, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> jax.Array:
     """max(x, 0), or in general: x between `threshold` and `max_value`, negative_slope (x - threshold) below.
 
@@ -33,55 +39,55 @@ def relu(x, negative_slope: float = 0.0, max_value: float | None = None, thresho
     return y - negative_slope * jax.nn.relu(threshold - x) if negative_slope else y
 
 
-@registry.register()
+@_activation()
 def leaky_relu(x, negative_slope: float = 0.2) -> jax.Array:
     """x where x >= 0, else negative_slope x."""
     return jax.nn.leaky_relu(x, negative_slope)
 
 
-@registry.register()
+@_activation()
 def relu6(x) -> jax.Array:
     """min(max(x, 0), 6)."""
     return jax.nn.relu6(x)
 
 
-@registry.register()
+@_activation()
 def elu(x, alpha: float = 1.0) -> jax.Array:
     """x where x > 0, else alpha (exp(x) - 1) (arXiv:1511.07289)."""
     return jax.nn.elu(x, alpha)
 
 
-@registry.register()
+@_activation()
 def celu(x, alpha: float = 1.0) -> jax.Array:
     """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0) (arXiv:1704.07483)."""
     return jax.nn.celu(x, alpha)
 
 
-@registry.register()
+@_activation()
 def selu(x) -> jax.Array:
     """1.0507 elu(x, 1.6733): keeps mean 0 and variance 1 from layer to layer (arXiv:1706.02515)."""
     return jax.nn.selu(x)
 
 
-@registry.register()
+@_activation()
 def softplus(x) -> jax.Array:
     """log(1 + exp(x))."""
     return jax.nn.softplus(x)
 
 
-@registry.register()
+@_activation()
 def softsign(x) -> jax.Array:
     """x / (1 + |x|)."""
     return jax.nn.soft_sign(x)
 
 
-@registry.register()
+@_activation()
 def squareplus(x, b: float = 4) -> jax.Array:
     """(x + sqrt(x² + b)) / 2 (arXiv:2112.11687)."""
     return jax.nn.squareplus(x, b)
 
 
-@registry.register()
+@_activation()
 def sigmoid(x) -> jax.Array:
     """1 / (1 + exp(-x)).
 
@@ -91,7 +97,7 @@ def sigmoid(x) -> jax.Array:
     return jax.nn.sigmoid(x)
 
 
-@registry.register()
+@_activation()
 def hard_sigmoid(x) -> jax.Array:
     """relu6(x + 3) / 6.
 
@@ -100,25 +106,25 @@ def hard_sigmoid(x) -> jax.Array:
     return jax.nn.hard_sigmoid(x)
 
 
-@registry.register()
+@_activation()
 def log_sigmoid(x) -> jax.Array:
     """log(sigmoid(x)), exact where sigmoid(x) rounds to 0."""
     return jax.nn.log_sigmoid(x)
 
 
-@registry.register("swish")
+@_activation("swish")
 def silu(x) -> jax.Array:
     """x sigmoid(x), also called swish (arXiv:1710.05941)."""
     return jax.nn.silu(x)
 
 
-@registry.register("hard_swish")
+@_activation("hard_swish")
 def hard_silu(x) -> jax.Array:
     """x hard_sigmoid(x), also called hard_swish (arXiv:1905.02244)."""
     return jax.nn.hard_silu(x)
 
 
-@registry.register()
+@_activation()
 def gelu(x, approximate: bool = False) -> jax.Array:
     """x Phi(x), where Phi is the distribution function of a normal number (arXiv:1606.08415).
 
@@ -128,64 +134,64 @@ def gelu(x, approximate: bool = False) -> jax.Array:
     return jax.nn.gelu(x, approximate)
 
 
-@registry.register()
+@_activation()
 def glu(x, axis: int = -1) -> jax.Array:
     """a sigmoid(b), where a and b are the halves of x along `axis` (arXiv:1612.08083)."""
     return jax.nn.glu(x, axis)
 
 
-@registry.register()
+@_activation()
 def mish(x) -> jax.Array:
     """x tanh(softplus(x)) (arXiv:1908.08681)."""
     return jax.nn.mish(x)
 
 
-@registry.register()
+@_activation()
 def tanh(x) -> jax.Array:
     """The hyperbolic tangent."""
     return jnp.tanh(x)
 
 
-@registry.register()
+@_activation()
 def hard_tanh(x) -> jax.Array:
     """x clipped to [-1, 1]."""
     return jax.nn.hard_tanh(x)
 
 
-@registry.register()
+@_activation()
 def tanh_shrink(x) -> jax.Array:
     """x - tanh(x)."""
     return x - jnp.tanh(x)
 
 
-@registry.register()
+@_activation()
 def soft_shrink(x, threshold: float = 0.5) -> jax.Array:
     """x moved towards 0 by `threshold`, and 0 within it."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, jnp.zeros_like(x)))
 
 
-@registry.register()
+@_activation()
 def hard_shrink(x, threshold: float = 0.5) -> jax.Array:
     """x where |x| > threshold, else 0."""
     x = jnp.asarray(x)
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 
-@registry.register()
+@_activation()
 def threshold(x, threshold: float, default_value: float) -> jax.Array:
     """x where x > threshold, else `default_value`."""
     x = jnp.asarray(x)
     return jnp.where(x > threshold, x, jnp.full_like(x, default_value))
 
 
-@registry.register()
+@_activation()
 def exponential(x) -> jax.Array:
     """exp(x)."""
     return jnp.exp(x)
 
 
-@registry.register()
+@_activation()
 def softmax(x, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """exp(x) / sum(exp(x)) along `axis`.
 
@@ -195,13 +201,13 @@ def softmax(x, axis: int | tuple[int, ...] = -1) -> jax.Array:
     return jax.nn.softmax(x, axis)
 
 
-@registry.register()
+@_activation()
 def log_softmax(x, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """log(softmax(x)), exact where softmax(x) rounds to 0."""
     return jax.nn.log_softmax(x, axis)
 
 
-@registry.register()
+@_activation()
 def sparsemax(x, axis: int = -1) -> jax.Array:
     """The point of the simplex nearest to x along `axis`: softmax with true zeros (arXiv:1602.02068).
 
@@ -218,13 +224,13 @@ def sparsemax(x, axis: int = -1) -> jax.Array:
     return jnp.moveaxis(jax.nn.relu(x - cut / size), -1, axis)
 
 
-@registry.register()
+@_activation()
 def sparse_plus(x) -> jax.Array:
     """0 up to -1, (x + 1)² / 4 up to 1, then x: a softplus with true zeros."""
     return jax.nn.sparse_plus(x)
 
 
-@registry.register()
+@_activation()
 def sparse_sigmoid(x) -> jax.Array:
     """(x + 1) / 2 clipped to [0, 1], the derivative of `sparse_plus`."""
     return jax.nn.sparse_sigmoid(x)

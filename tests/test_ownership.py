@@ -257,3 +257,19 @@ def test_models_over_a_backbone_go_when_nobody_holds_them():
     del model
     gc.collect()
     assert gone() is None
+
+
+def test_a_step_of_a_loop_of_ones_own():
+    model, optimizer = network(), keryx.optimizers.Adam(0.01)
+    optimizer.build(model.trainable_variables)
+    weights = [v.value for v in model.trainable_variables]
+    grads = [jnp.ones_like(w) for w in weights]
+    new, slots = jax.jit(optimizer.stateless_apply)([jnp.asarray(v) for v in optimizer.variables], grads, weights)
+    assert len(slots) == len(optimizer.variables)
+    np.testing.assert_allclose(new[0], weights[0] - 0.01, atol=1e-5)
+
+
+def test_activations_take_symbols():
+    x = keryx.Input((4,))
+    model = keryx.Model(x, keryx.activations.gelu(keryx.activations.get("relu")(x)))
+    np.testing.assert_allclose(model.predict(X), keryx.activations.gelu(keryx.activations.relu(X)), 1e-5, 1e-6)

@@ -22,7 +22,9 @@ class InputLayer(Layer):
     """
 
     def __init__(self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs):
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
+        declared = self._declared_shape  # input_shape=, as it was before Keras 3
+        batch_shape = declared if shape is None and batch_shape is None else batch_shape
         if shape is None and batch_shape is None:
             raise ArgumentError("Input() wants the shape of a sample: Input(shape=(784,)), or Input(shape=()).")
         shape = (shape,) if isinstance(shape, int) else shape

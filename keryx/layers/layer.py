@@ -175,6 +175,8 @@ class Layer(Owner, Configurable):
 
     def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
         args, kwargs = jax.tree.map(_as_array, (args, kwargs))
+        if args and any(isinstance(leaf, str) for leaf in jax.tree.leaves(args[0])):
+            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
         self._build_for(args, kwargs)
         names, takes_more = _call_arguments(type(self).call)
         self._fill_in_masks(names, args, kwargs)

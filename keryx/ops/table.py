@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError
 
-_TENSORS = {"x", "x1", "x2", "y", "a", "b"}
+_TENSORS = {"x", "x1", "x2", "y", "a", "b", "indices"}
 _LISTS_OF_TENSORS = {"xs", "condlist", "choicelist"}
 
 

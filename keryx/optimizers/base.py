@@ -256,6 +256,28 @@ class Optimizer(Configurable):
         self.owners = list(variables)
         self.state = self.init([v.value for v in variables])
 
+    @property
+    def variables(self) -> list[jax.Array]:
+        """All arrays of the state, in flat order, for loops of your own."""
+        return jax.tree.leaves(self.state)
+
+    def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Any):
+        """One step as a pure function of flat lists.
+
+        Args:
+            optimizer_variables: A value for each of `optimizer.variables`, after `build(variables)`.
+            grads: The gradients.
+            trainable_variables: The values of the weights.
+
+        Returns:
+            The new values of the weights, and of the optimizer's variables.
+        """
+        if self.state is None:
+            raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
+        state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
+        weights, state = self.update(list(grads), state, list(trainable_variables))
+        return weights, jax.tree.leaves(state)
+
     def resume(self) -> OptimizerState:
         """The state to go on from: the last one, under the learning rate that is set now."""
         if self.state is None:

@@ -27,7 +27,7 @@ class Net:
 
     def restore_lost(self) -> bool:
         """Put the copies back if a failed call has taken any variable's array with it."""
-        lost = bool(self.kept) and any(v._value.is_deleted() for v in self._variables())
+        lost = bool(self.kept) and any(_lost(v._value) for v in self._variables())
         if lost:
             self._restore()
         return lost
@@ -47,6 +47,17 @@ class Net:
         for variable, value in zip(self._variables(), self.kept, strict=True):
             variable._value = jax.device_put(value)
         self.session.start_afresh()
+
+
+def _lost(array: jax.Array) -> bool:
+    """Whether an array was taken over by a call that failed, or was to come out of one."""
+    if array.is_deleted():
+        return True
+    try:
+        jax.block_until_ready(array)
+    except Exception:
+        return True
+    return False
 
 
 def _finite(array: Any) -> bool:

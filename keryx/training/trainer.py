@@ -6,14 +6,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import jax
-import numpy as np
 
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
-from keryx.training.checks import Checks
+from keryx.training.checks import Checks, count_rows
 from keryx.training.objective import Objective
 from keryx.training.session import Session
 from keryx.training.state import TrainState
@@ -95,7 +94,7 @@ class Trainer:
                     "function, or give compile() a Loss or a Metric of your own."
                 )
         arguments = list(inspect.signature(type(self).train_step).parameters)[1:]
-        if len(arguments) != 2:
+        if len(arguments) != 2 or arguments[1] == "data":
             raise StateError(
                 f"{type(self).__name__}.train_step takes ({', '.join(arguments)}); it has to take (state, batch), and "
                 "return the new state and logs. See keryx/training/step.py for the one that is used by default."
@@ -273,6 +272,7 @@ class Trainer:
         session.set_clock(bad_step=-1)
         with interrupts.deferred(), self._as_asked():
             state, logs = session.train_program(guard=False).single(session.lend(), (), batch)
+            logs = floats(logs)  # waits, so that nothing is taken of a step that failed
             session.take(state)
         return self._returned(logs, return_dict)
 
@@ -283,7 +283,7 @@ class Trainer:
         batch = session.checks().batch(x, y, sample_weight)
         session.begin(batch)
         session.reset_metrics()
-        state = step.TestState(session.lend_metrics(), np.int32(0), np.int32(-1))
+        state = step.TestState.begin(session.lend_metrics())
         with self._as_asked():
             state, logs = session.test_program().batch(state, session.values(), batch)
         session.take_metrics(state.metrics)
@@ -295,8 +295,10 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        checks = Checks(self.inputs, self.input_structure, self.input_ranges())
-        return jax.tree.map(prediction.on_host, self.compiled_call(checks.inputs(x)))
+        inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
+        count_rows(inputs)
+        with self._as_asked():
+            return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
