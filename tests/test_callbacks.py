@@ -4,6 +4,7 @@ import csv
 import math
 import os
 
+import keras
 import numpy as np
 import pytest
 
@@ -67,7 +68,6 @@ def losses(*numbers, name="val_loss"):
 
 
 def test_hooks_are_those_of_keras():
-    keras = pytest.importorskip("keras")
     assert set(HOOKS) == {name for name in dir(keras.callbacks.Callback) if name.startswith("on_")}
 
 
@@ -260,7 +260,6 @@ RUNS = [
     ],
 )
 def test_early_stopping_stops_where_keras_stops(numbers, arguments):
-    keras = pytest.importorskip("keras")
     epochs = losses(*numbers, name=arguments.get("monitor", "val_loss"))
     if arguments.get("monitor") == "val_accuracy":
         arguments = arguments | {"mode": "auto"}
@@ -289,7 +288,6 @@ def test_early_stopping_stops_where_keras_stops(numbers, arguments):
     ],
 )
 def test_plateaus_lower_the_rate_as_in_keras(numbers, arguments):
-    keras = pytest.importorskip("keras")
     ours = Model().fit([ReduceLROnPlateau(**arguments)], losses(*numbers)).history["learning_rate"]
     theirs = Model().fit([keras.callbacks.ReduceLROnPlateau(**arguments)], losses(*numbers)).history["learning_rate"]
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)

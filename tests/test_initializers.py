@@ -1,7 +1,5 @@
 """Initializers and random numbers: the distributions of Keras, the same numbers for the same seed."""
 
-import importlib.util
-
 import jax
 import jax.numpy as jnp
 import keras
@@ -226,7 +224,6 @@ def test_dropout_at_its_ends():
     np.testing.assert_array_equal(random.dropout(x, 1.0), 0 * x)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("keryx.core.scope") is None, reason="the scope is another floor")
 def test_numbers_without_a_seed_follow_the_global_seed():
     seeds.set_seed(3)
     first, second = random.normal((4,)), random.normal((4,))

@@ -473,8 +473,6 @@ def test_a_model_without_a_loss_but_with_an_added_one():
 
 
 def test_time_distributed_reports_the_outer_models_numbers():
-    if not hasattr(keryx.layers, "TimeDistributed"):
-        pytest.skip("no TimeDistributed yet")
     inner = dense(3, "softmax")(keryx)
     inner.compile("sgd", SPARSE, metrics=["acc"])
     x = keryx.Input((5, 4))

@@ -1,5 +1,6 @@
 """The table of a model: layers, shapes, wires and sizes, in the width that was asked for."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -143,7 +144,6 @@ def test_it_prints(capsys):
 
 
 def test_sizes_are_those_of_keras():
-    keras = pytest.importorskip("keras")
     stack = [keras.Input((4,)), keras.layers.Dense(3, name="one"), keras.layers.Dense(2, name="two")]
     said = []
     keras.Sequential(stack, name="stack").summary(print_fn=said.append)

@@ -87,11 +87,9 @@ def test_a_symbol_stands_for_the_array(name):
     assert [n is None for n in y.shape] == [n % 4 == 0 for n in result.shape]
 
 
-@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("name", [name for name in EXPRESSIONS if name not in ("equality", "comparison")])
 @pytest.mark.filterwarnings("ignore")
 def test_a_variable_stands_for_its_value(name):
-    if name in ("equality", "comparison"):
-        pytest.skip("a variable is equal to itself only: it is a key of tables")
     result = EXPRESSIONS[name](keryx.Variable(A))
     np.testing.assert_allclose(result, EXPRESSIONS[name](A), rtol=2e-3, atol=1e-5)
 
