@@ -8,16 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import losses as loss_functions
 from keryx import metrics as metric_objects
 from keryx.core.matching import is_nested, match
-from keryx.core.serialization import snake_case
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, DataError, did_you_mean, listing
-from keryx.losses import Loss, LossFunctionWrapper
-from keryx.metrics import Mean, MeanMetricWrapper, Metric
+from keryx.losses import Loss
+from keryx.metrics import Mean, Metric
+from keryx.training.identifiers import as_loss, as_metric, make_variables
 
-_SHORT = {"acc": "accuracy", "ce": "crossentropy"}
 # A metric of the user's own is handed sample weights alone, as in Keras, for it may not know of masks.
 _KNOW_MASKS = {thing for thing in metric_objects.base.registry.table.values() if isinstance(thing, type)}
 
@@ -119,7 +117,7 @@ class Objective:
                     if metric in seen:  # an accumulator for each output
                         metric = type(metric).from_config(metric.get_config())
                     seen.add(metric)
-                    _make_variables(metric, y, output)
+                    make_variables(metric, y, output)
                     name = f"{prefix}{metric.name}"
                     if role == "weighted metric" and name in taken:
                         name = f"{prefix}weighted_{metric.name}"
@@ -268,60 +266,6 @@ class Objective:
             rest = iter(parts)
             return [next(rest) if needed else None for needed in with_loss]
         return match(given, self.layers, self.structure, role, partial=True)
-
-
-class Crossentropy(Loss):
-    """The crossentropy that fits the shapes: binary for one output, sparse for class numbers, else categorical."""
-
-    integer_labels = True
-
-    def call(self, y_true: Any, y_pred: Any) -> jax.Array:
-        """The crossentropy of each sample."""
-        kind = _kind(y_true.shape, y_pred.shape)
-        names = {"Binary": "binary", "Categorical": "categorical", "SparseCategorical": "sparse_categorical"}
-        return getattr(loss_functions, f"{names[kind]}_crossentropy")(y_true, y_pred)
-
-
-def as_loss(identifier: Any) -> Loss:
-    """The Loss that a name, a function or an object stands for; `crossentropy` goes by the shapes."""
-    known_as = identifier if isinstance(identifier, str) else None
-    if _SHORT.get(str(known_as).lower(), str(known_as).lower()) == "crossentropy":
-        return Crossentropy(name=known_as)
-    found = loss_functions.get(identifier)
-    if isinstance(found, Loss):
-        return found
-    return LossFunctionWrapper(found, name=known_as or getattr(found, "__name__", None))
-
-
-def as_metric(identifier: Any, target: Any, output: Any) -> Metric:
-    """The Metric that a name, a function or an object stands for; `accuracy` goes by the shapes."""
-    known_as = identifier if isinstance(identifier, str) else None
-    kind = _SHORT.get(str(known_as).lower(), str(known_as).lower())
-    if kind in ("accuracy", "crossentropy"):
-        cls = getattr(metric_objects, f"{_kind(target.shape, output.shape)}{kind.capitalize()}")
-        return cls(name=known_as)
-    found = metric_objects.get(identifier)
-    if not isinstance(found, Metric):
-        return MeanMetricWrapper(found, name=known_as or getattr(found, "__name__", snake_case(type(found).__name__)))
-    found.name = known_as or found.name
-    return found
-
-
-def _make_variables(metric: Metric, target: Any, output: Any) -> None:
-    """Let a metric that makes its variables at the first batch make them now, before it runs in compiled code."""
-    if hasattr(metric, "build"):
-        metric.build(tuple(target.shape), tuple(output.shape))
-    if not metric.variables:
-        metric.update_state(
-            jnp.ones((1, *target.shape[1:]), target.dtype), jnp.ones((1, *output.shape[1:]), output.dtype)
-        )
-        metric.reset_state()
-
-
-def _kind(target: tuple[int, ...], output: tuple[int, ...]) -> str:
-    if output[-1:] == (1,) or len(output) == 1:
-        return "Binary"
-    return "SparseCategorical" if len(target) < len(output) or target[-1] == 1 else "Categorical"
 
 
 def _is_loss(value: Any) -> bool:
