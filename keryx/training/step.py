@@ -168,7 +168,7 @@ class Program:
 
             def next_step(state):
                 chosen = lax.dynamic_slice(order, (state.position,), (size,))
-                batch = jax.tree.map(lambda array: array.at[chosen].get(mode="clip"), data)
+                batch = jax.tree.map(lambda array: array.at[chosen].get(mode="promise_in_bounds"), data)
                 return step(state, fixed, batch)._replace(position=state.position + size)
 
             state = lax.while_loop(unfinished, next_step, state)
