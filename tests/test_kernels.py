@@ -134,3 +134,21 @@ def test_max_pool_gives_ties_to_the_first(shape):
     window = (1, 2, 3, 1)
     plain = lambda x: lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")  # noqa: E731
     check(lambda x: kernels.max_pool(x, window, window), plain, x, second=False)
+
+
+def test_dense():
+    """A product, its gradients in both modes, and the gradient of its gradient."""
+    x, kernel = array(3, 5, 4), array(4, 2, seed=1)
+
+    def cubed(product):
+        return lambda x, k: (product(x, k) ** 3).sum()
+
+    ours, plain = cubed(kernels.dense), cubed(lambda x, k: x @ k)
+    for transform in (lambda f: jax.grad(f, (0, 1)), lambda f: jax.grad(f, 1), lambda f: jax.hessian(f, 1)):
+        for a, b in zip(
+            jax.tree.leaves(transform(ours)(x, kernel)), jax.tree.leaves(transform(plain)(x, kernel)), strict=True
+        ):
+            np.testing.assert_allclose(a, b, 1e-4, 1e-4)
+    np.testing.assert_allclose(
+        jax.jvp(ours, (x, kernel), (x, kernel))[1], jax.jvp(plain, (x, kernel), (x, kernel))[1], 1e-4
+    )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from keryx import activations, constraints, initializers, regularizers
 from keryx.core.graph import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
+from keryx.kernels import dense
 from keryx.layers.layer import InputSpec, Layer, registry
 
 
@@ -89,7 +90,7 @@ class Dense(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., features) -> (batch, ..., units)."""
-        outputs = inputs @ self.kernel  # (batch, ..., units)
+        outputs = dense(inputs, self.kernel.value)  # (batch, ..., units)
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs)
