@@ -93,6 +93,53 @@ class Identity(Initializer):
         return (self.gain * np.eye(*shape)).astype(dtype)
 
 
+@registry.register("STFTInitializer", "stft")
+class STFT(Initializer):
+    """The kernel of a convolution that takes a short-time Fourier transform, (frame, 1, frequencies).
+
+    `window[t] / scale * cos(2 pi t f / n)`, or `-sin` of the same for the imaginary side, where
+    `n = 2 (frequencies - 1)`.
+
+    Args:
+        side: `"real"` or `"imag"`.
+        window: The name of a window in `scipy.signal.windows`, its values (frame,), or None.
+        scaling: `"density"` divides by the window's L2 norm, `"spectrum"` by its L1 norm, None by nothing.
+        periodic: Whether the window is a periodic one.
+
+    >>> STFT("imag")((128, 1, 65)).shape
+    (128, 1, 65)
+    """
+
+    def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic=False):
+        if side not in ("real", "imag"):
+            raise ConfigError(f"side is 'real' or 'imag'; got {side!r}.")
+        if scaling not in ("density", "spectrum", None):
+            raise ConfigError(f"scaling is 'density', 'spectrum' or None; got {scaling!r}.")
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+
+    def on_host(self, shape, dtype):
+        if len(shape) != 3:
+            raise ShapeError(f"STFT wants the shape (frame, 1, frequencies); got {shape}.")
+        frame, _, frequencies = shape
+        turns = np.outer(np.arange(frame), np.arange(frequencies)) / max(2 * (frequencies - 1), 1)
+        kernel = np.cos(2 * np.pi * turns) if self.side == "real" else -np.sin(2 * np.pi * turns)
+        if self.window is not None:
+            window = self._window(frame)
+            norms = {"density": np.sqrt(np.sum(window**2)), "spectrum": np.sum(np.abs(window)), None: 1.0}
+            kernel = kernel * (window / norms[self.scaling])[:, None]
+        return kernel[:, None, :].astype(dtype) + np.zeros(shape, dtype)
+
+    def _window(self, frame: int) -> np.ndarray:
+        if isinstance(self.window, str):
+            from scipy.signal import get_window  # comes with JAX, and is slow to import
+
+            return get_window(self.window, frame, self.periodic)
+        window = np.asarray(self.window, np.float64)
+        if window.shape != (frame,):
+            raise ShapeError(f"The window of STFT has the shape {window.shape}; the frame wants ({frame},).")
+        return window
+
+
 class RandomInitializer(Initializer):
     """An initializer with a `seed`.
 
@@ -308,7 +355,8 @@ zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, O
 random_normal, truncated_normal, random_uniform = RandomNormal, TruncatedNormal, RandomUniform
 variance_scaling, glorot_uniform, glorot_normal = VarianceScaling, GlorotUniform, GlorotNormal
 he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
-IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
+stft = STFT
 
 
 def get(identifier: Any) -> Any:

@@ -240,3 +240,13 @@ def test_global_seeds():
     assert random.SeedGenerator().next_seed() != random.SeedGenerator().next_seed()
     with pytest.raises(ConfigError, match="whole number"):
         seeds.set_seed(1.5)
+
+
+@pytest.mark.parametrize("side", ["real", "imag"])
+@pytest.mark.parametrize("scaling", ["density", "spectrum", None])
+@pytest.mark.parametrize("window", ["hann", None])
+def test_stft(side, scaling, window):
+    options = {"side": side, "scaling": scaling, "window": window, "periodic": True}
+    ours, theirs = initializers.STFT(**options)((8, 1, 5)), keras.initializers.STFT(**options)((8, 1, 5))
+    np.testing.assert_allclose(ours, theirs, 1e-4, 1e-5)
+    assert initializers.get(initializers.serialize(initializers.STFT(**options))).get_config() == options
