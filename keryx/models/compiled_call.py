@@ -6,13 +6,12 @@ from typing import Any
 
 import jax
 
-from keryx.core import scope
+from keryx.core import scope, seeds
 from keryx.core.variable import Variable
 from keryx.errors import StateError
 from keryx.layers.layer import Layer
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
-from keryx.training.step import fresh_key
 
 
 @dataclass
@@ -39,7 +38,7 @@ class CompiledCall:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
         program = self._program(x, training)
         values = [v._value for v in program.variables]
-        (outputs, masks), updates, losses = program.run(values, fresh_key(), x)
+        (outputs, masks), updates, losses = program.run(values, seeds.next_key(), x)
         self.model._call_losses, program.only_reads = losses, not updates and not losses
         for place, value in updates.items():
             if isinstance(value, jax.core.Tracer):
@@ -68,7 +67,7 @@ class CompiledCall:
                 return outputs
 
             self.many[size] = jax.jit(lambda values, key, x, count: run_batches(forward, values, key, x, count, size))
-        return self.many[size]([v._value for v in program.variables], fresh_key(), x, count)
+        return self.many[size]([v._value for v in program.variables], seeds.next_key(), x, count)
 
     def _program(self, x: Any, training: bool) -> _Program:
         model = self.model

@@ -12,7 +12,7 @@ from keryx.training.checks import Checks
 from keryx.training.feed import Feed, check_count, feed_of, split
 from keryx.training.progress import Progress
 from keryx.training.session import Session
-from keryx.training.step import TestState
+from keryx.training.state import TestState
 from keryx.training.stream import StreamFeed, is_stream, peek, unpacked
 
 

@@ -16,7 +16,7 @@ from keryx.training.blocks import BLOCK_SECONDS
 from keryx.training.checks import Checks, count_rows
 from keryx.training.feed import ArrayFeed, Feed, feed_of
 from keryx.training.progress import Progress
-from keryx.training.step import folded
+from keryx.training.state import folded
 from keryx.training.stream import Waiting, is_stream
 
 ONE_BATCH = 32  # rows

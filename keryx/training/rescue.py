@@ -10,7 +10,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.errors import NonFiniteLossError
 from keryx.training.checks import first_non_finite
-from keryx.training.state import step_key
+from keryx.training.state import folded
 from keryx.training.step import Batch
 
 
@@ -126,7 +126,7 @@ def _first_layer(session: Any, batch: Batch) -> str:
     if closed is None:
         return ""
     values = dict(zip(closed.flat_inputs, session.model._arguments(batch.x), strict=True))
-    with scope.run(scope.Scope({}, step_key(session.lend()), training=True)):
+    with scope.run(scope.Scope({}, folded(session.clock["key"], session.clock["step"]), training=True)):
         for node in closed.nodes:
             node.run(values)
             if not all(_finite(values[symbol]) for symbol in jax.tree.leaves(node.outputs)):

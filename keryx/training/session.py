@@ -14,8 +14,8 @@ from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
-from keryx.training.state import TrainState, fresh_clock
-from keryx.training.step import Batch, Program, TestState, noting_logs, stop_at_nan, test_step
+from keryx.training.state import TestState, TrainState, fresh_clock
+from keryx.training.step import Batch, Program, noting_logs, stop_at_nan, test_step
 
 
 class Session:

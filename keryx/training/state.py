@@ -38,6 +38,20 @@ class TrainState(NamedTuple):
     bad_step: Any
 
 
+class TestState(NamedTuple):
+    """What evaluation changes, and its random key: the batch at `position` draws from `fold_in(key, position)`."""
+
+    metrics: list[jax.Array]
+    position: Any
+    bad_step: Any
+    key: Any
+
+    @classmethod
+    def begin(cls, metrics: list[jax.Array]) -> "TestState":
+        """The state before the first batch."""
+        return cls(metrics, np.int32(0), np.int32(-1), seeds.next_key())
+
+
 def fresh_clock() -> dict[str, Any]:
     """The fields of a TrainState that count, as a new run begins."""
     seed, count = seeds.next_seed()
@@ -52,7 +66,6 @@ def shuffled(key: Any, epoch: int, rows: int) -> np.ndarray:
     return generator.permutation(rows).astype(np.int32)
 
 
-def step_key(state: TrainState) -> jax.Array:
-    """The random key of this step, uint32 (2,)."""
-    key = jax.random.wrap_key_data(jnp.asarray(state.key, jnp.uint32))
-    return jax.random.key_data(jax.random.fold_in(key, state.step))
+def folded(key: Any, number: Any) -> jax.Array:
+    """The key that a step, or a batch, of this number draws from, uint32 (2,)."""
+    return jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key, jnp.uint32)), number))

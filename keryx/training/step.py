@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from keryx.core import scope, seeds
-from keryx.training.state import TrainState, step_key
+from keryx.core import scope
+from keryx.training.state import TestState, TrainState, folded
 
 
 class Batch(NamedTuple):
@@ -43,31 +42,6 @@ class Seen(NamedTuple):
     rest: list[Any]
 
 
-class TestState(NamedTuple):
-    """What evaluation changes, and its random key: the batch at `position` draws from `fold_in(key, position)`."""
-
-    metrics: list[jax.Array]
-    position: Any
-    bad_step: Any
-    key: Any = None  # None draws the same numbers for every batch
-
-    @classmethod
-    def begin(cls, metrics: list[jax.Array]) -> "TestState":
-        """The state before the first batch."""
-        return cls(metrics, np.int32(0), np.int32(-1), fresh_key())
-
-
-def fresh_key() -> np.ndarray:
-    """A random key that nobody has used, uint32 (2,)."""
-    seed, count = seeds.next_seed()
-    return np.array((seed & 0xFFFFFFFF, count & 0xFFFFFFFF), np.uint32)
-
-
-def folded(key: Any, number: Any) -> jax.Array:
-    """The key of one batch of many, uint32 (2,)."""
-    return jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(key, jnp.uint32)), number))
-
-
 def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, training: bool) -> tuple[jax.Array, Seen]:
     """The loss of a batch as a pure function of the weights: what is compiled, plus regularization and added losses."""
     trained, others = model.trainable_variables, model.non_trainable_variables
@@ -98,7 +72,7 @@ def measure(model: Any, metrics: list, loss: jax.Array, seen: Seen, batch: Batch
 def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
     """One step of gradient descent: `(state, batch) -> (new state, logs)`, a pure function."""
     gradient = jax.value_and_grad(partial(loss_of, model), has_aux=True)
-    (loss, seen), gradients = gradient(state.weights, state.rest, batch, step_key(state), True)
+    (loss, seen), gradients = gradient(state.weights, state.rest, batch, folded(state.key, state.step), True)
 
     def learn():
         weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
@@ -116,8 +90,7 @@ def test_step(
 ) -> tuple[TestState, dict[str, jax.Array]]:
     """Measure one batch, without learning from it."""
     weights, rest = fixed
-    key = None if state.key is None else folded(state.key, state.position)
-    loss, seen = loss_of(model, weights, rest, batch, key, False)
+    loss, seen = loss_of(model, weights, rest, batch, folded(state.key, state.position), False)
     return state._replace(metrics=measure(model, state.metrics, loss, seen, batch)), {"loss": loss}
 
 

@@ -15,7 +15,7 @@ from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
 from keryx.training.objective import Objective
 from keryx.training.session import Session
-from keryx.training.state import TrainState
+from keryx.training.state import TestState, TrainState
 from keryx.training.step import Batch
 
 
@@ -283,7 +283,7 @@ class Trainer:
         batch = session.checks().batch(x, y, sample_weight)
         session.begin(batch)
         session.reset_metrics()
-        state = step.TestState.begin(session.lend_metrics())
+        state = TestState.begin(session.lend_metrics())
         with self._as_asked():
             state, logs = session.test_program().batch(state, session.values(), batch)
         session.take_metrics(state.metrics)
