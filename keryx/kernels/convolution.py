@@ -1,6 +1,7 @@
 """Convolution: XLA's, with the three detours that a CPU is thankful for."""
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -11,6 +12,8 @@ Pads = tuple[tuple[int, int], ...]
 
 # Below this many channels XLA's own ways are the faster ones.
 _FEW_CHANNELS = 16
+# Numbers in an image from which on a convolution without padding is worth a detour; below, the detour costs twice.
+_LARGE_IMAGE = 2**18
 # Positions (rows x width) in one product of the weight gradient: its operands stay in the cache.
 _BLOCK = 2048
 
@@ -71,7 +74,8 @@ def _xla(x, kernel, strides, pads, dilation, apart=None, groups=1, data_format="
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(x, kernel, strides, pads, dilation):
-    if len(strides) != 2 or any(map(any, pads)) or min(kernel.shape[2:]) < _FEW_CHANNELS:
+    large = x.ndim == 4 and math.prod(x.shape[1:]) >= _LARGE_IMAGE and min(kernel.shape[2:]) >= _FEW_CHANNELS
+    if not large or any(map(any, pads)):
         return _xla(x, kernel, strides, pads, dilation)
     # XLA hands a convolution without padding to a library that is 2 to 3 times slower: compute one row too many.
     return _xla(x, kernel, strides, ((0, strides[0]), (0, 0)), dilation)[:, :-1]
