@@ -7,6 +7,7 @@ import pytest
 from jax import lax
 
 from keryx import kernels
+from keryx.kernels import convolution
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 2
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
@@ -152,3 +153,16 @@ def test_dense():
     np.testing.assert_allclose(
         jax.jvp(ours, (x, kernel), (x, kernel))[1], jax.jvp(plain, (x, kernel), (x, kernel))[1], 1e-4
     )
+
+
+def test_a_convolution_of_a_large_image_without_padding(monkeypatch):
+    """It computes one row too many, and drops it."""
+    monkeypatch.setattr(convolution, "_LARGE_IMAGE", 1)
+    numbers = ("NHWC", "HWIO", "NHWC")
+    for strides in ((1, 1), (2, 3)):
+        check(
+            lambda x, k, s=strides: kernels.conv(x, k, s),
+            lambda x, k, s=strides: lax.conv_general_dilated(x, k, s, "VALID", dimension_numbers=numbers),
+            array(2, 7, 8, 16),
+            array(3, 2, 16, 16, seed=1) / 8,
+        )

@@ -12,7 +12,7 @@ Pads = tuple[tuple[int, int], ...]
 
 # Below this many channels XLA's own ways are the faster ones.
 _FEW_CHANNELS = 16
-# Numbers in an image from which on a convolution without padding is worth a detour; below, the detour costs twice.
+# Numbers in an image from which on the detour of `_padded` pays where nothing is trained; in training it always does.
 _LARGE_IMAGE = 2**18
 # Positions (rows x width) in one product of the weight gradient: its operands stay in the cache.
 _BLOCK = 2048
@@ -74,15 +74,19 @@ def _xla(x, kernel, strides, pads, dilation, apart=None, groups=1, data_format="
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(x, kernel, strides, pads, dilation):
-    large = x.ndim == 4 and math.prod(x.shape[1:]) >= _LARGE_IMAGE and min(kernel.shape[2:]) >= _FEW_CHANNELS
-    if not large or any(map(any, pads)):
+    large = math.prod(x.shape[1:]) >= _LARGE_IMAGE
+    return _padded(x, kernel, strides, pads, dilation) if large else _xla(x, kernel, strides, pads, dilation)
+
+
+def _padded(x, kernel, strides, pads, dilation):
+    """XLA hands a convolution without padding to a library that is 2 to 3 times slower: compute one row too many."""
+    if len(strides) != 2 or any(map(any, pads)) or min(kernel.shape[2:]) < _FEW_CHANNELS:
         return _xla(x, kernel, strides, pads, dilation)
-    # XLA hands a convolution without padding to a library that is 2 to 3 times slower: compute one row too many.
     return _xla(x, kernel, strides, ((0, strides[0]), (0, 0)), dilation)[:, :-1]
 
 
 def _forward(x, kernel, strides, pads, dilation):
-    return _conv(x, kernel, strides, pads, dilation), (x, kernel)
+    return _padded(x, kernel, strides, pads, dilation), (x, kernel)
 
 
 def _backward(strides, pads, dilation, saved, dy):
