@@ -55,7 +55,7 @@ class Merge(Layer):
 
     def merge(self, inputs: list[jax.Array]) -> jax.Array:
         """The maths, on inputs of one rank."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} wants a method merge(inputs).")
 
     def merge_masked(self, inputs: list[jax.Array], masks: list[jax.Array | None]) -> jax.Array:
         """The maths where an input has a mask, which is laid over all its places."""
