@@ -14,7 +14,9 @@ _settings: dict[str, Any] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "dtype_policy": None,
+    "kernels": os.environ.get("KERYX_KERNELS", "auto"),
 }
+_KERNELS = ("auto", "native", "xla")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -108,3 +110,25 @@ def is_float(dtype) -> bool:
 
 
 _start_compilation_cache()
+
+
+def kernels() -> str:
+    """Which code serves what is heavy on a CPU: auto, native or xla; see `set_kernels`."""
+    return str(_settings["kernels"])
+
+
+def set_kernels(value: str) -> None:
+    """Choose the code that convolution, pooling, recurrence, products and updates run on, on a CPU.
+
+    The environment variable KERYX_KERNELS sets it for a process. Programs compiled so far are compiled again.
+    `keryx.kernels.report()` says what serves what.
+
+    Args:
+        value: `auto`: native kernels where they were measured to be faster than XLA; `native`: wherever they can do
+            what is asked; `xla`: nowhere.
+    """
+    if value not in _KERNELS:
+        raise ConfigError(f"set_kernels() takes one of {', '.join(_KERNELS)}; got {value!r}.")
+    if value != _settings["kernels"]:
+        _settings["kernels"] = value
+        jax.clear_caches()
