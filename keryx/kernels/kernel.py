@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -58,9 +57,7 @@ class Kernel:
         primitive = self.primitive = Primitive(f"keryx_{name}")
         primitive.multiple_results = True
         primitive.def_impl(self._run)
-        primitive.def_abstract_eval(
-            lambda *avals, **static: [_aval(a) for a in jax.eval_shape(partial(plain, **static), *avals)]
-        )
+        primitive.def_abstract_eval(partial(_outputs, plain))
         ad.primitive_jvps[primitive] = self._differentiate
         batching.primitive_batchers[primitive] = self._batch
         mlir.register_lowering(primitive, mlir.lower_fun(lambda *xs, **static: list(plain(*xs, **static))))
@@ -71,7 +68,6 @@ class Kernel:
         return self.primitive.bind(*arrays, **static)
 
     def _run(self, *arrays, **static):
-        names = tuple(static)
         return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
 
     def _batch(self, arrays, axes, **static):
@@ -105,8 +101,8 @@ def _bind(primitive, static, *arrays):
     return primitive.bind(*arrays, **dict(static))
 
 
-def _aval(shape):
-    return jax.core.ShapedArray(shape.shape, shape.dtype)
+def _outputs(function, *avals, **static):
+    return [jax.core.ShapedArray(out.shape, out.dtype) for out in jax.eval_shape(partial(function, **static), *avals)]
 
 
 def jvp_of(function: Callable, primals: Sequence, tangents: Sequence) -> tuple[list, list]:
@@ -180,9 +176,7 @@ class Trained(Kernel):
         linear = self.linear = Primitive(f"keryx_{name}_linear")
         linear.multiple_results = True
         linear.def_impl(self._push)
-        linear.def_abstract_eval(
-            lambda *avals, **static: [_aval(a) for a in jax.eval_shape(partial(self._push, **static), *avals)]
-        )
+        linear.def_abstract_eval(partial(_outputs, self._push))
         ad.primitive_jvps[linear] = lambda primals, tangents, **static: jvp_of(
             partial(self._push, **static), primals, tangents
         )
@@ -201,7 +195,10 @@ class Trained(Kernel):
         """Forward mode: the tangents of the outputs."""
         primals, tangents = operands[:count], operands[len(operands) - self.differentiable :]
         fixed = primals[self.differentiable :]
-        function = lambda *moved: list(self.plain(*moved, *fixed, **static))
+
+        def function(*moved):
+            return list(self.plain(*moved, *fixed, **static))
+
         return jax.jvp(function, list(primals[: self.differentiable]), list(tangents))[1]
 
     def _pull(self, cotangents, *operands, count, **static):
