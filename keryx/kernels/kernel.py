@@ -80,7 +80,7 @@ class Kernel:
     def _lower_for_cpu(self, context, *operands, **static):
         chosen = self._native_here(context, static)
         self.served["native" if chosen else "xla"] += 1
-        way = self.native if chosen else self.detour
+        way: Callable = self.native if chosen and self.native else self.detour
         return mlir.lower_fun(lambda *xs: list(way(*xs, **static)))(context, *operands)
 
     def _native_here(self, context, static) -> bool:
