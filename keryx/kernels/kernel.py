@@ -68,7 +68,8 @@ class Kernel:
         return self.primitive.bind(*arrays, **static)
 
     def _run(self, *arrays, **static):
-        return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
+        with jax.disable_jit(False):  # outside jit a kernel is a program of its own
+            return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
 
     def _batch(self, arrays, axes, **static):
         outputs = jax.vmap(partial(self.plain, **static), axes)(*arrays)
@@ -123,8 +124,8 @@ def bilinear(kernel: Kernel, transpose_left: Callable, transpose_right: Callable
 
     Args:
         kernel: The kernel.
-        transpose_left: `(dy, right, left's shape, **static) -> d left`; kernels themselves, so that all derivatives are.
-        transpose_right: `(dy, left, right's shape, **static) -> d right`.
+        transpose_left: `(dy, right, left's shape, **static) -> d left`, by kernels, so that all derivatives are.
+        transpose_right: `(dy, left, right's shape, **static) -> d right`, likewise.
     """
 
     def jvp(primals, tangents, **static):
