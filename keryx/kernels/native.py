@@ -79,7 +79,8 @@ def call(target: str, results: Any, *arrays: Any, aliases: dict[int, int] | None
         results: The shape and dtype of each result: arrays, or jax.ShapeDtypeStruct.
         *arrays: The operands, row after row in memory.
         aliases: Which operands are overwritten by which results.
-        **attributes: Numbers, and sequences of them: int64 for whole ones, else float32.
+        **attributes: Numbers, and sequences of them: int64 for whole ones, else float32; NumPy arrays as they
+            are.
 
     Returns:
         A list of arrays.
@@ -90,7 +91,7 @@ def call(target: str, results: Any, *arrays: Any, aliases: dict[int, int] | None
 
 
 def _attribute(value: Any) -> Any:
-    if isinstance(value, (bool, str)):
+    if isinstance(value, (bool, str, np.ndarray)):
         return value
     array = np.asarray(value)
     array = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)

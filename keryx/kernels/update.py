@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx.kernels import native
 from keryx.kernels.kernel import Kernel
@@ -100,6 +101,7 @@ def _native(rate, *arrays, rule, numbers):
     aliases = {1 + i: i for i in range(count)}
     aliases |= {1 + 2 * count + i: count + i for i in range(count * len(slots))}
     results = [*weights, *(array for slot in slots for array in slot)]
+    numbers = np.array(numbers, np.float64)
     return native.call(
         "keryx_update_1", results, rate, *arrays, aliases=aliases, rule=list(RULES).index(rule), numbers=numbers
     )

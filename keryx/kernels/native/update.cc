@@ -30,38 +30,48 @@ Vec root(Vec x) {
   return x;
 }
 
-// What a rule does to a vector of numbers: w the weights, g the gradients, s the slots. `n` are the rule's numbers.
+// What a rule does to a vector of numbers: w the weights, g the gradients, s the slots. `n` are the rule's numbers, in
+// double precision: 1 - 0.999 has few digits left in single.
 struct Descent {
   static constexpr int kSlots = 0;
-  void operator()(Vec& w, Vec g, Vec*, float rate, const float*) const { w -= rate * g; }
+  explicit Descent(const double*) {}
+  void operator()(Vec& w, Vec g, Vec*, float rate) const { w -= rate * g; }
 };
-struct Momentum {  // n: momentum
+struct Momentum {
   static constexpr int kSlots = 1;
-  void operator()(Vec& w, Vec g, Vec* s, float rate, const float* n) const {
-    s[0] = n[0] * s[0] - rate * g;
+  float momentum;
+  explicit Momentum(const double* n) : momentum(n[0]) {}
+  void operator()(Vec& w, Vec g, Vec* s, float rate) const {
+    s[0] = momentum * s[0] - rate * g;
     w += s[0];
   }
 };
-struct Nesterov {  // n: momentum
+struct Nesterov {
   static constexpr int kSlots = 1;
-  void operator()(Vec& w, Vec g, Vec* s, float rate, const float* n) const {
-    s[0] = n[0] * s[0] - rate * g;
-    w += n[0] * s[0] - rate * g;
+  float momentum;
+  explicit Nesterov(const double* n) : momentum(n[0]) {}
+  void operator()(Vec& w, Vec g, Vec* s, float rate) const {
+    s[0] = momentum * s[0] - rate * g;
+    w += momentum * s[0] - rate * g;
   }
 };
-struct Rms {  // n: rho, epsilon
+struct Rms {
   static constexpr int kSlots = 1;
-  void operator()(Vec& w, Vec g, Vec* s, float rate, const float* n) const {
-    s[0] = n[0] * s[0] + (1 - n[0]) * g * g;
-    w -= rate * g * reciprocal_root(s[0] + n[1]);
+  float rho, rest, epsilon;
+  explicit Rms(const double* n) : rho(n[0]), rest(1 - n[0]), epsilon(n[1]) {}
+  void operator()(Vec& w, Vec g, Vec* s, float rate) const {
+    s[0] = rho * s[0] + rest * g * g;
+    w -= rate * g * reciprocal_root(s[0] + epsilon);
   }
 };
-struct Adam {  // n: beta_1, beta_2, epsilon; the rate holds the correction
+struct Adam {  // the rate holds the correction
   static constexpr int kSlots = 2;
-  void operator()(Vec& w, Vec g, Vec* s, float rate, const float* n) const {
-    s[0] += (g - s[0]) * (1 - n[0]);
-    s[1] += (g * g - s[1]) * (1 - n[1]);
-    w -= rate * s[0] / (root(s[1]) + n[2]);
+  float rest_1, rest_2, epsilon;
+  explicit Adam(const double* n) : rest_1(1 - n[0]), rest_2(1 - n[1]), epsilon(n[2]) {}
+  void operator()(Vec& w, Vec g, Vec* s, float rate) const {
+    s[0] += (g - s[0]) * rest_1;
+    s[1] += (g * g - s[1]) * rest_2;
+    w -= rate * s[0] / (root(s[1]) + epsilon);
   }
 };
 
@@ -75,21 +85,21 @@ struct Places {
 };
 
 template <typename Rule>
-void step(const Places& at, int64_t begin, int64_t end, float rate, const float* numbers) {
-  Rule rule;
+void step(const Rule& rule, const Places& at, int64_t begin, int64_t end, float rate) {
   for (int64_t i = begin; i < end; i += kLanes) {
     int n = static_cast<int>(std::min<int64_t>(kLanes, end - i));
     Vec weight = load(at.weight + i, n);
     Vec slots[2] = {};
     for (int k = 0; k < Rule::kSlots; k++) slots[k] = load(at.slots[k] + i, n);
-    rule(weight, load(at.gradient + i, n), slots, rate, numbers);
+    rule(weight, load(at.gradient + i, n), slots, rate);
     store(at.new_weight + i, weight, n);
     for (int k = 0; k < Rule::kSlots; k++) store(at.new_slots[k] + i, slots[k], n);
   }
 }
 
 template <typename Rule>
-ffi::Error update(ffi::ThreadPool& pool, const std::vector<Places>& weights, float rate, const float* numbers) {
+ffi::Error update(ffi::ThreadPool& pool, const std::vector<Places>& weights, float rate, const double* numbers) {
+  Rule rule(numbers);
   struct Task {
     const Places* at;
     int64_t begin, end;
@@ -108,14 +118,14 @@ ffi::Error update(ffi::ThreadPool& pool, const std::vector<Places>& weights, flo
     }
   }
   parallel(pool, tasks.size(), [&](int64_t t) {
-    for (const Task& task : tasks[t]) step<Rule>(*task.at, task.begin, task.end, rate, numbers);
+    for (const Task& task : tasks[t]) step(rule, *task.at, task.begin, task.end, rate);
   });
   return ffi::Error::Success();
 }
 
 // Operands: the rate; the weights, their gradients, and slot by slot theirs. Results: the new weights and slots.
 ffi::Error Update(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> rate, ffi::RemainingArgs args, ffi::RemainingRets results,
-                  int64_t rule, ffi::Span<const float> numbers) {
+                  int64_t rule, ffi::Span<const double> numbers) {
   constexpr int kSlotsOf[] = {Descent::kSlots, Momentum::kSlots, Nesterov::kSlots, Rms::kSlots, Adam::kSlots};
   if (rule < 0 || rule >= 5) return ffi::Error::InvalidArgument("keryx_update: no such rule");
   int64_t slots = kSlotsOf[rule], count = static_cast<int64_t>(args.size()) / (2 + slots);
@@ -152,4 +162,4 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_update_1, keryx::Update,
                                   .RemainingArgs()
                                   .RemainingRets()
                                   .Attr<int64_t>("rule")
-                                  .Attr<ffi::Span<const float>>("numbers"));
+                                  .Attr<ffi::Span<const double>>("numbers"));
