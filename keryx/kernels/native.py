@@ -17,7 +17,12 @@ import numpy as np
 
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
-TARGETS: tuple[str, ...] = ("keryx_update_1",)
+TARGETS: tuple[str, ...] = (
+    "keryx_dense_1",
+    "keryx_dense_backward_1",
+    "keryx_product_1",
+    "keryx_update_1",
+)
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
 
