@@ -25,6 +25,9 @@ TARGETS = (
     "keryx_gru_backward_1",
     "keryx_simple_rnn_1",
     "keryx_simple_rnn_backward_1",
+    "keryx_dense_1",
+    "keryx_dense_backward_1",
+    "keryx_product_1",
 )
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")

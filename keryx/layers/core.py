@@ -12,6 +12,9 @@ from keryx.errors import ArgumentError, ShapeError
 from keryx.kernels import dense
 from keryx.layers.layer import InputSpec, Layer, registry
 
+# Activations that the kernel of a dense layer applies itself.
+FUSED = {getattr(activations, name): name for name in ("relu", "tanh", "sigmoid")}
+
 
 @registry.register()
 class Dense(Layer):
@@ -90,10 +93,9 @@ class Dense(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., features) -> (batch, ..., units)."""
-        outputs = dense(inputs, self.kernel.value)  # (batch, ..., units)
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        name = FUSED.get(self.activation)
+        outputs = dense(inputs, self.kernel.value, self.bias.value if self.use_bias else None, name)
+        return outputs if name else self.activation(outputs)
 
 
 @registry.register()

@@ -81,13 +81,39 @@ void compute_rows(int rows, Matrix a, Matrix b, const Result& c, const Place& at
   }
 }
 
-// `columns` columns of B as rows of kPanel numbers.
-inline void pack_panel(Matrix b, int64_t depth, int columns, float* panel) {
-  for (int j = 0; j < columns; j++) {
-    for (int64_t k = 0; k < depth; k++) panel[k * kPanel + j] = b.data[k * b.row + j * b.column];
+// Of a square of vectors, swaps what lies H lanes right of the diagonal with what lies H vectors below it.
+template <int H, size_t... lane>
+__attribute__((always_inline)) inline void swap_across(Vec (&square)[kLanes], std::index_sequence<lane...>) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; i++) {
+    if (i & H) continue;
+    Vec upper = square[i], lower = square[i + H];
+    square[i] = __builtin_shufflevector(upper, lower, ((lane & H) ? kLanes + lane - H : lane)...);
+    square[i + H] = __builtin_shufflevector(upper, lower, ((lane & H) ? kLanes + lane : lane + H)...);
   }
-  for (int64_t k = 0; k < depth && columns < kPanel; k++) std::fill_n(panel + k * kPanel + columns, kPanel - columns, 0.f);
 }
+
+template <int H = kLanes / 2>
+__attribute__((always_inline)) inline void transpose(Vec (&square)[kLanes]) {
+  swap_across<H>(square, std::make_index_sequence<kLanes>());
+  if constexpr (H > 1) transpose<H / 2>(square);
+}
+
+// Columns of B, each of which lies in one piece, as rows of kPanel numbers; 0 where there is no column.
+inline void pack_panel(Matrix b, int64_t depth, int columns, float* panel) {
+  for (int j = 0; j < columns; j += kLanes) {
+    for (int64_t k = 0; k < depth; k += kLanes) {
+      int across = std::min(kLanes, columns - j), down = std::min<int64_t>(kLanes, depth - k);
+      Vec square[kLanes] = {};
+      for (int i = 0; i < across; i++) square[i] = load(b.data + k + (j + i) * b.column, down);
+      transpose(square);
+      for (int i = 0; i < down; i++) store(panel + (k + i) * kPanel + j, square[i]);
+    }
+  }
+}
+
+// A packed tile, and some space so that tiles do not all fall on the same lines of the cache.
+inline int64_t tile_size(int64_t depth) { return kRows * depth + kLanes; }
 
 // Rows of A that lie column after column, as tiles of kRows: the next number of each row is kRows apart.
 inline void pack_rows(Matrix a, int64_t rows, int64_t depth, float* tiles) {
@@ -95,8 +121,8 @@ inline void pack_rows(Matrix a, int64_t rows, int64_t depth, float* tiles) {
   for (int64_t k = 0; k < depth; k++) {
     const float* from = a.data + k * a.column;
     float* to = tiles + k * kRows;
-    for (int64_t t = 0; t < whole; t++) std::memcpy(to + t * kRows * depth, from + t * kRows, kRows * sizeof(float));
-    for (int64_t i = 0; i < left; i++) to[whole * kRows * depth + i] = from[whole * kRows + i];
+    for (int64_t t = 0; t < whole; t++) std::memcpy(to + t * tile_size(depth), from + t * kRows, kRows * sizeof(float));
+    for (int64_t i = 0; i < left; i++) to[whole * tile_size(depth) + i] = from[whole * kRows + i];
   }
 }
 
@@ -111,10 +137,10 @@ void multiply_block(int64_t i_begin, int64_t i_end, int64_t j_begin, int64_t j_e
   int64_t step = thin && depth * columns > 64 * 1024 ? 8 : kDepth;
   // A few rows of B stay in L1 as they are; then C is written from one end to the other.
   int64_t block = flat_b && depth * columns <= 8 * 1024 ? kRows : kBlockRows;
-  bool pack_a = a.row == 1 && a.column != 1 && columns > kPanel && depth > 64;
+  bool pack_a = a.row == 1 && a.column != 1 && columns > 4 * kPanel && depth > 64;
   std::unique_ptr<float[]> panel(flat_b ? nullptr : new float[std::min(step, depth) * kPanel]);
   std::unique_ptr<float[]> tiles(
-      pack_a ? new float[std::min(step, depth) * (std::min(block, rows) + kRows - 1) / kRows * kRows] : nullptr);
+      pack_a ? new float[tile_size(std::min(step, depth)) * ((std::min(block, rows) + kRows - 1) / kRows)] : nullptr);
   int64_t k = 0;
   do {
     Place at{};
@@ -139,7 +165,8 @@ void multiply_block(int64_t i_begin, int64_t i_end, int64_t j_begin, int64_t j_e
           at.readable = std::max<int64_t>(at.depth - short_rows, 0);
         }
         for (at.row = top; at.row < bottom; at.row += kRows) {
-          Matrix tile = pack_a ? Matrix{tiles.get() + (at.row - top) * at.depth, 1, kRows} : a.at(at.row, k);
+          Matrix tile = a.at(at.row, k);
+          if (pack_a) tile = {tiles.get() + (at.row - top) / kRows * tile_size(at.depth), 1, kRows};
           compute_rows<kRows>(std::min<int64_t>(kRows, bottom - at.row), tile, strip, c, at, finish);
         }
       }
@@ -153,14 +180,14 @@ template <typename Finish = AsIs>
 void multiply_all(xla::ffi::ThreadPool& pool, int64_t rows, int64_t columns, int64_t depth, Matrix a, Matrix b,
                   const Result& c, const Finish& finish = {}) {
   if (rows == 0 || columns == 0) return;
-  // A thread takes a microsecond or more to come; a task is 5 of them on one core.
+  // Another thread takes some microseconds to come; a task is about 5 of them on one core, and work for 64 suffices.
   auto work = [](int64_t m, int64_t n, int64_t k) { return 2. * m * n * k; };
-  double most = std::max(1e6, work(rows, columns, depth) / 64);
+  double most = std::max(2e6, work(rows, columns, depth) / 64);
   int64_t i_step = rows, j_step = columns, k_step = depth;
   auto halved = [](int64_t size, int64_t unit) { return (size / 2 + unit - 1) / unit * unit; };
   while (work(i_step, j_step, k_step) > most) {
     int64_t tall = i_step / kRows, wide = j_step / kPanel;
-    if (std::max(tall, wide) >= 4) {
+    if (std::max(tall, wide) >= 2) {
       (tall > wide ? i_step : j_step) = tall > wide ? halved(i_step, kRows) : halved(j_step, kPanel);
     } else if (k_step > 2 * kDepth) {
       k_step = halved(k_step, kDepth);
@@ -168,7 +195,7 @@ void multiply_all(xla::ffi::ThreadPool& pool, int64_t rows, int64_t columns, int
       break;
     }
   }
-  auto cuts = [](int64_t size, int64_t step) { return std::max<int64_t>((size + step - 1) / std::max<int64_t>(step, 1), 1); };
+  auto cuts = [](int64_t size, int64_t step) { return size > step ? (size + step - 1) / step : 1; };
   int64_t tall = cuts(rows, i_step), wide = cuts(columns, j_step), deep = cuts(depth, k_step);
   std::unique_ptr<float[]> parts(deep > 1 ? new float[deep * rows * columns] : nullptr);
   parallel(pool, tall * wide * deep, [&](int64_t task) {

@@ -234,12 +234,13 @@ void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
 // of d are `d_row` apart.
 inline void recurrent_gradient(ffi::ThreadPool& pool, const Sequence& s, const States& h, const float* dz,
                                int64_t columns, int64_t width, float* d, int64_t d_row) {
-  constexpr int64_t kStrip = 2 * kPanel;
+  // At most eight tasks: each packs all of h anew.
+  const int64_t step = std::max<int64_t>(4 * kPanel, (columns / 8 + kPanel - 1) / kPanel * kPanel);
   const float* first = dz + s.place(0) * width;
   const float* before_others = h.all + (s.reverse ? s.units : 0);
   const float* others = dz + (s.reverse ? 0 : width);
-  parallel(pool, (columns + kStrip - 1) / kStrip, [&](int64_t strip) {
-    int64_t begin = strip * kStrip, end = std::min(begin + kStrip, columns);
+  parallel(pool, (columns + step - 1) / step, [&](int64_t strip) {
+    int64_t begin = strip * step, end = std::min(begin + step, columns);
     Matrix initial{h.initial, 1, s.units};
     multiply_block(0, s.units, begin, end, s.batch, initial, Matrix{first, s.time * width}, Result{d, d_row});
     for (int64_t row = 0; row < s.batch; row++) {
