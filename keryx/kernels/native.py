@@ -20,6 +20,17 @@ import numpy as np
 TARGETS: tuple[str, ...] = (
     "keryx_dense_1",
     "keryx_dense_backward_1",
+    "keryx_gru_1",
+    "keryx_gru_backward_1",
+    "keryx_lstm_1",
+    "keryx_lstm_backward_1",
+    "keryx_product_1",
+    "keryx_simple_rnn_1",
+    "keryx_simple_rnn_backward_1",
+    "keryx_update_1",
+)
+    "keryx_dense_1",
+    "keryx_dense_backward_1",
     "keryx_product_1",
     "keryx_update_1",
 )
