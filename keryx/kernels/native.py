@@ -18,21 +18,21 @@ import numpy as np
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
 TARGETS: tuple[str, ...] = (
+    "keryx_average_pool_1",
+    "keryx_average_pool_gradient_1",
     "keryx_dense_1",
     "keryx_dense_backward_1",
     "keryx_gru_1",
     "keryx_gru_backward_1",
     "keryx_lstm_1",
     "keryx_lstm_backward_1",
+    "keryx_max_pool_1",
+    "keryx_max_pool_gradient_1",
     "keryx_product_1",
     "keryx_simple_rnn_1",
     "keryx_simple_rnn_backward_1",
     "keryx_update_1",
 )
-    "keryx_dense_1",
-    "keryx_dense_backward_1",
-    "keryx_product_1",
-    "keryx_update_1",
 )
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
