@@ -72,10 +72,14 @@ struct Taps {
 template <int M, int N, bool depthwise>
 void tile(const Window& window, const Taps& taps, const Output& output) {
   Vec sums[M][N];
-  for (int j = 0; j < N; j++) {
-    int n = std::clamp(output.n - j * kLanes, 0, kLanes);
-    Vec bias = load(output.bias + j * kLanes, n);
-    for (int i = 0; i < M; i++) sums[i][j] = output.begin ? bias : load(output.y + i * output.pixel + j * kLanes, n);
+  float row[N * kLanes] = {};  // of a panel that is not full
+  bool full = output.n == N * kLanes;
+  for (int i = 0; i < M; i++) {
+    const float* from = output.begin ? output.bias : output.y + i * output.pixel;
+    if (!full) from = std::copy_n(from, output.n, row) - output.n;
+    for (int j = 0; j < N; j++) sums[i][j] = load(from + j * kLanes);
+    __builtin_prefetch(output.y + i * output.pixel, 1);
+    if (N == 2) __builtin_prefetch(output.y + i * output.pixel + kLanes, 1);
   }
   for (int64_t d = window.planes[0]; d < window.planes[1]; d++) {
     for (int64_t h = window.rows[0]; h < window.rows[1]; h++) {
@@ -93,12 +97,11 @@ void tile(const Window& window, const Taps& taps, const Output& output) {
       }
     }
   }
-  for (int j = 0; j < N; j++) {
-    int n = std::clamp(output.n - j * kLanes, 0, kLanes);
-    for (int i = 0; i < M; i++) {
-      Vec y = output.relu ? max(sums[i][j], Vec{}) : sums[i][j];
-      store(output.y + i * output.pixel + j * kLanes, y, n);
-    }
+  for (int i = 0; i < M; i++) {
+    float* y = output.y + i * output.pixel;
+    float* to = full ? y : row;
+    for (int j = 0; j < N; j++) store(to + j * kLanes, output.relu ? max(sums[i][j], Vec{}) : sums[i][j]);
+    if (!full) std::copy_n(row, output.n, y);
   }
 }
 
@@ -220,11 +223,12 @@ void Convolution::run(ffi::ThreadPool& pool) const {
   int64_t enough = cells * pixels * products < kTaskProducts ? 1 : kTasks;
   int64_t shares = std::min(panels(), up(enough, blocks));  // few pixels: the panels are shared out, too
   parallel(pool, blocks * shares, [&](int64_t i) {
-    int64_t block = i / shares, share = i % shares;
+    int64_t share = i % shares, end = part(cells, i / shares + 1, blocks), some = up(kTaskPixels, pixels);
     Floats scratch = floats(patch_floats());
-    for (int64_t p = part(panels(), share, shares); p < part(panels(), share + 1, shares); p++) {
-      panel(p, packed.get() + p * panel_floats, part(cells, block, blocks), part(cells, block + 1, blocks),
-            scratch.get());
+    for (int64_t at = part(cells, i / shares, blocks); at < end; at += some) {
+      for (int64_t p = part(panels(), share, shares); p < part(panels(), share + 1, shares); p++) {
+        panel(p, packed.get() + p * panel_floats, at, std::min(end, at + some), scratch.get());
+      }
     }
   });
 }

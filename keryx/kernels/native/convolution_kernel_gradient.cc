@@ -11,8 +11,9 @@ namespace keryx::convolution {
 namespace {
 
 constexpr int64_t kSpan = 256;                       // pixels of a row in a block, at most
-constexpr int64_t kBlockFloats = int64_t{1} << 16;   // of x and dy in a block: they stay in the second-level cache
+constexpr int64_t kBlockFloats = int64_t{1} << 17;   // of x and dy in a block: they stay in the second-level cache
 constexpr int64_t kTaskProducts = int64_t{1} << 20;  // in a task, at least
+constexpr int64_t kManyProducts = 256;               // with a number of dy
 constexpr int64_t kTasks = 16;                       // at most
 constexpr int64_t kSumFloats = int64_t{1} << 22;     // of all tasks that have a sum of their own, at most
 
@@ -36,9 +37,12 @@ struct Sums {
 template <int M, int N, bool depthwise>
 void tile(const Rows& rows, const Sums& sums) {
   Vec tile[M][N];
-  auto lanes = [&](int j) { return std::clamp(sums.n - j * kLanes, 0, kLanes); };
+  float row[N * kLanes] = {};  // of a panel that is not full
+  bool full = sums.n == N * kLanes;
   for (int i = 0; i < M; i++) {
-    for (int j = 0; j < N; j++) tile[i][j] = load(sums.dk + i * sums.row + j * kLanes, lanes(j));
+    const float* from = sums.dk + i * sums.row;
+    if (!full) from = std::copy_n(from, sums.n, row) - sums.n;
+    for (int j = 0; j < N; j++) tile[i][j] = load(from + j * kLanes);
   }
   for (int64_t r = 0; r < rows.rows; r++) {
     const float *a = rows.x + r * rows.x_row, *b = rows.dy + r * rows.dy_row;
@@ -54,7 +58,10 @@ void tile(const Rows& rows, const Sums& sums) {
     }
   }
   for (int i = 0; i < M; i++) {
-    for (int j = 0; j < N; j++) store(sums.dk + i * sums.row + j * kLanes, tile[i][j], lanes(j));
+    float* dk = sums.dk + i * sums.row;
+    float* to = full ? dk : row;
+    for (int j = 0; j < N; j++) store(to + j * kLanes, tile[i][j]);
+    if (!full) std::copy_n(row, sums.n, dk);
   }
 }
 
@@ -89,6 +96,9 @@ struct KernelGradient {
   int64_t taps() const { return axes[0].taps * axes[1].taps * axes[2].taps; }
   int64_t panels() const { return groups * up(out, kPanel); }
   int64_t size() const { return taps() * in * filters(); }
+  // Whether n filters of dy are copied: with zeros to the end of a vector; or to lie in one place in the cache, for
+  // many products.
+  bool packs(int64_t n) const { return n % kLanes || (filters() > kPanel && taps() * in >= kManyProducts); }
   bool folds() const { return axes[2].gap == 1 && groups == 1 && !depthwise; }
 
   int64_t spans() const { return up(axes[2].out, kSpan); }
@@ -155,7 +165,7 @@ void KernelGradient::add(const Block& block, int64_t panel, float* scratch, floa
   Rows all{0, pixels, nullptr, height.step * block.line, width.step * x_pixel(), nullptr, width.out * filters(),
            filters()};
   all.dy = dy + (((block.image * depth.out + block.d) * height.out + block.h) * width.out + block.p) * filters() + filter;
-  if (n < vectors) {  // a copy with zeros for the filters that are not there
+  if (packs(n)) {
     float* to = scratch;
     for (int64_t h = block.h; h < block.h_end; h++, all.dy += all.dy_row) {
       for (int64_t p = 0; p < pixels; p++, to += vectors) {
@@ -203,7 +213,7 @@ void KernelGradient::run(ffi::ThreadPool& pool, float* dk) const {
     float* to = sum ? others.get() + (sum - 1) * size() : dk;
     int64_t first = part(panels(), share, shares), last = part(panels(), share + 1, shares);
     for (int64_t p = first; p < last; p++) clear(p, to);
-    Floats dy_scratch = floats(out % kPanel ? up(axes[1].out, heights()) * up(axes[2].out, spans()) * kPanel : 0);
+    Floats dy_scratch = floats(packs(out) ? up(axes[1].out, heights()) * up(axes[2].out, spans()) * kPanel : 0);
     for (int64_t b = part(blocks(), sum, sums); b < part(blocks(), sum + 1, sums); b++) {
       Floats x_scratch;
       Block seen = block(b, x_scratch);
