@@ -20,6 +20,9 @@ import numpy as np
 TARGETS: tuple[str, ...] = (
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
+    "keryx_conv_1",
+    "keryx_conv_input_gradient_1",
+    "keryx_conv_kernel_gradient_1",
     "keryx_dense_1",
     "keryx_dense_backward_1",
     "keryx_gru_1",
