@@ -18,7 +18,10 @@ import numpy as np
 
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
-TARGETS = ()
+TARGETS = (
+    "keryx_winograd_1",
+    "keryx_winograd_kernel_gradient_1",
+)
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
 

@@ -1,6 +1,6 @@
 // What the loader asks before it uses a library.
 
-extern "C" bool keryx_runs_here() {
+extern "C" __attribute__((visibility("default"))) bool keryx_runs_here() {
 #if defined(__AVX512F__)
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
