@@ -28,6 +28,9 @@ constexpr int64_t kDepth = 128;
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
+// How many of the next vector's lanes there are where `rest` numbers are left.
+int lanes(int64_t rest) { return static_cast<int>(std::clamp<int64_t>(rest, 0, kLanes)); }
+
 struct Freed {
   void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
 };
@@ -66,17 +69,40 @@ struct Square {
 
   static int clip(int64_t i) { return static_cast<int>(std::clamp<int64_t>(i, 0, Size)); }
   bool whole() const { return top == 0 && left == 0 && bottom == Size && right == Size; }
-  bool has(int i, int j) const { return top <= i && i < bottom && left <= j && j < right; }
   int64_t at(int i, int j) const { return corner + i * row + j * column; }
 
-  // The transform of one vector of channels, of which the first `lanes` exist.
+  // The transform of a vector of channels, of which `rest` exist. The functions hold their pointers by value,
+  // here and below: whatever is reached by reference would be read again after each store.
   template <typename Transform, typename Put>
-  void read(const float* images, int64_t lanes, Put put) const {
-    if (whole() && lanes >= kLanes) {
-      transform<Transform>([&](int i, int j) { return load(images + at(i, j)); }, put);
+  void read(const float* images, int64_t rest, Put put) const {
+    if (whole() && rest >= kLanes) {
+      const float* from = images + corner;
+      int64_t down = row, right_of = column;
+      transform<Transform>([=](int i, int j) { return load(from + i * down + j * right_of); }, put);
     } else {
-      int n = static_cast<int>(std::min<int64_t>(lanes, kLanes));
-      transform<Transform>([&](int i, int j) { return has(i, j) ? load(images + at(i, j), n) : Vec{}; }, put);
+      int n = lanes(rest);
+      Vec inside[Size][Size] = {};
+      for (int i = top; i < bottom; i++) {
+        for (int j = left; j < right; j++) inside[i][j] = load(images + at(i, j), n);
+      }
+      transform<Transform>([&](int i, int j) { return inside[i][j]; }, put);
+    }
+  }
+
+  // Likewise what is transformed back, after `finish`.
+  template <typename Transform, typename Get, typename Finish>
+  void write(float* images, int64_t rest, Get get, Finish finish) const {
+    if (whole() && rest >= kLanes) {
+      float* to = images + corner;
+      int64_t down = row, right_of = column;
+      transform<Transform>(get, [=](int i, int j, Vec v) { store(to + i * down + j * right_of, finish(v)); });
+    } else {
+      int n = lanes(rest);
+      Vec inside[Size][Size];
+      transform<Transform>(get, [&](int i, int j, Vec v) { inside[i][j] = finish(v); });
+      for (int i = top; i < bottom; i++) {
+        for (int j = left; j < right; j++) store(images + at(i, j), inside[i][j], n);
+      }
     }
   }
 };
@@ -108,8 +134,8 @@ void transform_kernel(ffi::ThreadPool& pool, const float* kernel, int64_t channe
     int64_t panel = task / blocks, first = task % blocks * kChannels;
     for (int64_t c = first; c < std::min(first + kChannels, channels); c++) {
       for (int64_t f = panel * kPanel; f < (panel + 1) * kPanel; f += kLanes) {
-        int n = static_cast<int>(std::clamp<int64_t>(filters - f, 0, kLanes));
-        auto get = [&](int i, int j) {
+        int n = lanes(filters - f);
+        auto get = [=](int i, int j) {
           if (!mirrored) return load(kernel + ((i * K + j) * channels + c) * filters + f, n);
           Vec across{};
           const float* from = kernel + ((K * K - 1 - i * K - j) * filters + f) * channels + c;
@@ -117,8 +143,9 @@ void transform_kernel(ffi::ThreadPool& pool, const float* kernel, int64_t channe
           return across;
         };
         float* to = u + (panel * kPoints * channels + c) * kPanel + f % kPanel;
-        transform<Evaluate<K>>(get, [&](int i, int j, Vec v) {
-          store(to + (i * kTile + j) * channels * kPanel, v * (kScale[i] * kScale[j]));
+        int64_t point = channels * kPanel;
+        transform<Evaluate<K>>(get, [=](int i, int j, Vec v) {
+          store(to + (i * kTile + j) * point, v * (kScale[i] * kScale[j]));
         });
       }
     }
@@ -142,9 +169,10 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   int64_t panels = ceil_div(filters, kPanel), row = round_up(channels, kLanes);
   int64_t block = std::clamp<int64_t>(kBlockNumbers / (kPoints * row), 1, 4) * 12;
   int64_t blocks = ceil_div(tiles.count, block);
-  int64_t v_point = block * row + kLanes, m_point = block * kPanel + kLanes;  // odd: the points fall on many cache sets
+  int64_t v_point = block * row + kLanes;  // an odd number of lines: the points fall on many sets of the cache
+  int64_t v_size = kPoints * v_point, m_size = block * kPoints * kPanel;
   int64_t workers = std::min(blocks, std::max<int64_t>(1, pool.num_threads()));
-  Scratch kernels = scratch(panels * kPoints * channels * kPanel), work = scratch(workers * kPoints * (v_point + m_point));
+  Scratch kernels = scratch(panels * kPoints * channels * kPanel), work = scratch(workers * (v_size + m_size));
   float* u = kernels.get();
   transform_kernel<K>(pool, kernel, channels, filters, mirrored, u);
 
@@ -152,9 +180,9 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
     for (int64_t t = 0; t < count; t++) {
       auto square = tiles.template square<kTile>(x_sizes, first + t, pads[0], pads[1]);
       for (int64_t c = 0; c < channels; c += kLanes) {
-        square.template read<Interpolate>(x + c, channels - c, [&](int i, int j, Vec number) {
-          store(v + (i * kTile + j) * v_point + t * row + c, number);
-        });
+        float* to = v + t * row + c;
+        square.template read<Interpolate>(
+            x + c, channels - c, [=](int i, int j, Vec number) { store(to + (i * kTile + j) * v_point, number); });
       }
     }
     for (int64_t panel = 0; panel < panels; panel++) {
@@ -165,32 +193,30 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
             Vec sums[rows][2] = {};
             multiply(sums, v + point * v_point + t * row, row, 1, weights, kPanel, channels);
             for (int i = 0; i < rows; i++) {
-              for (int j = 0; j < 2; j++) store(m + point * m_point + (t + i) * kPanel + j * kLanes, sums[i][j]);
+              float* to = m + ((t + i) * kPoints + point) * kPanel;
+              for (int j = 0; j < 2; j++) store(to + j * kLanes, sums[i][j]);
             }
           });
         }
       }
-      for (int64_t f = panel * kPanel; f < std::min((panel + 1) * kPanel, filters); f += kLanes) {
-        int n = static_cast<int>(std::min<int64_t>(kLanes, filters - f));
-        Vec bias = epilogue.bias ? load(epilogue.bias + f, n) : Vec{};
-        for (int64_t t = 0; t < count; t++) {
-          auto square = tiles.template square<kSide>(y_sizes, first + t);
-          const float* from = m + t * kPanel + f % kPanel;
-          transform<Combine<kSide>>([&](int i, int j) { return load(from + (i * kTile + j) * m_point); },
-                                    [&](int i, int j, Vec number) {
-                                      if (!square.has(i, j)) return;
-                                      number += bias;
-                                      store(y + square.at(i, j) + f, epilogue.relu ? max(number, Vec{}) : number, n);
-                                    });
+      for (int64_t t = 0; t < count; t++) {
+        auto square = tiles.template square<kSide>(y_sizes, first + t);
+        for (int64_t f = panel * kPanel; f < std::min((panel + 1) * kPanel, filters); f += kLanes) {
+          const float* from = m + t * kPoints * kPanel + f % kPanel;
+          square.template write<Combine<kSide>>(
+              y + f, filters - f, [=](int i, int j) { return load(from + (i * kTile + j) * kPanel); },
+              [bias = epilogue.bias ? load(epilogue.bias + f, lanes(filters - f)) : Vec{}, relu = epilogue.relu](Vec v) {
+                return relu ? max(v + bias, Vec{}) : v + bias;
+              });
         }
       }
     }
   };
   std::atomic<int64_t> next{0};
   parallel(pool, workers, [&](int64_t worker) {
-    float* v = work.get() + worker * kPoints * (v_point + m_point);
+    float* v = work.get() + worker * (v_size + m_size);
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
-      convolve_block(i * block, std::min(block, tiles.count - i * block), v, v + kPoints * v_point);
+      convolve_block(i * block, std::min(block, tiles.count - i * block), v, v + v_size);
     }
   });
 }
@@ -206,31 +232,31 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   int64_t panels = ceil_div(filters, kPanel), row = round_up(channels, kLanes) + kLanes;
   int64_t chunk = std::max<int64_t>(1, kChunkNumbers / (kPoints * (row + panels * kPanel) * kDepth)) * kDepth;
   chunk = std::min(chunk, std::max<int64_t>(1, tiles.count));
-  Scratch work = scratch(kPoints * (chunk * row + panels * (chunk + channels) * kPanel));
-  float* v = work.get();                               // (points, chunk, row)
-  float* w = v + kPoints * chunk * row;                // (points, panels, chunk, kPanel)
-  float* sums = w + kPoints * panels * chunk * kPanel; // (points, panels, channels, kPanel)
+  int64_t v_point = chunk * row + kLanes, w_point = panels * chunk * kPanel + kLanes;
+  Scratch work = scratch(kPoints * (v_point + w_point + panels * channels * kPanel));
+  float* v = work.get();               // (points, chunk, row)
+  float* w = v + kPoints * v_point;    // (points, panels, chunk, kPanel)
+  float* sums = w + kPoints * w_point;  // (points, panels, channels, kPanel)
   std::fill_n(sums, kPoints * panels * channels * kPanel, 0.0f);
 
   auto transform_tile = [&](int64_t tile, int64_t t) {
     auto square = tiles.template square<kTile>(x_sizes, tile, pads[0], pads[1]);
     for (int64_t c = 0; c < channels; c += kLanes) {
-      square.template read<Interpolate>(x + c, channels - c, [&](int i, int j, Vec number) {
-        store(v + ((i * kTile + j) * chunk + t) * row + c, number);
-      });
+      float* to = v + t * row + c;
+      square.template read<Interpolate>(
+          x + c, channels - c, [=](int i, int j, Vec number) { store(to + (i * kTile + j) * v_point, number); });
     }
     auto change = tiles.template square<kSide>(dy_sizes, tile);
     for (int64_t f = 0; f < panels * kPanel; f += kLanes) {
       float* to = w + (f / kPanel * chunk + t) * kPanel + f % kPanel;
-      change.template read<Evaluate<kSide>>(dy + f, std::max<int64_t>(0, filters - f), [&](int i, int j, Vec number) {
-        store(to + (i * kTile + j) * panels * chunk * kPanel, number);
-      });
+      change.template read<Evaluate<kSide>>(
+          dy + f, filters - f, [=](int i, int j, Vec number) { store(to + (i * kTile + j) * w_point, number); });
     }
   };
   int64_t step = ceil_div(channels, ceil_div(channels, kRows));  // rows of nearly equal height
   auto add_products = [&](int64_t point, int64_t panel, int64_t count) {
     for (int64_t t = 0; t < count; t += kDepth) {
-      const float* right = w + ((point * panels + panel) * chunk + t) * kPanel;
+      const float* right = w + point * w_point + (panel * chunk + t) * kPanel;
       for (int64_t c = 0; c < channels; c += step) {
         with_rows(std::min(step, channels - c), [&](auto rows) {
           float* to = sums + ((point * panels + panel) * channels + c) * kPanel;
@@ -238,7 +264,7 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
           for (int i = 0; i < rows; i++) {
             for (int j = 0; j < 2; j++) tile[i][j] = load(to + i * kPanel + j * kLanes);
           }
-          multiply(tile, v + (point * chunk + t) * row + c, 1, row, right, kPanel, std::min(kDepth, count - t));
+          multiply(tile, v + point * v_point + t * row + c, 1, row, right, kPanel, std::min(kDepth, count - t));
           for (int i = 0; i < rows; i++) {
             for (int j = 0; j < 2; j++) store(to + i * kPanel + j * kLanes, tile[i][j]);
           }
@@ -258,12 +284,12 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   parallel(pool, channels, [&](int64_t c) {
     for (int64_t f = 0; f < filters; f += kLanes) {
       const float* from = sums + (f / kPanel * channels + c) * kPanel + f % kPanel;
-      int n = static_cast<int>(std::min<int64_t>(kLanes, filters - f));
+      float* to = dk + c * filters + f;
+      int64_t point = panels * channels * kPanel, place = channels * filters;
+      int n = lanes(filters - f);
       transform<Combine<K>>(
-          [&](int i, int j) {
-            return load(from + (i * kTile + j) * panels * channels * kPanel) * (kScale[i] * kScale[j]);
-          },
-          [&](int i, int j, Vec number) { store(dk + ((i * K + j) * channels + c) * filters + f, number, n); });
+          [=](int i, int j) { return load(from + (i * kTile + j) * point) * (kScale[i] * kScale[j]); },
+          [=](int i, int j, Vec number) { store(to + (i * K + j) * place, number, n); });
     }
   });
 }
