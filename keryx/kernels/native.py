@@ -35,6 +35,8 @@ TARGETS: tuple[str, ...] = (
     "keryx_simple_rnn_1",
     "keryx_simple_rnn_backward_1",
     "keryx_update_1",
+    "keryx_winograd_1",
+    "keryx_winograd_kernel_gradient_1",
 )
 )
 # The best first. Each library says itself whether this processor can run it.
