@@ -38,7 +38,6 @@ TARGETS: tuple[str, ...] = (
     "keryx_winograd_1",
     "keryx_winograd_kernel_gradient_1",
 )
-)
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
 
