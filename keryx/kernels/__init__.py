@@ -8,7 +8,9 @@ a `jax.custom_vjp`.
 
 from keryx.kernels.convolution import conv as conv
 from keryx.kernels.dense import dense as dense
+from keryx.kernels.pooling import average_pool as average_pool
 from keryx.kernels.pooling import max_pool as max_pool
 from keryx.kernels.recurrent import gru as gru
 from keryx.kernels.recurrent import lstm as lstm
 from keryx.kernels.recurrent import simple_rnn as simple_rnn
+from keryx.kernels.update import update as update

@@ -37,7 +37,7 @@ class Kernel:
         plain: The definition: `(*arrays, **static) -> tuple of arrays` in JAX that JAX can differentiate.
         native: The same by way of `native.call`; only ever given what `takes` allows.
         takes: `(*shapes, **static) -> bool`: whether the native code can do this. Shapes are what jax.eval_shape
-            gives: they have `.shape` and `.dtype`. That all are float32 (or bool or int32) is checked before.
+            gives: they have `.shape` and `.dtype`. That all are float32 (or bool, int32 or uint8) is checked before.
         wins: Likewise, whether it was measured to be faster than XLA.
         detour: The same in JAX, written for XLA's CPU compiler, if plain JAX is slow there.
     """
@@ -68,7 +68,8 @@ class Kernel:
         return self.primitive.bind(*arrays, **static)
 
     def _run(self, *arrays, **static):
-        return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
+        with jax.disable_jit(False):  # outside jit a kernel is a program of its own
+            return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
 
     def _batch(self, arrays, axes, **static):
         outputs = jax.vmap(partial(self.plain, **static), axes)(*arrays)
@@ -80,7 +81,7 @@ class Kernel:
     def _lower_for_cpu(self, context, *operands, **static):
         chosen = self._native_here(context, static)
         self.served["native" if chosen else "xla"] += 1
-        way = self.native if chosen else self.detour
+        way: Callable = self.native if chosen and self.native else self.detour
         return mlir.lower_fun(lambda *xs: list(way(*xs, **static)))(context, *operands)
 
     def _native_here(self, context, static) -> bool:
@@ -90,7 +91,7 @@ class Kernel:
         if tuple(module.platforms) != ("cpu",) or getattr(module.axis_context, "num_devices", 2) != 1:
             return False
         shapes = context.avals_in
-        if any(str(a.dtype) not in ("float32", "int32", "bool") for a in (*shapes, *context.avals_out)):
+        if any(str(a.dtype) not in ("float32", "int32", "uint8", "bool") for a in (*shapes, *context.avals_out)):
             return False
         if native.library() is None or not self.takes(*shapes, **static):
             return False
@@ -118,13 +119,34 @@ def jvp_of(function: Callable, primals: Sequence, tangents: Sequence) -> tuple[l
     return jax.jvp(of_moving, [primals[i] for i in moving], [tangents[i] for i in moving])
 
 
+def linear(kernel: Kernel, transpose: Callable) -> None:
+    """Say that a kernel of one result is linear in its first array; the others, such as ids, have no derivatives.
+
+    Args:
+        kernel: The kernel.
+        transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel itself.
+    """
+
+    def jvp(primals, tangents, **static):
+        (_, *others), change = primals, ad.instantiate_zeros(tangents[0])
+        return kernel(*primals, **static), kernel(change, *others, **static)
+
+    def transposed(cotangents, first, *others, **static):
+        (dout,) = cotangents
+        change = None if type(dout) is ad.Zero else transpose(dout, *others, first.aval, **static)
+        return [change, *(None for _ in others)]
+
+    ad.primitive_jvps[kernel.primitive] = jvp
+    ad.primitive_transposes[kernel.primitive] = transposed
+
+
 def bilinear(kernel: Kernel, transpose_left: Callable, transpose_right: Callable) -> None:
     """Say that a kernel of two arrays and one result is linear in each.
 
     Args:
         kernel: The kernel.
-        transpose_left: `(dy, right, left's shape, **static) -> d left`; kernels themselves, so that all derivatives are.
-        transpose_right: `(dy, left, right's shape, **static) -> d right`.
+        transpose_left: `(dy, right, left's shape, **static) -> d left`, by kernels, so that all derivatives are.
+        transpose_right: `(dy, left, right's shape, **static) -> d right`, likewise.
     """
 
     def jvp(primals, tangents, **static):

@@ -1,13 +1,20 @@
-"""Maximum pooling, with a gradient that does not search every window again."""
+"""The maximum and the mean of windows, with gradients that do not search every window again."""
 
-import functools
 import itertools
 from collections.abc import Sequence
+from functools import partial
+from math import prod
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from keryx.kernels import native
+from keryx.kernels.kernel import Kernel, Trained, linear
+
+# Places in a window that one byte can tell apart.
+_MOST_PLACES = 256
 
 
 def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid") -> jax.Array:
@@ -22,31 +29,55 @@ def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], paddin
     >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), (1, 2, 2, 1), (1, 2, 2, 1)).ravel().tolist()
     [5.0, 7.0, 13.0, 15.0]
     """
-    window, strides = tuple(window), tuple(strides)
-    even = all(size % step == 0 for size, step in zip(x.shape, window, strict=True))
-    if window == strides and (padding == "valid" or even) and jax.default_backend() == "cpu":
-        return _max_of_tiles(x, window)
-    return _xla(x, window, strides, padding)
+    return _MAX(x, window=tuple(window), strides=tuple(strides), padding=padding)[0]
 
 
-def _xla(x, window, strides, padding="valid"):
+def average_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid") -> jax.Array:
+    """The mean of each window, of the places that lie within x.
+
+    Args:
+        x: Any array of floats.
+        window: The size of the window along each axis of `x`, 1 for batch and channels.
+        strides: The steps of the window along each axis of `x`.
+        padding: `valid` or `same`.
+
+    >>> average_pool(jnp.arange(9.0).reshape(1, 3, 3, 1), (1, 2, 2, 1), (1, 2, 2, 1), "same").ravel().tolist()
+    [2.0, 3.5, 6.5, 8.0]
+    """
+    return _MEAN(x, window=tuple(window), strides=tuple(strides), padding=padding)[0]
+
+
+# -- plain JAX, and detours for XLA's CPU compiler -----------------------------------------------------------------
+
+
+def _largest(x, window, strides, padding):
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
-    return lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, window, strides, padding.upper())
+    return (lax.reduce_window(x, np.array(lowest, x.dtype), lax.max, window, strides, padding.upper()),)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _max_of_tiles(x, window):
-    return _xla(x, window, window)
+def _largest_and_where(x, window, strides, padding):
+    """The largest values, each one's number in its window (nothing where XLA has no use for it), and the values again."""
+    (largest,) = _largest(x, window, strides, padding)
+    index = jnp.zeros(largest.shape, jnp.uint8)
+    if prod(window) <= _MOST_PLACES and jnp.issubdtype(x.dtype, jnp.inexact):
+        pads = [(*pair, 0) for pair in lax.padtype_to_pads(x.shape, window, strides, padding.upper())]
+        x = lax.pad(x, np.array(-jnp.inf, x.dtype), pads)
+        for number, place in reversed(list(enumerate(itertools.product(*map(range, window))))):
+            ends = [at + (n - 1) * step + 1 for at, n, step in zip(place, largest.shape, strides, strict=True)]
+            here = lax.slice(x, place, ends, strides)
+            index = jnp.where((here == largest) | (here != here), np.uint8(number), index)
+    return largest, index, largest
 
 
-def _forward(x, window):
-    largest = _xla(x, window, window)
-    return largest, (x, largest)
+def _to_the_largest(x, index, largest, dy, window, strides, padding):
+    return jax.vjp(lambda x: _largest(x, window, strides, padding)[0], x)[1](dy)
 
 
-def _backward(window, saved, dy):
-    """XLA selects and scatters window by window; comparing whole arrays is nine times faster."""
-    x, largest = saved
+def _to_the_largest_of_tiles(x, index, largest, dy, window, strides, padding):
+    """XLA selects and scatters window by window; where windows do not meet, whole arrays are nine times faster."""
+    even = all(size % step == 0 for size, step in zip(x.shape, window, strict=True))
+    if window != strides or not (padding == "valid" or even):
+        return _to_the_largest(x, index, largest, dy, window, strides, padding)
     tiled = tuple(n for count, step in zip(dy.shape, window, strict=True) for n in (count, step))
     covered = tuple(count * step for count, step in zip(dy.shape, window, strict=True))
     tiles = x[tuple(map(slice, covered))].reshape(tiled)  # (count, window) of each axis in turn
@@ -63,4 +94,118 @@ def _backward(window, saved, dy):
     return (jnp.pad(dx.reshape(covered), beyond),)
 
 
-_max_of_tiles.defvjp(_forward, _backward)
+def _counts(shape, dtype, window, strides, padding):
+    """How many places of each window lie within; one number if that is the same for all."""
+    if padding == "valid":
+        return np.array(prod(window), dtype)
+    ones = jnp.ones([1 if w == 1 else n for n, w in zip(shape, window, strict=True)], dtype)
+    return lax.reduce_window(ones, np.array(0, dtype), lax.add, window, strides, padding.upper())
+
+
+def _mean(x, window, strides, padding):
+    total = lax.reduce_window(x, np.array(0, x.dtype), lax.add, window, strides, padding.upper())
+    return (total / _counts(x.shape, x.dtype, window, strides, padding),)
+
+
+def _spread(dy, sizes, window, strides, padding):
+    x = jax.ShapeDtypeStruct(sizes, dy.dtype)
+    return jax.linear_transpose(lambda x: _mean(x, window, strides, padding)[0], x)(dy)
+
+
+# -- native --------------------------------------------------------------------------------------------------------
+
+
+def _moving(window, strides):
+    """From which axis to which the window is more than one place; before lies the batch, behind lie the channels."""
+    axes = [i for i, pair in enumerate(zip(window, strides, strict=True)) if pair != (1, 1)]
+    return (axes[0], axes[-1] + 1) if axes else (0, 0)
+
+
+def _volume(shape, window, strides):
+    """(batch, depth, height, width, channels), whatever the rank and the layout."""
+    first, last = _moving(window, strides)
+    return (prod(shape[:first]), *(1,) * (3 + first - last), *shape[first:last], prod(shape[last:]))
+
+
+def _attributes(sizes, window, strides, padding):
+    first, last = _moving(window, strides)
+    one, none = (1,) * (3 + first - last), (0,) * (3 + first - last)
+    before = [pair[0] for pair in lax.padtype_to_pads(sizes, window, strides, padding.upper())]
+    return {
+        "window": one + window[first:last],
+        "strides": one + strides[first:last],
+        "before": (*none, *before[first:last]),
+    }
+
+
+def _call(target, results, arrays, sizes, window, strides, padding, **attributes):
+    """The handler sees volumes, and `results` have the shapes of this side again."""
+    volume = partial(_volume, window=window, strides=strides)
+    structs = [jax.ShapeDtypeStruct(volume(r.shape), r.dtype) for r in results]
+    attributes |= _attributes(sizes, window, strides, padding)
+    found = native.call(target, structs, *(a.reshape(volume(a.shape)) for a in arrays), **attributes)
+    return [array.reshape(r.shape) for array, r in zip(found, results, strict=True)]
+
+
+def _native_largest(x, window, strides, padding):
+    (y,) = jax.eval_shape(partial(_largest, window=window, strides=strides, padding=padding), x)
+    nothing = jax.ShapeDtypeStruct((0,) * x.ndim, jnp.uint8)
+    return _call("keryx_max_pool_1", [y, nothing], [x], x.shape, window, strides, padding)[:1]
+
+
+def _native_largest_and_where(x, window, strides, padding):
+    (y,) = jax.eval_shape(partial(_largest, window=window, strides=strides, padding=padding), x)
+    index = jax.ShapeDtypeStruct(y.shape, jnp.uint8)
+    largest, index = _call("keryx_max_pool_1", [y, index], [x], x.shape, window, strides, padding)
+    return largest, index, largest
+
+
+def _native_to_the_largest(x, index, largest, dy, **how):
+    return _call("keryx_max_pool_gradient_1", [x], [index, dy], x.shape, **how)
+
+
+def _native_mean(x, window, strides, padding):
+    results = jax.eval_shape(partial(_mean, window=window, strides=strides, padding=padding), x)
+    return _call("keryx_average_pool_1", results, [x], x.shape, window, strides, padding)
+
+
+def _native_spread(dy, sizes, window, strides, padding):
+    dx, counts = jax.ShapeDtypeStruct(sizes, dy.dtype), _counts(sizes, dy.dtype, window, strides, padding)
+    divisor = 1 if np.ndim(counts) else prod(window)
+    dy = dy / counts if np.ndim(counts) else dy
+    return _call("keryx_average_pool_gradient_1", [dx], [dy], sizes, window, strides, padding, divisor=divisor)
+
+
+def _takes(x, *others, window, strides, padding, sizes=None):
+    first, last = _moving(window, strides)
+    sizes = x.shape if sizes is None else sizes
+    fits = padding == "same" or all(w <= n for w, n in zip(window, sizes, strict=True))
+    return (
+        x.dtype == jnp.float32
+        and 1 <= last - first <= 3
+        and prod(window) <= _MOST_PLACES
+        and fits
+        and all(sizes[first:last])
+    )
+
+
+_MAX = Trained(
+    "max_pool",
+    _largest,
+    saving=Kernel("max_pool_saving", _largest_and_where, _native_largest_and_where, takes=_takes),
+    backward=Kernel(
+        "max_pool_gradient",
+        _to_the_largest,
+        _native_to_the_largest,
+        takes=_takes,
+        detour=_to_the_largest_of_tiles,
+    ),
+    outputs=1,
+    differentiable=1,
+    native=_native_largest,
+    takes=_takes,
+)
+_MEAN = Kernel("average_pool", _mean, _native_mean, takes=_takes)
+_SPREAD = Kernel("average_pool_gradient", _spread, _native_spread, takes=_takes)
+linear(_MEAN, lambda dy, x, **how: _SPREAD(dy, sizes=x.shape, **how)[0])
+linear(_SPREAD, lambda dx, dy, sizes, **how: _MEAN(dx, **how)[0])

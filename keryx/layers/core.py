@@ -12,9 +12,6 @@ from keryx.errors import ArgumentError, ShapeError
 from keryx.kernels import dense
 from keryx.layers.layer import InputSpec, Layer, registry
 
-# Activations that the kernel of a dense layer applies itself.
-FUSED = {getattr(activations, name): name for name in ("relu", "tanh", "sigmoid")}
-
 
 @registry.register()
 class Dense(Layer):
@@ -93,7 +90,7 @@ class Dense(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., features) -> (batch, ..., units)."""
-        name = FUSED.get(self.activation)
+        name = activations.FUSED.get(self.activation)
         outputs = dense(inputs, self.kernel.value, self.bias.value if self.use_bias else None, name)
         return outputs if name else self.activation(outputs)
 

@@ -1,29 +1,14 @@
 """The maximum or mean of windows."""
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from keryx.errors import ShapeError
-from keryx.kernels import max_pool
+from keryx.kernels import average_pool, max_pool
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import layout, padding_mode, sizes, spatial_axes
-
-
-def pool_mean(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
-    """The mean of each window, of the places that lie within x."""
-
-    def total(x):
-        return jax.lax.reduce_window(x, np.array(0, x.dtype), jax.lax.add, window, strides, padding.upper())
-
-    if padding == "valid":
-        return total(x) / prod(window)
-    counts = total(jnp.ones([1 if w == 1 else n for n, w in zip(x.shape, window, strict=True)], x.dtype))
-    return total(x) / counts
 
 
 class _Pooling(Layer):
@@ -144,7 +129,7 @@ class AveragePooling1D(_Pooling):
     (None, 3, 4)
     """
 
-    rank, pool = 1, staticmethod(pool_mean)
+    rank, pool = 1, staticmethod(average_pool)
 
 
 @registry.register("AvgPool2D")
@@ -162,7 +147,7 @@ class AveragePooling2D(_Pooling):
     (None, 4, 4, 3)
     """
 
-    rank, pool = 2, staticmethod(pool_mean)
+    rank, pool = 2, staticmethod(average_pool)
 
 
 @registry.register("AvgPool3D")
@@ -180,4 +165,4 @@ class AveragePooling3D(_Pooling):
     (None, 2, 2, 2, 3)
     """
 
-    rank, pool = 3, staticmethod(pool_mean)
+    rank, pool = 3, staticmethod(average_pool)

@@ -1,0 +1,303 @@
+// The maximum and the mean of windows, and their gradients.
+//
+// All four are one walk: each place of the result looks up its partners on the other side. For a window that is the
+// places within it; for a gradient, the windows that the place lies in. So each number is written once, by one task.
+
+#include <algorithm>
+#include <vector>
+
+#include "parallel.h"
+#include "simd.h"
+
+namespace keryx {
+namespace {
+
+namespace ffi = xla::ffi;
+using Sizes = ffi::Span<const int64_t>;
+
+constexpr int64_t kMostPlaces = 256;  // an index is one byte
+constexpr int64_t kTask = 1 << 15;    // floats written in a task
+
+// The partners of a place along one axis: where they begin, how many, and their numbers within the window.
+struct Partners {
+  int64_t first, count, number, step;
+
+  bool same_numbers(const Partners& other) const { return count == other.count && number == other.number; }
+};
+
+struct Axis {
+  int64_t size, windows, window, stride, before;  // `before`: padding
+
+  Partners of_window(int64_t i) const {
+    int64_t start = i * stride - before, from = std::max<int64_t>(0, -start);
+    return {start + from, std::max<int64_t>(0, std::min(window, size - start) - from), from, 1};
+  }
+  Partners of_input(int64_t i) const {
+    int64_t late = i + before - window + 1, from = late > 0 ? (late + stride - 1) / stride : 0;
+    int64_t to = std::min(windows, (i + before) / stride + 1);
+    return {from, std::max<int64_t>(0, to - from), i + before - from * stride, -stride};
+  }
+};
+
+enum Side { kWindows, kInputs };
+
+// Neighbours along the width whose partners are neighbours too are one long vector: all but the edges, at stride 1.
+struct Run {
+  int64_t at, length, partner;  // `partner`: the first of the first
+  size_t pattern;
+};
+
+struct Places {
+  int count = 0;
+  ptrdiff_t offset[kMostPlaces];
+  int number[kMostPlaces];
+};
+
+struct Pool {
+  int64_t batch, channels;
+  Axis depth, height, width;
+  Side side;
+
+  static int64_t here(const Axis& axis, Side side) { return side == kWindows ? axis.windows : axis.size; }
+  Partners partners(const Axis& axis, int64_t i) const { return side == kWindows ? axis.of_window(i) : axis.of_input(i); }
+
+  // The runs of a row, and what tells their lists of places apart: few, though there may be a run a pixel.
+  std::vector<Run> runs(std::vector<Partners>& patterns) const {
+    std::vector<Run> found;
+    for (int64_t i = 0; i < here(width, side); i++) {
+      Partners seen = partners(width, i);
+      size_t pattern = 0;
+      while (pattern < patterns.size() && !patterns[pattern].same_numbers(seen)) pattern++;
+      if (pattern == patterns.size()) patterns.push_back(seen);
+      bool goes_on = !found.empty() && found.back().pattern == pattern &&
+                     seen.first - found.back().partner == i - found.back().at;
+      if (goes_on) {
+        found.back().length++;
+      } else {
+        found.push_back({i, 1, seen.first, pattern});
+      }
+    }
+    return found;
+  }
+
+  // work(places, from, to, count): `count` floats from the offset `to` on, whose partners are at `from + places`.
+  template <typename Work>
+  void walk(ffi::ThreadPool& pool, Work work) const {
+    int64_t deep = here(depth, side), high = here(height, side), wide = here(width, side);
+    Side other = side == kWindows ? kInputs : kWindows;
+    int64_t far_high = here(height, other), line = here(width, other) * channels;
+    int64_t rows = batch * deep * high, row = wide * channels, image = here(depth, other) * far_high * line;
+    if (rows == 0 || row == 0) return;
+    std::vector<Partners> patterns;
+    std::vector<Run> across = runs(patterns);
+    int64_t in_task = std::max<int64_t>(1, kTask / row);
+    parallel(pool, (rows + in_task - 1) / in_task, [&](int64_t task) {
+      std::vector<Places> places(patterns.size());
+      for (int64_t r = task * in_task; r < std::min(rows, (task + 1) * in_task); r++) {
+        Partners down = partners(depth, r / high % deep), along = partners(height, r % high);
+        for (size_t i = 0; i < patterns.size(); i++) fill(places[i], down, along, patterns[i], far_high, line);
+        int64_t start = r / high / deep * image + (down.first * far_high + along.first) * line;
+        for (const Run& run : across) {
+          work(places[run.pattern], start + run.partner * channels, r * row + run.at * channels, run.length * channels);
+        }
+      }
+    });
+  }
+
+  void fill(Places& places, const Partners& down, const Partners& along, const Partners& sideways, int64_t far_high,
+            int64_t line) const {
+    places.count = 0;
+    for (int64_t d = 0; d < down.count; d++) {
+      for (int64_t h = 0; h < along.count; h++) {
+        int64_t number = (down.number + d * down.step) * height.window + along.number + h * along.step;
+        for (int64_t w = 0; w < sideways.count; w++) {
+          places.offset[places.count] = (d * far_high + h) * line + w * channels;
+          places.number[places.count++] = number * width.window + sideways.number + w * sideways.step;
+        }
+      }
+    }
+  }
+};
+
+template <int N>
+struct Lanes {
+  typedef float Floats __attribute__((vector_size(4 * N)));
+  typedef int32_t Numbers __attribute__((vector_size(4 * N)));
+  typedef uint8_t Bytes __attribute__((vector_size(N)));
+};
+
+template <typename V, typename T>
+V get(const T* p) {
+  V v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <typename V, typename T>
+void put(T* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
+// step(lanes, i) for all i < count. What a step writes depends only on what it reads elsewhere, so the last vector may
+// overlap the one before it.
+template <int N, typename Step>
+void sweep(int64_t count, Step step) {
+  for (int64_t i = 0; i + N <= count; i += N) step(Lanes<N>{}, i);
+  if (count % N) step(Lanes<N>{}, count - N);
+}
+template <typename Step>
+void each(int64_t count, Step step) {
+  if (count >= kLanes) {
+    sweep<kLanes>(count, step);
+  } else if (count >= 4) {
+    sweep<4>(count, step);
+  } else {
+    sweep<1>(count, step);
+  }
+}
+
+// -- what is done at a place ------------------------------------------------------------------------------------------
+
+void largest(const Places& places, const float* x, float* y, uint8_t* index, int64_t count) {
+  each(count, [&](auto lanes, int64_t i) {
+    using Floats = typename decltype(lanes)::Floats;
+    using Numbers = typename decltype(lanes)::Numbers;
+    Floats most = get<Floats>(x + places.offset[0] + i);
+    Numbers winner = places.number[0] - Numbers{};
+    for (int p = 1; p < places.count; p++) {
+      Floats other = get<Floats>(x + places.offset[p] + i);
+      Numbers wins = (other > most) | ((other != other) & (most == most));  // the first NaN wins
+      most = wins ? other : most;
+      winner = wins ? places.number[p] - Numbers{} : winner;
+    }
+    put(y + i, most);
+    if (index) put(index + i, __builtin_convertvector(winner, typename decltype(lanes)::Bytes));
+  });
+}
+
+void to_winners(const Places& places, const float* dy, const uint8_t* index, float* dx, int64_t count) {
+  each(count, [&](auto lanes, int64_t i) {
+    using Floats = typename decltype(lanes)::Floats;
+    using Numbers = typename decltype(lanes)::Numbers;
+    Floats total{};
+    for (int p = 0; p < places.count; p++) {
+      auto bytes = get<typename decltype(lanes)::Bytes>(index + places.offset[p] + i);
+      Numbers won = __builtin_convertvector(bytes, Numbers) == places.number[p];
+      total += won ? get<Floats>(dy + places.offset[p] + i) : Floats{};
+    }
+    put(dx + i, total);
+  });
+}
+
+void total(const Places& places, const float* x, float divisor, float* y, int64_t count) {
+  each(count, [&](auto lanes, int64_t i) {
+    using Floats = typename decltype(lanes)::Floats;
+    Floats sum{};
+    for (int p = 0; p < places.count; p++) sum += get<Floats>(x + places.offset[p] + i);
+    put(y + i, sum / divisor);
+  });
+}
+
+// -- handlers ---------------------------------------------------------------------------------------------------------
+
+// Sizes are (batch, depth, height, width, channels); windows, strides and padding (depth, height, width).
+Pool pool_of(Sizes x, Sizes y, Sizes window, Sizes strides, Sizes before, Side side) {
+  auto axis = [&](int i) { return Axis{x[i + 1], y[i + 1], window[i], strides[i], before[i]}; };
+  return {x[0], x[4], axis(0), axis(1), axis(2), side};
+}
+
+using Floats = ffi::Buffer<ffi::F32>;
+using Bytes = ffi::Buffer<ffi::U8>;
+
+// An empty `index` is not asked for.
+ffi::Error max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, ffi::Result<Bytes> index, Sizes window,
+                    Sizes strides, Sizes before) {
+  Pool pool = pool_of(x.dimensions(), y->dimensions(), window, strides, before, kWindows);
+  const float* from = x.typed_data();
+  float* to = y->typed_data();
+  uint8_t* winners = index->element_count() ? index->typed_data() : nullptr;
+  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
+    largest(places, from + image, to + at, winners ? winners + at : nullptr, count);
+  });
+  return ffi::Error::Success();
+}
+
+ffi::Error max_pool_gradient(ffi::ThreadPool threads, Bytes index, Floats dy, ffi::Result<Floats> dx, Sizes window,
+                             Sizes strides, Sizes before) {
+  Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
+  const uint8_t* winners = index.typed_data();
+  const float* from = dy.typed_data();
+  float* to = dx->typed_data();
+  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
+    to_winners(places, from + image, winners + image, to + at, count);
+  });
+  return ffi::Error::Success();
+}
+
+ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, Sizes window, Sizes strides,
+                        Sizes before) {
+  Pool pool = pool_of(x.dimensions(), y->dimensions(), window, strides, before, kWindows);
+  const float* from = x.typed_data();
+  float* to = y->typed_data();
+  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
+    total(places, from + image, places.count, to + at, count);
+  });
+  return ffi::Error::Success();
+}
+
+// Each number of dy over `divisor` to all the places of its window.
+ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Sizes window, Sizes strides,
+                                 Sizes before, int64_t divisor) {
+  Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
+  const float* from = dy.typed_data();
+  float* to = dx->typed_data();
+  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
+    total(places, from + image, divisor, to + at, count);
+  });
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace keryx
+
+#pragma GCC visibility push(default)
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_max_pool_1, keryx::max_pool,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<keryx::Floats>()
+                                  .Ret<keryx::Floats>()
+                                  .Ret<keryx::Bytes>()
+                                  .Attr<keryx::Sizes>("window")
+                                  .Attr<keryx::Sizes>("strides")
+                                  .Attr<keryx::Sizes>("before"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_max_pool_gradient_1, keryx::max_pool_gradient,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<keryx::Bytes>()
+                                  .Arg<keryx::Floats>()
+                                  .Ret<keryx::Floats>()
+                                  .Attr<keryx::Sizes>("window")
+                                  .Attr<keryx::Sizes>("strides")
+                                  .Attr<keryx::Sizes>("before"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_average_pool_1, keryx::average_pool,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<keryx::Floats>()
+                                  .Ret<keryx::Floats>()
+                                  .Attr<keryx::Sizes>("window")
+                                  .Attr<keryx::Sizes>("strides")
+                                  .Attr<keryx::Sizes>("before"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_average_pool_gradient_1, keryx::average_pool_gradient,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<keryx::Floats>()
+                                  .Ret<keryx::Floats>()
+                                  .Attr<keryx::Sizes>("window")
+                                  .Attr<keryx::Sizes>("strides")
+                                  .Attr<keryx::Sizes>("before")
+                                  .Attr<int64_t>("divisor"));
+
+#pragma GCC visibility pop

@@ -1,0 +1,132 @@
+"""Native convolution and its gradients against XLA's in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from keryx import config, kernels
+from keryx.kernels import native
+from keryx.kernels.kernel import KERNELS
+
+pytestmark = pytest.mark.skipif(native.library() is None, reason="no native library")
+SPACE = {1: "H", 2: "HW", 3: "DHW"}
+
+
+@pytest.fixture(autouse=True, params=["native", "xla"])
+def way(request):
+    """All tests hold for both ways; a fresh count of what served."""
+    before = config.kernels()
+    config.set_kernels(request.param)
+    for kernel in KERNELS.values():
+        kernel.served.clear()
+    yield request.param
+    config.set_kernels(before)
+
+
+def served():
+    return sum(
+        (kernel.served for name, kernel in KERNELS.items() if name.startswith("conv")),
+        start=type(KERNELS["conv"].served)(),
+    )
+
+
+def array(*shape, seed=0):
+    return np.random.default_rng((seed, *shape)).normal(size=shape).astype("float32")
+
+
+def plain(x, kernel, strides, padding, dilation, groups, data_format="channels_last", bias=None, activation=None):
+    space = SPACE[x.ndim - 2]
+    layout = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
+    y = lax.conv_general_dilated(x, kernel, strides, padding, None, dilation, (layout, f"{space}IO", layout), groups)
+    if bias is not None:
+        y += bias if data_format == "channels_last" else bias.reshape(-1, *(1,) * (x.ndim - 2))
+    return {None: lambda y: y, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}[activation](y)
+
+
+def close(got, want, terms=1):
+    """Equal to float32's rounding of sums of so many terms, all of them about 1."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape and got.dtype == np.float32
+    np.testing.assert_allclose(
+        got, want, rtol=2e-5, atol=2e-6 * max(1, terms) ** 0.5 * max(1.0, np.abs(want).max(initial=0))
+    )
+
+
+def with_gradients(function, x, kernel, dy):
+    y, pull = jax.vjp(function, x, kernel)
+    return y, *pull(jnp.asarray(dy, y.dtype))
+
+
+def check(x, kernel, strides, padding, dilation, groups, data_format="channels_last"):
+    static = (
+        tuple(strides),
+        padding if isinstance(padding, str) else tuple(padding),
+        tuple(dilation),
+        groups,
+        data_format,
+    )
+    with jax.enable_x64(True):
+        wide = [a.astype("float64") for a in (x, kernel)]
+        shape = jax.eval_shape(lambda *a: plain(*a, *static), *wide).shape
+        dy = array(*shape, seed=2)
+        if 0 in x.shape:  # XLA's convolution divides by it
+            want = np.zeros(shape), np.zeros(x.shape), np.zeros(kernel.shape)
+        else:
+            want = jax.jit(lambda *a: with_gradients(lambda x, k: plain(x, k, *static), *a))(
+                *wide, dy.astype("float64")
+            )
+            want = [np.asarray(w) for w in want]
+    got = jax.jit(lambda *a: with_gradients(lambda x, k: kernels.conv(x, k, *static), *a))(x, kernel, dy)
+    for a, b in zip(got, want, strict=True):
+        close(a, b, x.size * kernel.size // max(1, a.size))
+
+
+@st.composite
+def convolutions(draw):
+    rank = draw(st.integers(1, 3))
+    each = lambda *range: [draw(st.integers(*range)) for _ in range_of]  # noqa: E731
+    range_of = range(rank)
+    window, strides, dilation = each(1, 4), each(1, 4), each(1, 3)
+    groups = draw(st.sampled_from([1, 1, 2, 3, 20]))
+    channels, filters = (
+        groups * draw(st.sampled_from([1, 2, 3, 17])),
+        groups * draw(st.sampled_from([1, 3, 16, 33, 40])),
+    )
+    if groups == 20:  # each channel by itself, or two filters a channel
+        channels, filters = 20, draw(st.sampled_from([20, 40]))
+    room = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
+    if draw(st.booleans()):
+        padding = [(draw(st.integers(0, 5)), draw(st.integers(0, 5))) for _ in range_of]
+        sizes = [max(1, r - sum(p)) + draw(st.integers(0, 14)) for r, p in zip(room, padding, strict=True)]
+    else:
+        padding = draw(st.sampled_from(["SAME", "VALID"]))
+        sizes = [r + draw(st.integers(0, 14)) for r in room] if padding == "VALID" else each(1, 15)
+    batch = draw(st.sampled_from([0, 1, 2, 3]))
+    layout = draw(st.sampled_from(["channels_last", "channels_last", "channels_first"]))
+    x = (batch, *sizes, channels) if layout == "channels_last" else (batch, channels, *sizes)
+    return x, (*window, channels // groups, filters), strides, padding, dilation, groups, layout
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(convolutions())
+def test_any_convolution(case):
+    x, kernel, *static = case
+    check(array(*x), array(*kernel, seed=1), *static)
+
+
+@pytest.mark.parametrize(
+    ("x", "kernel", "strides", "padding"),
+    [
+        ((2, 30, 31, 3), (3, 3, 3, 64), (1, 1), "SAME"),
+        ((1, 14, 14, 300), (3, 3, 300, 70), (1, 1), "SAME"),  # more channels than the cache holds at once
+        ((1, 2, 700, 40), (1, 5, 40, 33), (1, 2), "SAME"),  # a row of several spans
+        ((3, 33, 35, 3), (1, 1, 3, 64), (1, 1), "VALID"),
+        ((2, 224, 30, 3), (7, 7, 3, 64), (2, 2), "SAME"),
+    ],
+)
+def test_sizes_of_networks(x, kernel, strides, padding):
+    check(array(*x), array(*kernel, seed=1), strides, padding, (1, 1), 1)
