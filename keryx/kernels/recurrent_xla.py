@@ -152,7 +152,7 @@ def simple_rnn(from_x, recurrent_kernel, bias, h, *mask, reverse: bool) -> Array
 
 
 def simple_rnn_backward(from_x, recurrent_kernel, bias, h, *rest, reverse: bool) -> Arrays:
-    """The cotangents of `from_x` to `h`; `rest` is the mask if there is one, what `simple_rnn` saved, and cotangents."""
+    """The cotangents of `from_x` to `h`; `rest` is the mask if there is one, what was saved, and cotangents."""
     *mask, hs, d_outputs, dh = rest
     hs, d_outputs, valid = _swap(hs), _swap(d_outputs), _time_major(mask)
     transposed = recurrent_kernel.T

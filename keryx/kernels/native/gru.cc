@@ -17,41 +17,43 @@ struct Gru : Sequence {
 
   float* gate(const Step& at, int which) const { return gates + offset(at, 3, which); }
 
-  void forward(const Vec* from_h, const Step& at) const {
-    auto x_part = [&](int k) { return load(gate(at, k), at.count) + load(bias + k * units + at.unit, at.count); };
-    auto h_part = [&](int k) { return from_h[k] + load(bias + (3 + k) * units + at.unit, at.count); };
+  template <typename At>
+  void forward(const Vec* from_h, const At& at) const {
+    auto x_part = [&](int k) { return load(gate(at, k), at.count()) + load(bias + k * units + at.unit, at.count()); };
+    auto h_part = [&](int k) { return from_h[k] + load(bias + (3 + k) * units + at.unit, at.count()); };
     Vec z = sigmoid(x_part(0) + h_part(0)), r = sigmoid(x_part(1) + h_part(1));
     Vec h_part_g = h_part(2), g = tanh(x_part(2) + r * h_part_g), h_before = h.before(*this, at);
     Vec h_after = z * h_before + (1.0f - z) * g;
-    store(gate(at, 0), z, at.count);
-    store(gate(at, 1), r, at.count);
-    store(gate(at, 2), g, at.count);
-    store(h_g + offset(at, 1, 0), h_part_g, at.count);
+    store(gate(at, 0), z, at.count());
+    store(gate(at, 1), r, at.count());
+    store(gate(at, 2), g, at.count());
+    store(h_g + offset(at, 1, 0), h_part_g, at.count());
     h.put(*this, at, skips(at) ? h_before : h_after);
   }
 
-  void backward(Vec* sums, const Step& at) const {
+  template <typename At>
+  void backward(Vec* sums, const At& at) const {
     float* dh_here = dh + at.row * units + at.unit;
     float* h_g_here = h_g + offset(at, 1, 0);
-    Vec d_h = load(dh_here, at.count) + load(d_outputs + offset(at, 1, 0), at.count);
+    Vec d_h = load(dh_here, at.count()) + load(d_outputs + offset(at, 1, 0), at.count());
     Vec dz{}, dr{}, dg{}, d_h_g{};
     if (!skips(at)) {
-      Vec z = load(gate(at, 0), at.count), r = load(gate(at, 1), at.count), g = load(gate(at, 2), at.count);
+      Vec z = load(gate(at, 0), at.count()), r = load(gate(at, 1), at.count()), g = load(gate(at, 2), at.count());
       dz = d_h * (h.before(*this, at) - g) * z * (1.0f - z);
       dg = d_h * (1.0f - z) * (1.0f - g * g);
-      dr = dg * load(h_g_here, at.count) * r * (1.0f - r);
+      dr = dg * load(h_g_here, at.count()) * r * (1.0f - r);
       d_h_g = dg * r;
       d_h *= z;
     }
-    store(gate(at, 0), dz, at.count);
-    store(gate(at, 1), dr, at.count);
-    store(gate(at, 2), dg, at.count);
-    store(h_g_here, d_h_g, at.count);
+    store(gate(at, 0), dz, at.count());
+    store(gate(at, 1), dr, at.count());
+    store(gate(at, 2), dg, at.count());
+    store(h_g_here, d_h_g, at.count());
     sums[0] += dz;
     sums[1] += dr;
     sums[2] += dg;
     sums[3] += d_h_g;
-    store(dh_here, d_h, at.count);  // what goes past the step's product
+    store(dh_here, d_h, at.count());  // what goes past the step's product
   }
 
   template <int M, int N>

@@ -16,30 +16,32 @@ struct Lstm : Sequence {
 
   float* gate(const Step& at, int which) const { return gates + offset(at, 4, which); }
 
-  void forward(const Vec* from_h, const Step& at) const {
+  template <typename At>
+  void forward(const Vec* from_h, const At& at) const {
     auto z = [&](int k) {
-      return load(gate(at, k), at.count) + load(bias + k * units + at.unit, at.count) + from_h[k];
+      return load(gate(at, k), at.count()) + load(bias + k * units + at.unit, at.count()) + from_h[k];
     };
     Vec i = sigmoid(z(0)), f = sigmoid(z(1)), g = tanh(z(2)), o = sigmoid(z(3));
     Vec c_before = c.before(*this, at);
     Vec c_after = f * c_before + i * g, h_after = o * tanh(c_after);
     if (skips(at)) c_after = c_before, h_after = h.before(*this, at);
-    store(gate(at, 0), i, at.count);
-    store(gate(at, 1), f, at.count);
-    store(gate(at, 2), g, at.count);
-    store(gate(at, 3), o, at.count);
+    store(gate(at, 0), i, at.count());
+    store(gate(at, 1), f, at.count());
+    store(gate(at, 2), g, at.count());
+    store(gate(at, 3), o, at.count());
     c.put(*this, at, c_after);
     h.put(*this, at, h_after);
   }
 
-  void backward(Vec* sums, const Step& at) const {
+  template <typename At>
+  void backward(Vec* sums, const At& at) const {
     float* dh_here = dh + at.row * units + at.unit;
     float* dc_here = dc + at.row * units + at.unit;
-    Vec d_h = load(dh_here, at.count) + load(d_outputs + offset(at, 1, 0), at.count), d_c = load(dc_here, at.count);
+    Vec d_h = load(dh_here, at.count()) + load(d_outputs + offset(at, 1, 0), at.count()), d_c = load(dc_here, at.count());
     Vec dz[4] = {};
     if (!skips(at)) {
-      Vec i = load(gate(at, 0), at.count), f = load(gate(at, 1), at.count), g = load(gate(at, 2), at.count);
-      Vec o = load(gate(at, 3), at.count), tanh_c = tanh(c.after(*this, at));
+      Vec i = load(gate(at, 0), at.count()), f = load(gate(at, 1), at.count()), g = load(gate(at, 2), at.count());
+      Vec o = load(gate(at, 3), at.count()), tanh_c = tanh(c.after(*this, at));
       d_c += d_h * o * (1.0f - tanh_c * tanh_c);
       dz[0] = d_c * g * i * (1.0f - i);
       dz[1] = d_c * c.before(*this, at) * f * (1.0f - f);
@@ -49,11 +51,11 @@ struct Lstm : Sequence {
       d_h = Vec{};
     }
     for (int k = 0; k < 4; k++) {
-      store(gate(at, k), dz[k], at.count);
+      store(gate(at, k), dz[k], at.count());
       sums[k] += dz[k];
     }
-    store(dh_here, d_h, at.count);  // what goes past the step
-    store(dc_here, d_c, at.count);
+    store(dh_here, d_h, at.count());  // what goes past the step
+    store(dc_here, d_c, at.count());
   }
 
   template <int M, int N>

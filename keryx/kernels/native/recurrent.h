@@ -21,10 +21,16 @@ template <size_t rank>
 using Floats = ffi::Buffer<ffi::F32, rank>;
 using Mask = ffi::Buffer<ffi::PRED>;  // (batch, time), or empty where no step is left out
 
-// A step of a sample, `count` units from `unit` on.
+// A step of a sample, `count()` units from `unit` on. Where that is a whole vector the compiler has to know it: what a
+// cell computes then stays in registers.
 struct Step {
   int64_t row, t, steps_before, unit;
-  int count;
+  int64_t units_left;
+
+  int count() const { return int(units_left); }
+};
+struct WholeStep : Step {
+  int count() const { return kLanes; }
 };
 
 struct Sequence {
@@ -64,11 +70,18 @@ struct States {
     return n ? all + (row * s.time + s.place(n - 1)) * s.units : initial + row * s.units;
   }
   int64_t stride(const Sequence& s, int64_t n) const { return n ? s.time * s.units : s.units; }
-  Vec before(const Sequence& s, const Step& at) const {
-    return load(before(s, at.row, at.steps_before) + at.unit, at.count);
+  template <typename At>
+  Vec before(const Sequence& s, const At& at) const {
+    return load(before(s, at.row, at.steps_before) + at.unit, at.count());
   }
-  Vec after(const Sequence& s, const Step& at) const { return load(all + s.offset(at, 1, 0), at.count); }
-  void put(const Sequence& s, const Step& at, Vec v) const { store(all + s.offset(at, 1, 0), v, at.count); }
+  template <typename At>
+  Vec after(const Sequence& s, const At& at) const {
+    return load(all + s.offset(at, 1, 0), at.count());
+  }
+  template <typename At>
+  void put(const Sequence& s, const At& at, Vec v) const {
+    store(all + s.offset(at, 1, 0), v, at.count());
+  }
 };
 
 struct Freed {
@@ -122,8 +135,34 @@ Scratch panels_of(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
   return panels;
 }
 
+template <typename Work>
+inline void over_rows(int64_t rows, const Step& first, Work&& work) {
+  if (first.units_left >= kLanes) {
+    for (WholeStep at{first}; rows > 0; rows--, at.row++) work(at);
+  } else {
+    for (Step at = first; rows > 0; rows--, at.row++) work(at);
+  }
+}
+
+template <typename Cell>
+[[gnu::noinline]] void apply_forward(const Cell& cell, const Vec* from_h, int rows, const Step& at) {
+  over_rows(rows, at, [&](const auto& row) {
+    cell.forward(from_h, row);
+    from_h += Cell::kGates;
+  });
+}
+
+template <typename Cell>
+[[gnu::noinline]] void apply_backward(const Cell& cell, float* sums, int64_t rows, const Step& at) {
+  Vec total[Cell::kSums];
+  int count = std::min<int64_t>(kLanes, at.units_left);
+  for (int k = 0; k < Cell::kSums; k++) total[k] = load(sums + k * cell.units + at.unit, count);
+  over_rows(rows, at, [&](const auto& row) { cell.backward(total, row); });
+  for (int k = 0; k < Cell::kSums; k++) store(sums + k * cell.units + at.unit, total[k], count);
+}
+
 template <int M, typename Cell>
-void step_tile(const Cell& cell, const float* panel, int rows, Step at) {
+void step_tile(const Cell& cell, const float* panel, int rows, const Step& at) {
   if (rows < M) {
     if constexpr (M > 1) step_tile<M - 1>(cell, panel, rows, at);
     return;
@@ -137,7 +176,7 @@ void step_tile(const Cell& cell, const float* panel, int rows, Step at) {
 #pragma GCC unroll 4
     for (int gate = 0; gate < G; gate++) sums[i][gate] = tile[i][gate];
   }
-  for (int i = 0; i < M; i++, at.row++) cell.forward(sums[i], at);
+  apply_forward(cell, sums[0], M, at);
 }
 
 template <typename Cell>
@@ -146,7 +185,7 @@ void run_forward(ffi::ThreadPool& pool, const Cell& cell, const float* recurrent
   over_batch(pool, cell, tasks_of(cell), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = 0; n < cell.time; n++) {
       for (int64_t unit = 0; unit < cell.units; unit += kLanes) {
-        Step at{begin, cell.place(n), n, unit, int(std::min<int64_t>(kLanes, cell.units - unit))};
+        Step at{begin, cell.place(n), n, unit, cell.units - unit};
         step_tile<kTileRows<Cell>>(cell, panels.get() + unit * cell.units * Cell::kGates, end - begin, at);
       }
     }
@@ -208,15 +247,11 @@ void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
     float* sums = parts.get() + task * size;
     std::fill_n(sums, size, 0.0f);
     for (int64_t n = cell.time - 1; n >= 0; n--) {
-      Step at{begin, cell.place(n), n, 0, kLanes};
+      Step at{begin, cell.place(n), n, 0, units};
       for (; at.unit < units; at.unit += kLanes) {
-        at.count = std::min<int64_t>(kLanes, units - at.unit);
-        Vec total[Cell::kSums];
-        for (int k = 0; k < Cell::kSums; k++) total[k] = load(sums + k * units + at.unit, at.count);
-        for (at.row = begin; at.row < end; at.row++) cell.backward(total, at);
-        for (int k = 0; k < Cell::kSums; k++) store(sums + k * units + at.unit, total[k], at.count);
+        at.units_left = units - at.unit;
+        apply_backward(cell, sums, end - begin, at);
       }
-      at.row = begin;
       for (at.unit = 0; at.unit < units; at.unit += kVectors * kLanes) {
         const float* panel = panels.get() + at.unit * Cell::kGates * units;
         int vectors = std::min<int64_t>(kVectors, (units - at.unit + kLanes - 1) / kLanes);

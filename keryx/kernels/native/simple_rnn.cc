@@ -15,22 +15,24 @@ struct SimpleRnn : Sequence {
   float* dz;               // (batch, time, units)
   float* dh;               // (batch, units)
 
-  void forward(const Vec* from_h, const Step& at) const {
-    Vec z = load(from_x + offset(at, 1, 0), at.count) + load(bias + at.unit, at.count) + *from_h;
+  template <typename At>
+  void forward(const Vec* from_h, const At& at) const {
+    Vec z = load(from_x + offset(at, 1, 0), at.count()) + load(bias + at.unit, at.count()) + *from_h;
     h.put(*this, at, skips(at) ? h.before(*this, at) : tanh(z));
   }
 
-  void backward(Vec* sums, const Step& at) const {
+  template <typename At>
+  void backward(Vec* sums, const At& at) const {
     float* dh_here = dh + at.row * units + at.unit;
-    Vec d_h = load(dh_here, at.count) + load(d_outputs + offset(at, 1, 0), at.count), dz_here{};
+    Vec d_h = load(dh_here, at.count()) + load(d_outputs + offset(at, 1, 0), at.count()), dz_here{};
     if (!skips(at)) {
       Vec h_after = h.after(*this, at);
       dz_here = d_h * (1.0f - h_after * h_after);
       d_h = Vec{};
     }
-    store(dz + offset(at, 1, 0), dz_here, at.count);
+    store(dz + offset(at, 1, 0), dz_here, at.count());
     *sums += dz_here;
-    store(dh_here, d_h, at.count);  // what goes past the step
+    store(dh_here, d_h, at.count());  // what goes past the step
   }
 
   template <int M, int N>
