@@ -80,7 +80,7 @@ class Kernel:
     def _lower_for_cpu(self, context, *operands, **static):
         chosen = self._native_here(context, static)
         self.served["native" if chosen else "xla"] += 1
-        way = self.native if chosen else self.detour
+        way = self.native if chosen and self.native else self.detour
         return mlir.lower_fun(lambda *xs: list(way(*xs, **static)))(context, *operands)
 
     def _native_here(self, context, static) -> bool:
@@ -123,7 +123,7 @@ def linear(kernel: Kernel, transpose: Callable) -> None:
 
     Args:
         kernel: The kernel.
-        transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel itself.
+        transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel.
     """
 
     def jvp(primals, tangents, **static):
@@ -144,7 +144,7 @@ def bilinear(kernel: Kernel, transpose_left: Callable, transpose_right: Callable
 
     Args:
         kernel: The kernel.
-        transpose_left: `(dy, right, left's shape, **static) -> d left`; kernels themselves, so that all derivatives are.
+        transpose_left: `(dy, right, left's shape, **static) -> d left`; kernels, as all derivatives then are.
         transpose_right: `(dy, left, right's shape, **static) -> d right`.
     """
 

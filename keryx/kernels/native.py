@@ -21,6 +21,8 @@ import numpy as np
 TARGETS = (
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
+    "keryx_global_average_pool_1",
+    "keryx_global_max_pool_1",
     "keryx_max_pool_1",
     "keryx_max_pool_gradient_1",
 )
