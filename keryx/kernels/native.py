@@ -19,12 +19,14 @@ import numpy as np
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
 TARGETS = (
+    "keryx_add_rows_1",
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
     "keryx_global_average_pool_1",
     "keryx_global_max_pool_1",
     "keryx_max_pool_1",
     "keryx_max_pool_gradient_1",
+    "keryx_take_rows_1",
 )
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
