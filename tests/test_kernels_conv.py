@@ -1,5 +1,9 @@
 """Native convolution and its gradients against XLA's in float64."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -191,6 +195,31 @@ def test_nan_and_infinity_pass_through(way):
         np.testing.assert_array_equal(np.isinf(a), np.isinf(b))
     fused = kernels.conv(x, kernel, *static, bias=np.zeros(40, "float32"), activation="relu")
     np.testing.assert_array_equal(np.isnan(fused), np.isnan(jax.nn.relu(want[0])))
+
+
+def test_equal_to_the_bit_on_any_number_of_threads(way):
+    if way == "xla":
+        pytest.skip("XLA's business")
+    program = """
+import hashlib, jax, jax.numpy as jnp, numpy as np
+from keryx import config, kernels
+config.set_kernels("native")
+random = np.random.default_rng(0)
+bits = hashlib.sha256()
+for x, kernel, groups in (((3, 40, 50, 24), (3, 3, 24, 40), 1), ((2, 30, 33, 70), (3, 3, 1, 70), 70)):
+    x, kernel = (jnp.asarray(random.normal(size=s), "float32") for s in (x, kernel))
+    y, pull = jax.vjp(lambda x, k: kernels.conv(x, k, padding="same", groups=groups), x, kernel)
+    for array in (y, *jax.jit(pull)(y)):
+        bits.update(np.asarray(array).tobytes())
+print(bits.hexdigest())
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "NPROC": n}, capture_output=True, check=True
+        ).stdout
+        for n in ("1", "2", "3")
+    }
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
