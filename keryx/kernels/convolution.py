@@ -10,7 +10,7 @@ from jax import lax
 from jax.interpreters import ad
 
 from keryx.kernels import convolution_xla as xla
-from keryx.kernels import native
+from keryx.kernels import native, winograd
 from keryx.kernels.convolution_xla import Pads
 from keryx.kernels.kernel import Kernel, bilinear
 
@@ -141,13 +141,18 @@ def _native(x, kernel, *bias, strides, pads, dilation, groups, activation=None):
     y = (x.shape[0], *space, kernel.shape[-1])
     start = bias[0] if bias else jnp.zeros(kernel.shape[-1], x.dtype)
     relu = activation == "relu"
-    arrays = _image(x), _kernel(kernel), start
-    out = _call("keryx_conv_1", _image(y), *arrays, geometry=(strides, pads, dilation), groups=groups, relu=relu)
+    if winograd.wins(x.shape, kernel.shape, y, strides, dilation, groups):
+        out = winograd.forward(x, kernel, pads, start, relu)
+    else:
+        arrays = _image(x), _kernel(kernel), start
+        out = _call("keryx_conv_1", _image(y), *arrays, geometry=(strides, pads, dilation), groups=groups, relu=relu)
     return (out if activation is None or relu else ACTIVATIONS[activation](out)).reshape(y)
 
 
 def _native_input_gradient(dy, kernel, *, sizes, strides, pads, dilation, groups):
     dx = (dy.shape[0], *sizes, kernel.shape[-2] * groups)
+    if winograd.wins(dx, kernel.shape, dy.shape, strides, dilation, groups):
+        return winograd.input_gradient(dy, kernel, dx, pads)
     arrays = _image(dy), _kernel(kernel), jnp.zeros(dx[-1], dy.dtype)
     target = "keryx_conv_input_gradient_1"
     return _call(target, _image(dx), *arrays, geometry=(strides, pads, dilation), groups=groups).reshape(dx)
@@ -155,6 +160,8 @@ def _native_input_gradient(dy, kernel, *, sizes, strides, pads, dilation, groups
 
 def _native_kernel_gradient(x, dy, *, window, strides, pads, dilation, groups):
     dk = (*window, x.shape[-1] // groups, dy.shape[-1])
+    if winograd.wins(x.shape, dk, dy.shape, strides, dilation, groups):
+        return winograd.kernel_gradient(x, dy, dk, pads)
     target = "keryx_conv_kernel_gradient_1"
     geometry = strides, pads, dilation
     return _call(target, _kernel(dk), _image(x), _image(dy), geometry=geometry, groups=groups).reshape(dk)

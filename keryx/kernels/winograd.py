@@ -12,6 +12,7 @@ finite never gets lost, but numbers above 1e37 may overflow.
 Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015, https://arxiv.org/abs/1509.09308.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,19 @@ _TILE = 6
 def takes(window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], groups: int = 1) -> bool:
     """Whether a convolution, of float32 and channels last, is one that Winograd's algorithm is written for."""
     return tuple(window) in ((3, 3), (5, 5)) and tuple(strides) == (1, 1) == tuple(dilation) and groups == 1
+
+
+def wins(
+    x: Sequence[int],
+    kernel: Sequence[int],
+    y: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> bool:
+    """Whether Winograd's way was measured to be faster than the direct one, for arrays of these shapes."""
+    tiles = y[0] * math.prod(-(-n // (7 - k)) for n, k in zip(y[1:3], kernel, strict=False))
+    return takes(kernel[:-2], strides, dilation, groups) and min(kernel[-2:]) >= 32 and tiles >= 64
 
 
 def forward(
