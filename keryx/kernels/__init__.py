@@ -8,6 +8,9 @@ a `jax.custom_vjp`.
 
 from keryx.kernels.convolution import conv as conv
 from keryx.kernels.dense import dense as dense
+from keryx.kernels.embedding import embedding as embedding
+from keryx.kernels.global_pooling import global_average_pool as global_average_pool
+from keryx.kernels.global_pooling import global_max_pool as global_max_pool
 from keryx.kernels.pooling import average_pool as average_pool
 from keryx.kernels.pooling import max_pool as max_pool
 from keryx.kernels.recurrent import gru as gru

@@ -197,19 +197,47 @@ def _takes(*shapes, strides, pads, groups, last, **static):
     )
 
 
+# Measured on two cores with AVX-512, within loops, for 1 to 512 channels, windows of 1 to 7, strides of 1 and 2: the
+# native code takes 0.4 to 1 times as long as XLA for outputs and input gradients (a tenth over three axes and in
+# groups), and 0.1 to 0.9 times as long for kernel gradients. But its vectors run over the channels of the result:
+# where these are few, and sums of many, most of a vector is idle, and it takes 1.3 to 2 times as long.
+
+
+def _fills(inputs, outputs, groups):
+    return groups > 1 or outputs >= 16 or inputs <= 4 * outputs
+
+
+def _wins(x, kernel, *bias, groups, **static):
+    return _fills(kernel.shape[-2], kernel.shape[-1], groups)
+
+
+def _wins_input_gradient(dy, kernel, *, groups, **static):
+    return _fills(kernel.shape[-1], kernel.shape[-2], groups)
+
+
 _CONV = Kernel(
     "conv",
     _plain,
     _channels_last(_native, {0}),
     _takes,
-    detour=_channels_last(_detour(xla.forward, _plain), {0}),
+    _wins,
+    _channels_last(_detour(xla.forward, _plain), {0}),
+)
+_FUSED = Kernel(
+    "conv_bias_activation",
+    _plain_fused,
+    _channels_last(_native, {0}),
+    _takes,
+    _wins,
+    _channels_last(_detour_fused, {0}),
 )
 _INPUT_GRADIENT = Kernel(
     "conv_input_gradient",
     _plain_input_gradient,
     _channels_last(_native_input_gradient, {0}),
     _takes,
-    detour=_channels_last(_detour(xla.input_gradient, _plain_input_gradient), {0}),
+    _wins_input_gradient,
+    _channels_last(_detour(xla.input_gradient, _plain_input_gradient), {0}),
 )
 _KERNEL_GRADIENT = Kernel(
     "conv_kernel_gradient",
@@ -217,13 +245,6 @@ _KERNEL_GRADIENT = Kernel(
     _channels_last(_native_kernel_gradient, {0, 1}, result=False),
     _takes,
     detour=_channels_last(_detour(xla.kernel_gradient, _plain_kernel_gradient), {0, 1}, result=False),
-)
-_FUSED = Kernel(
-    "conv_bias_activation",
-    _plain_fused,
-    _channels_last(_native, {0}),
-    _takes,
-    detour=_channels_last(_detour_fused, {0}),
 )
 
 

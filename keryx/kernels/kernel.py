@@ -124,7 +124,7 @@ def linear(kernel: Kernel, transpose: Callable) -> None:
 
     Args:
         kernel: The kernel.
-        transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel itself.
+        transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel.
     """
 
     def jvp(primals, tangents, **static):

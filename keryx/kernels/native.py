@@ -18,6 +18,7 @@ import numpy as np
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
 TARGETS: tuple[str, ...] = (
+    "keryx_add_rows_1",
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
     "keryx_conv_1",
@@ -25,6 +26,8 @@ TARGETS: tuple[str, ...] = (
     "keryx_conv_kernel_gradient_1",
     "keryx_dense_1",
     "keryx_dense_backward_1",
+    "keryx_global_average_pool_1",
+    "keryx_global_max_pool_1",
     "keryx_gru_1",
     "keryx_gru_backward_1",
     "keryx_lstm_1",
@@ -34,6 +37,7 @@ TARGETS: tuple[str, ...] = (
     "keryx_product_1",
     "keryx_simple_rnn_1",
     "keryx_simple_rnn_backward_1",
+    "keryx_take_rows_1",
     "keryx_update_1",
     "keryx_winograd_1",
     "keryx_winograd_kernel_gradient_1",

@@ -56,7 +56,7 @@ def _largest(x, window, strides, padding):
 
 
 def _largest_and_where(x, window, strides, padding):
-    """The largest values, each one's number in its window (nothing where XLA has no use for it), and the values again."""
+    """The largest values, the number of each in its window, and the values again."""
     (largest,) = _largest(x, window, strides, padding)
     index = jnp.zeros(largest.shape, jnp.uint8)
     if prod(window) <= _MOST_PLACES and jnp.issubdtype(x.dtype, jnp.inexact):
@@ -98,8 +98,12 @@ def _counts(shape, dtype, window, strides, padding):
     """How many places of each window lie within; one number if that is the same for all."""
     if padding == "valid":
         return np.array(prod(window), dtype)
-    ones = jnp.ones([1 if w == 1 else n for n, w in zip(shape, window, strict=True)], dtype)
-    return lax.reduce_window(ones, np.array(0, dtype), lax.add, window, strides, padding.upper())
+    counts = jnp.ones((1,) * len(window), dtype)
+    for axis, (size, w, step) in enumerate(zip(shape, window, strides, strict=True)):
+        if w > 1:  # axis by axis: XLA would fold all places into a constant for seconds
+            along = lax.reduce_window(jnp.ones(size, dtype), np.array(0, dtype), lax.add, (w,), (step,), "SAME")
+            counts = counts * jnp.expand_dims(along, [i for i in range(len(window)) if i != axis])
+    return counts
 
 
 def _mean(x, window, strides, padding):
@@ -189,23 +193,32 @@ def _takes(x, *others, window, strides, padding, sizes=None):
     )
 
 
+def _wins(x, *others, window, strides, padding, sizes=None):
+    # Of less than four channels, each window is a vector of its own unless neighbours have the same: 2 to 5 times
+    # slower than XLA. With four and more as fast as XLA forward, and 2 to 100 times as fast backward.
+    _, last = _moving(window, strides)
+    return strides[last - 1] == 1 or prod(x.shape[last:]) >= 4
+
+
 _MAX = Trained(
     "max_pool",
     _largest,
-    saving=Kernel("max_pool_saving", _largest_and_where, _native_largest_and_where, takes=_takes),
+    saving=Kernel("max_pool_saving", _largest_and_where, _native_largest_and_where, takes=_takes, wins=_wins),
     backward=Kernel(
         "max_pool_gradient",
         _to_the_largest,
         _native_to_the_largest,
         takes=_takes,
+        wins=_wins,
         detour=_to_the_largest_of_tiles,
     ),
     outputs=1,
     differentiable=1,
     native=_native_largest,
     takes=_takes,
+    wins=_wins,
 )
-_MEAN = Kernel("average_pool", _mean, _native_mean, takes=_takes)
-_SPREAD = Kernel("average_pool_gradient", _spread, _native_spread, takes=_takes)
+_MEAN = Kernel("average_pool", _mean, _native_mean, takes=_takes, wins=_wins)
+_SPREAD = Kernel("average_pool_gradient", _spread, _native_spread, takes=_takes, wins=_wins)
 linear(_MEAN, lambda dy, x, **how: _SPREAD(dy, sizes=x.shape, **how)[0])
 linear(_SPREAD, lambda dx, dy, sizes, **how: _MEAN(dx, **how)[0])

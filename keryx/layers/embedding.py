@@ -3,10 +3,10 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from keryx import constraints, initializers, regularizers
 from keryx.core import scope
+from keryx.kernels import embedding
 from keryx.layers.layer import Layer, registry
 from keryx.layers.sizes import sizes
 
@@ -72,8 +72,7 @@ class Embedding(Layer):
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ...) -> (batch, ..., output_dim)."""
         ids = inputs if inputs.dtype == "int64" else inputs.astype("int32")
-        ids = jnp.where(ids < 0, self.input_dim, ids)  # take would count a negative id from the end
-        return jnp.take(self.embeddings.value, ids, axis=0, mode="fill", fill_value=jnp.nan)
+        return embedding(self.embeddings.value, ids)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the id is not 0, with mask_zero; else none."""

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.kernels import global_average_pool, global_max_pool
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import layout, spatial_axes
 
@@ -23,17 +24,21 @@ class _GlobalPooling(Layer):
         """The axes that are pooled."""
         return spatial_axes(self.data_format, self.rank)
 
+    def kept(self, pooled: jax.Array) -> jax.Array:
+        """`pooled`, with the axes that are gone as axes of size 1 where they are to be kept."""
+        return jnp.expand_dims(pooled, self.axes) if self.keepdims else pooled
+
 
 class _GlobalMax(_GlobalPooling):
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, channels)."""
-        return inputs.max(self.axes, keepdims=self.keepdims)
+        return self.kept(global_max_pool(inputs, self.axes))
 
 
 class _GlobalMean(_GlobalPooling):
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, channels)."""
-        return inputs.mean(self.axes, keepdims=self.keepdims)
+        return self.kept(global_average_pool(inputs, self.axes))
 
 
 @registry.register("GlobalMaxPool1D")

@@ -158,6 +158,10 @@ Window Convolution::patch(const Window& window, const float* row, int64_t begin,
       const float* inputs = row + (d * window.plane + h * window.row + from * x_pixel());
       std::fill_n(to, first * pitch, 0.f);
       std::fill(to + last * pitch, to + columns * pitch, 0.f);
+      if (channels == x_pixel() && channels == pitch) {
+        std::copy(inputs + first * pitch, inputs + last * pitch, to + first * pitch);
+        continue;
+      }
       for (int64_t w = first; w < last; w++) {
         std::copy_n(inputs + w * x_pixel(), channels, to + w * pitch);
         std::fill(to + w * pitch + channels, to + (w + 1) * pitch, 0.f);
@@ -201,6 +205,11 @@ void Convolution::panel(int64_t panel, const float* packed, int64_t begin, int64
         Window seen = whole ? window : patch(window, x_row, p, p_end, depthwise ? n : channels, pitch, scratch);
         Output output{y_row + (width.out_first + p * width.out_step) * y_pixel(), width.out_step * y_pixel(), n,
                       bias + y_first, slice == 0, relu && slice == slices - 1};
+        // The pixels of the next tile that no tile before has seen are on their way while this one is computed.
+        int64_t next = width.place(p_end, width.taps - 1) * x_pixel(), next_end = next + kRows * width.step * x_pixel();
+        for (; next < std::min(next_end, row_floats); next += 16) {
+          if (window.rows[1] > 0) __builtin_prefetch(x_row + (window.rows[1] - 1) * window.row + next);
+        }
         tile_for(p_end - p, n, depthwise)(seen, taps, output);
       }
     }
@@ -223,12 +232,11 @@ void Convolution::run(ffi::ThreadPool& pool) const {
   int64_t enough = cells * pixels * products < kTaskProducts ? 1 : kTasks;
   int64_t shares = std::min(panels(), up(enough, blocks));  // few pixels: the panels are shared out, too
   parallel(pool, blocks * shares, [&](int64_t i) {
-    int64_t share = i % shares, end = part(cells, i / shares + 1, blocks), some = up(kTaskPixels, pixels);
+    int64_t block = i / shares, share = i % shares;
     Floats scratch = floats(patch_floats());
-    for (int64_t at = part(cells, i / shares, blocks); at < end; at += some) {
-      for (int64_t p = part(panels(), share, shares); p < part(panels(), share + 1, shares); p++) {
-        panel(p, packed.get() + p * panel_floats, at, std::min(end, at + some), scratch.get());
-      }
+    for (int64_t p = part(panels(), share, shares); p < part(panels(), share + 1, shares); p++) {
+      panel(p, packed.get() + p * panel_floats, part(cells, block, blocks), part(cells, block + 1, blocks),
+            scratch.get());
     }
   });
 }

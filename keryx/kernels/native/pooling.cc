@@ -122,19 +122,31 @@ struct Pool {
 template <int N>
 struct Lanes {
   typedef float Floats __attribute__((vector_size(4 * N)));
+  typedef float FloatsInMemory __attribute__((vector_size(4 * N), aligned(4), may_alias));
   typedef int32_t Numbers __attribute__((vector_size(4 * N)));
+  typedef int16_t Shorts __attribute__((vector_size(2 * N)));
   typedef uint8_t Bytes __attribute__((vector_size(N)));
+  typedef uint8_t BytesInMemory __attribute__((vector_size(N), aligned(1), may_alias));
 };
 
-template <typename V, typename T>
-V get(const T* p) {
-  V v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
+template <typename L>
+typename L::Floats load(L, const float* p) {
+  return *reinterpret_cast<const typename L::FloatsInMemory*>(p);
 }
-template <typename V, typename T>
-void put(T* p, V v) {
-  std::memcpy(p, &v, sizeof v);
+template <typename L>
+void store(L, float* p, typename L::Floats v) {
+  *reinterpret_cast<typename L::FloatsInMemory*>(p) = v;
+}
+// Bytes by way of 16 bits: GCC converts to four times the width number by number.
+template <typename L>
+typename L::Numbers load(L, const uint8_t* p) {
+  typename L::Bytes bytes = *reinterpret_cast<const typename L::BytesInMemory*>(p);
+  return __builtin_convertvector(__builtin_convertvector(bytes, typename L::Shorts), typename L::Numbers);
+}
+template <typename L>
+void store(L, uint8_t* p, typename L::Numbers v) {
+  auto shorts = __builtin_convertvector(v, typename L::Shorts);
+  *reinterpret_cast<typename L::BytesInMemory*>(p) = __builtin_convertvector(shorts, typename L::Bytes);
 }
 
 // step(lanes, i) for all i < count. What a step writes depends only on what it reads elsewhere, so the last vector may
@@ -159,41 +171,35 @@ void each(int64_t count, Step step) {
 
 void largest(const Places& places, const float* x, float* y, uint8_t* index, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
-    using Floats = typename decltype(lanes)::Floats;
-    using Numbers = typename decltype(lanes)::Numbers;
-    Floats most = get<Floats>(x + places.offset[0] + i);
-    Numbers winner = places.number[0] - Numbers{};
+    auto most = load(lanes, x + places.offset[0] + i);
+    typename decltype(lanes)::Numbers none{}, winner = places.number[0] - none;
     for (int p = 1; p < places.count; p++) {
-      Floats other = get<Floats>(x + places.offset[p] + i);
-      Numbers wins = (other > most) | ((other != other) & (most == most));  // the first NaN wins
+      auto other = load(lanes, x + places.offset[p] + i);
+      auto wins = (other > most) | ((other != other) & (most == most));  // the first NaN wins
       most = wins ? other : most;
-      winner = wins ? places.number[p] - Numbers{} : winner;
+      winner = wins ? places.number[p] - none : winner;
     }
-    put(y + i, most);
-    if (index) put(index + i, __builtin_convertvector(winner, typename decltype(lanes)::Bytes));
+    store(lanes, y + i, most);
+    if (index) store(lanes, index + i, winner);
   });
 }
 
 void to_winners(const Places& places, const float* dy, const uint8_t* index, float* dx, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
-    using Floats = typename decltype(lanes)::Floats;
-    using Numbers = typename decltype(lanes)::Numbers;
-    Floats total{};
+    typename decltype(lanes)::Floats total{}, zero{};
     for (int p = 0; p < places.count; p++) {
-      auto bytes = get<typename decltype(lanes)::Bytes>(index + places.offset[p] + i);
-      Numbers won = __builtin_convertvector(bytes, Numbers) == places.number[p];
-      total += won ? get<Floats>(dy + places.offset[p] + i) : Floats{};
+      auto won = load(lanes, index + places.offset[p] + i) == places.number[p];
+      total += won ? load(lanes, dy + places.offset[p] + i) : zero;
     }
-    put(dx + i, total);
+    store(lanes, dx + i, total);
   });
 }
 
 void total(const Places& places, const float* x, float divisor, float* y, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
-    using Floats = typename decltype(lanes)::Floats;
-    Floats sum{};
-    for (int p = 0; p < places.count; p++) sum += get<Floats>(x + places.offset[p] + i);
-    put(y + i, sum / divisor);
+    typename decltype(lanes)::Floats sum{};
+    for (int p = 0; p < places.count; p++) sum += load(lanes, x + places.offset[p] + i);
+    store(lanes, y + i, sum / divisor);
   });
 }
 

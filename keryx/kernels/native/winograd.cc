@@ -5,6 +5,7 @@
 #include "winograd.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -71,10 +72,10 @@ struct Square {
   bool whole() const { return top == 0 && left == 0 && bottom == Size && right == Size; }
   int64_t at(int i, int j) const { return corner + i * row + j * column; }
 
-  // The transform of a vector of channels, of which `rest` exist. The functions hold their pointers by value,
-  // here and below: whatever is reached by reference would be read again after each store.
+  // The transform of a vector of channels, of which `rest` exist. Here and below, functions hold their pointers by value
+  // and are inlined: what is reached by reference is read again after each store, and waits for the stores before it.
   template <typename Transform, typename Put>
-  void read(const float* images, int64_t rest, Put put) const {
+  __attribute__((always_inline)) void read(const float* images, int64_t rest, Put put) const {
     if (whole() && rest >= kLanes) {
       const float* from = images + corner;
       int64_t down = row, right_of = column;
@@ -91,7 +92,7 @@ struct Square {
 
   // Likewise what is transformed back, after `finish`.
   template <typename Transform, typename Get, typename Finish>
-  void write(float* images, int64_t rest, Get get, Finish finish) const {
+  __attribute__((always_inline)) void write(float* images, int64_t rest, Get get, Finish finish) const {
     if (whole() && rest >= kLanes) {
       float* to = images + corner;
       int64_t down = row, right_of = column;
@@ -176,6 +177,7 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   float* u = kernels.get();
   transform_kernel<K>(pool, kernel, channels, filters, mirrored, u);
 
+  Vec least = fill(epilogue.relu ? 0 : -INFINITY);
   auto convolve_block = [&](int64_t first, int64_t count, float* v, float* m) {
     for (int64_t t = 0; t < count; t++) {
       auto square = tiles.template square<kTile>(x_sizes, first + t, pads[0], pads[1]);
@@ -203,11 +205,10 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
         auto square = tiles.template square<kSide>(y_sizes, first + t);
         for (int64_t f = panel * kPanel; f < std::min((panel + 1) * kPanel, filters); f += kLanes) {
           const float* from = m + t * kPoints * kPanel + f % kPanel;
+          Vec bias = epilogue.bias ? load(epilogue.bias + f, lanes(filters - f)) : Vec{};
           square.template write<Combine<kSide>>(
               y + f, filters - f, [=](int i, int j) { return load(from + (i * kTile + j) * kPanel); },
-              [bias = epilogue.bias ? load(epilogue.bias + f, lanes(filters - f)) : Vec{}, relu = epilogue.relu](Vec v) {
-                return relu ? max(v + bias, Vec{}) : v + bias;
-              });
+              [=](Vec sum) { return max(sum + bias, least); });
         }
       }
     }
