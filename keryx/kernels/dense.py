@@ -42,6 +42,17 @@ def dense(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None, activa
     return y.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
+def _wins(rows, depth, columns):
+    # Few rows on a matrix of many megabytes wait for memory, and XLA is as fast. Else 1 to 3 times as fast on two,
+    # the gradients with small batches most.
+    return min(rows, depth, columns) >= 64 or max(rows * depth, depth * columns, rows * columns) <= 2**21
+
+
+def _product_wins(left, right, transposed):
+    rows, depth = left.shape[::-1] if transposed[0] else left.shape
+    return _wins(rows, depth, right.shape[0 if transposed[1] else 1])
+
+
 def _plain_product(left, right, transposed):
     return ((left.T if transposed[0] else left) @ (right.T if transposed[1] else right),)
 
@@ -72,7 +83,7 @@ def _right(dout, left, shape, transposed):
     return _product(left, dout, transposed=(not transposed[0], False))[0]
 
 
-_product = Kernel("product", _plain_product, _native_product, detour=_product_detour)
+_product = Kernel("product", _plain_product, _native_product, wins=_product_wins, detour=_product_detour)
 bilinear(_product, _left, _right)
 
 
@@ -102,8 +113,17 @@ def _backward(x, kernel, bias, y, dy, activation):
     return dx, dkernel, dbias
 
 
-_dense_forward = Kernel("dense_forward", _plain_dense, _native_dense)
-_dense_backward = Kernel("dense_backward", _plain_backward, _native_backward)
+def _forward_wins(x, kernel, bias, activation):
+    return _wins(x.shape[0], *kernel.shape)
+
+
+_dense_forward = Kernel("dense_forward", _plain_dense, _native_dense, wins=_forward_wins)
+_dense_backward = Kernel(
+    "dense_backward",
+    _plain_backward,
+    _native_backward,
+    wins=lambda x, y, dy, activation: _wins(x.shape[1], *y.shape),
+)
 _dense = Trained(
     "dense",
     _plain_dense,
@@ -112,4 +132,5 @@ _dense = Trained(
     outputs=1,
     differentiable=3,
     native=_native_dense,
+    wins=_forward_wins,
 )

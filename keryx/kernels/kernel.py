@@ -176,8 +176,8 @@ class Trained(Kernel):
     Args:
         name: As of Kernel, whose further arguments are taken too.
         plain: As of Kernel.
-        saving: A Kernel `(*arrays, **static) -> outputs + what the backward pass needs`.
-        backward: A Kernel `(*arrays, *saved, *cotangents of the outputs, **static) -> cotangents of the arrays that
+        saving: A Kernel, or a function of Kernels, `(*arrays, **static) -> outputs + what the backward pass needs`.
+        backward: Likewise `(*arrays, *saved, *cotangents of the outputs, **static) -> cotangents of the arrays that
             `differentiable` names`, in their order.
         outputs: How many of the results of `saving` are the outputs.
         differentiable: How many of the arrays, from the first on, have derivatives; the others (masks, ids) have none.
@@ -187,8 +187,8 @@ class Trained(Kernel):
         self,
         name: str,
         plain: Callable,
-        saving: Kernel,
-        backward: Kernel,
+        saving: Callable,
+        backward: Callable,
         outputs: int,
         differentiable: int,
         **how: Any,

@@ -164,6 +164,11 @@ void multiply_block(int64_t i_begin, int64_t i_end, int64_t j_begin, int64_t j_e
           int64_t short_rows = k + at.depth == depth ? beyond / std::max<int64_t>(b.row, 1) + 1 : 0;
           at.readable = std::max<int64_t>(at.depth - short_rows, 0);
         }
+        // The processor itself does not foresee so many rows at once.
+        for (int64_t i = 0; step < kDepth && i < at.depth; i++) {
+          const float* ahead = strip.data + i * strip.row + 8 * kPanel;
+          for (int part = 0; part < kPanel; part += kLanes) __builtin_prefetch(ahead + part);
+        }
         for (at.row = top; at.row < bottom; at.row += kRows) {
           Matrix tile = a.at(at.row, k);
           if (pack_a) tile = {tiles.get() + (at.row - top) / kRows * tile_size(at.depth), 1, kRows};
@@ -180,17 +185,22 @@ template <typename Finish = AsIs>
 void multiply_all(xla::ffi::ThreadPool& pool, int64_t rows, int64_t columns, int64_t depth, Matrix a, Matrix b,
                   const Result& c, const Finish& finish = {}) {
   if (rows == 0 || columns == 0) return;
-  // Another thread takes some microseconds to come; a task is about 5 of them on one core, and work for 64 suffices.
   auto work = [](int64_t m, int64_t n, int64_t k) { return 2. * m * n * k; };
-  double most = std::max(2e6, work(rows, columns, depth) / 64);
+  // Another thread takes some microseconds to come, about the time of a million operations.
+  double most = std::clamp(work(rows, columns, depth) / 16, 2e6, 1e8);
+  // A large B of which each number is used a few times only is best read from one end to the other, by cutting the
+  // depth. Partial sums should be few beside what they are made of.
+  bool streams = b.column == 1 && rows <= 8 * kRows && depth * columns > (1 << 18);
+  int64_t least_deep = std::max(kDepth, 8 * (streams ? rows : std::max(rows, columns)));
   int64_t i_step = rows, j_step = columns, k_step = depth;
   auto halved = [](int64_t size, int64_t unit) { return (size / 2 + unit - 1) / unit * unit; };
   while (work(i_step, j_step, k_step) > most) {
-    int64_t tall = i_step / kRows, wide = j_step / kPanel;
-    if (std::max(tall, wide) >= 2) {
-      (tall > wide ? i_step : j_step) = tall > wide ? halved(i_step, kRows) : halved(j_step, kPanel);
-    } else if (k_step > 2 * kDepth) {
-      k_step = halved(k_step, kDepth);
+    if (k_step >= 2 * least_deep) {
+      k_step = halved(k_step, kLanes);
+    } else if (j_step >= 2 * kPanel && (j_step >= i_step || i_step < 2 * kRows)) {
+      j_step = halved(j_step, kPanel);
+    } else if (i_step >= 2 * kRows) {
+      i_step = halved(i_step, kRows);
     } else {
       break;
     }
@@ -209,15 +219,18 @@ void multiply_all(xla::ffi::ThreadPool& pool, int64_t rows, int64_t columns, int
     }
   });
   if (deep == 1) return;
-  for (int64_t i = 0; i < rows; i++) {
-    for (int64_t j = 0; j < columns; j += kLanes) {
-      int count = std::min<int64_t>(kLanes, columns - j);
-      float* out = c.data + i * c.row + j;
-      Vec total = c.accumulate ? load(out, count) : Vec{};
-      for (int64_t part = 0; part < deep; part++) total += load(parts.get() + (part * rows + i) * columns + j, count);
-      store(out, finish(total, i, j, count), count);
+  int64_t some = std::max<int64_t>(1, (1 << 15) / columns);
+  parallel(pool, cuts(rows, some), [&](int64_t task) {
+    for (int64_t i = task * some; i < std::min((task + 1) * some, rows); i++) {
+      for (int64_t j = 0; j < columns; j += kLanes) {
+        int count = std::min<int64_t>(kLanes, columns - j);
+        float* out = c.data + i * c.row + j;
+        Vec total = c.accumulate ? load(out, count) : Vec{};
+        for (int64_t part = 0; part < deep; part++) total += load(parts.get() + (part * rows + i) * columns + j, count);
+        store(out, finish(total, i, j, count), count);
+      }
     }
-  }
+  });
 }
 
 }  // namespace keryx
