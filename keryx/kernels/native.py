@@ -22,6 +22,7 @@ TARGETS = (
     "keryx_add_rows_1",
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
+    "keryx_ceiling_1",
     "keryx_global_average_pool_1",
     "keryx_global_max_pool_1",
     "keryx_max_pool_1",
