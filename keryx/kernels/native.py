@@ -21,6 +21,7 @@ TARGETS: tuple[str, ...] = (
     "keryx_add_rows_1",
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
+    "keryx_ceiling_1",
     "keryx_conv_1",
     "keryx_conv_input_gradient_1",
     "keryx_conv_kernel_gradient_1",
