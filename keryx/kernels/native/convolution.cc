@@ -1,7 +1,7 @@
-// Convolution and its gradient with respect to its input: x (batch, *space, channels), kernel (*window, channels, filters).
+// Convolution of x (batch, *space, channels) with a kernel (*window, channels, filters), and the gradient of x.
 //
-// Both are sums over taps of products (pixels, channels) @ (channels, filters), computed where the pixels lie: a tile of
-// some pixels of a row and a panel of filters stays in registers through all taps.
+// Both are sums over taps of products (pixels, channels) @ (channels, filters), computed where the pixels lie: a tile
+// of some pixels of a row and a panel of filters stays in registers through all taps.
 #include "convolution.h"
 
 #include <array>
@@ -206,9 +206,9 @@ void Convolution::panel(int64_t panel, const float* packed, int64_t begin, int64
         Output output{y_row + (width.out_first + p * width.out_step) * y_pixel(), width.out_step * y_pixel(), n,
                       bias + y_first, slice == 0, relu && slice == slices - 1};
         // The pixels of the next tile that no tile before has seen are on their way while this one is computed.
-        int64_t next = width.place(p_end, width.taps - 1) * x_pixel(), next_end = next + kRows * width.step * x_pixel();
-        for (; next < std::min(next_end, row_floats); next += 16) {
-          if (window.rows[1] > 0) __builtin_prefetch(x_row + (window.rows[1] - 1) * window.row + next);
+        int64_t next = width.place(p_end, width.taps - 1) * x_pixel(), many = kRows * width.step * x_pixel();
+        for (int64_t to = std::min(next + many, row_floats); next < to; next += 16) {
+          __builtin_prefetch(x_row + (window.rows[1] - 1) * window.row + next);
         }
         tile_for(p_end - p, n, depthwise)(seen, taps, output);
       }
@@ -254,18 +254,11 @@ ffi::Error Forward(ffi::ThreadPool pool, Array x, Array kernel, Vector bias, Res
   c.x = x.typed_data(), c.kernel = kernel.typed_data(), c.bias = bias.typed_data(), c.y = y->typed_data();
   c.kernel_group = c.out, c.kernel_in = filters, c.kernel_out = 1, c.kernel_tap = c.in * filters;
   c.relu = relu;
-  bool pointwise = true;
   for (int i = 0; i < 3; i++) {
     c.axes[i] = Axis{in[i + 1], out[i + 1], window[i], strides[i], -pads[i], dilation[i]};
     c.y_sizes[i] = out[i + 1], c.window[i] = window[i];
-    pointwise &= window[i] == 1 && in[i + 1] == out[i + 1] && strides[i] == 1 && pads[i] == 0;
   }
-  if (pointwise) {  // all pixels are one row
-    int64_t pixels = in[0] * in[1] * in[2] * in[3];
-    c.batch = 1;
-    for (int i = 0; i < 3; i++) c.axes[i] = Axis{i == 2 ? pixels : 1, i == 2 ? pixels : 1, 1, 1, 0, 1};
-    c.y_sizes[0] = c.y_sizes[1] = 1, c.y_sizes[2] = pixels;
-  }
+  if (join(c.axes, c.batch)) c.y_sizes[0] = c.y_sizes[1] = 1, c.y_sizes[2] = c.axes[2].out;
   c.run(pool);
   return ffi::Error::Success();
 }
@@ -300,6 +293,7 @@ ffi::Error InputGradient(ffi::ThreadPool pool, Array dy, Array kernel, Vector ze
     for (int i = 0; i < 3; i++) {
       c.axes[i] = phase_of(phases[i], in[i + 1], out[i + 1], window[i], strides[i], pads[i], dilation[i]);
     }
+    if (phase == 0 && join(c.axes, c.batch)) c.y_sizes[0] = c.y_sizes[1] = 1, c.y_sizes[2] = c.axes[2].out;
     c.run(pool);
   }
   return ffi::Error::Success();
@@ -308,9 +302,7 @@ ffi::Error InputGradient(ffi::ThreadPool pool, Array dy, Array kernel, Vector ze
 }  // namespace
 }  // namespace keryx::convolution
 
-#define KERYX_EXPORT __attribute__((visibility("default")))
-extern "C" KERYX_EXPORT XLA_FFI_Error* keryx_conv_1(XLA_FFI_CallFrame*);
-extern "C" KERYX_EXPORT XLA_FFI_Error* keryx_conv_input_gradient_1(XLA_FFI_CallFrame*);
+#pragma GCC visibility push(default)
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_1, keryx::convolution::Forward,
                               xla::ffi::Ffi::Bind()
@@ -335,3 +327,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_input_gradient_1, keryx::convolution::I
                                   .Attr<keryx::convolution::Numbers>("pads")
                                   .Attr<keryx::convolution::Numbers>("dilation")
                                   .Attr<int64_t>("groups"));
+
+#pragma GCC visibility pop

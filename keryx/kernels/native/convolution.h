@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -48,5 +49,18 @@ inline int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The begin of part i, of `parts` as equal as can be.
 inline int64_t part(int64_t whole, int64_t i, int64_t parts) { return whole * i / parts; }
+
+// Where each pixel is convolved by itself, all of all images are one row; says whether they are.
+inline bool join(std::array<Axis, 3>& axes, int64_t& batch) {
+  int64_t pixels = batch;
+  for (const Axis& axis : axes) {
+    bool itself = axis.taps == 1 && axis.step == 1 && axis.out_step == 1 && axis.first == 0 && axis.in == axis.out;
+    if (!itself) return false;
+    pixels *= axis.in;
+  }
+  batch = 1;
+  axes = {Axis{1, 1, 1, 1, 0, 1}, Axis{1, 1, 1, 1, 0, 1}, Axis{pixels, pixels, 1, 1, 0, 1}};
+  return true;
+}
 
 }  // namespace keryx::convolution

@@ -1,4 +1,4 @@
-// The gradient of a convolution with respect to its kernel: for each tap a product (channels, pixels) @ (pixels, filters).
+// The gradient of a convolution's kernel: for each tap a product (channels, pixels) @ (pixels, filters).
 //
 // A tile of some channels and a panel of filters stays in registers through the pixels of a block of rows. The taps of
 // a row that lie next to each other are one tap of more channels.
@@ -120,8 +120,8 @@ Block KernelGradient::block(int64_t number, Floats& scratch) const {
   int64_t span = number % spans(), above = number / spans() % heights(), plane = number / spans() / heights();
   int64_t line = width.in * x_pixel();
   Block block{plane / depth.out, plane % depth.out, part(height.out, above, heights()),
-              part(height.out, above + 1, heights()), part(width.out, span, spans()), part(width.out, span + 1, spans()),
-              nullptr, depth.gap * height.in * line, line};
+              part(height.out, above + 1, heights()), part(width.out, span, spans()),
+              part(width.out, span + 1, spans()), nullptr, depth.gap * height.in * line, line};
   const float* image = x + block.image * depth.in * height.in * line;
   auto place = [&](int64_t d, int64_t h, int64_t w) { return (d * height.in + h) * line + w * x_pixel(); };
   int64_t from = width.place(block.p);
@@ -164,7 +164,8 @@ void KernelGradient::add(const Block& block, int64_t panel, float* scratch, floa
   int n = std::min<int64_t>(kPanel, out - first), vectors = n > kLanes ? kPanel : kLanes;
   Rows all{0, pixels, nullptr, height.step * block.line, width.step * x_pixel(), nullptr, width.out * filters(),
            filters()};
-  all.dy = dy + (((block.image * depth.out + block.d) * height.out + block.h) * width.out + block.p) * filters() + filter;
+  int64_t row = (block.image * depth.out + block.d) * height.out + block.h;
+  all.dy = dy + (row * width.out + block.p) * filters() + filter;
   if (packs(n)) {
     float* to = scratch;
     for (int64_t h = block.h; h < block.h_end; h++, all.dy += all.dy_row) {
@@ -190,7 +191,8 @@ void KernelGradient::add(const Block& block, int64_t panel, float* scratch, floa
           some.rows = end - h;
           some.x = x + (t * block.plane + u * height.gap * block.line + (h - block.h) * all.x_row);
           some.dy = all.dy + (h - block.h) * all.dy_row;
-          Sums sums{dk + (((t * height.taps + u) * width.taps + w) * in + begin) * filters() + filter, filters(), n, x_tap};
+          int64_t place = ((t * height.taps + u) * width.taps + w) * in + begin;
+          Sums sums{dk + place * filters() + filter, filters(), n, x_tap};
           tile_for(rows, n, depthwise)(some, sums);
         }
       }
@@ -242,16 +244,10 @@ ffi::Error Run(ffi::ThreadPool pool, Array x, Array dy, Result dk, Numbers strid
   k.in = k.depthwise ? 1 : channels / groups;
   k.out = filters / k.groups;
   k.x = x.typed_data(), k.dy = dy.typed_data();
-  bool pointwise = true;
   for (int i = 0; i < 3; i++) {
     k.axes[i] = Axis{in[i + 1], out[i + 1], window[i], strides[i], -pads[i], dilation[i]};
-    pointwise &= window[i] == 1 && in[i + 1] == out[i + 1] && strides[i] == 1 && pads[i] == 0;
   }
-  if (pointwise) {  // all pixels are one row
-    int64_t pixels = in[0] * in[1] * in[2] * in[3];
-    k.batch = 1;
-    for (int i = 0; i < 3; i++) k.axes[i] = Axis{i == 2 ? pixels : 1, i == 2 ? pixels : 1, 1, 1, 0, 1};
-  }
+  join(k.axes, k.batch);
   k.run(pool, dk->typed_data());
   return ffi::Error::Success();
 }
@@ -259,7 +255,7 @@ ffi::Error Run(ffi::ThreadPool pool, Array x, Array dy, Result dk, Numbers strid
 }  // namespace
 }  // namespace keryx::convolution
 
-extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* keryx_conv_kernel_gradient_1(XLA_FFI_CallFrame*);
+#pragma GCC visibility push(default)
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_kernel_gradient_1, keryx::convolution::Run,
                               xla::ffi::Ffi::Bind()
@@ -271,3 +267,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_kernel_gradient_1, keryx::convolution::
                                   .Attr<keryx::convolution::Numbers>("pads")
                                   .Attr<keryx::convolution::Numbers>("dilation")
                                   .Attr<int64_t>("groups"));
+
+#pragma GCC visibility pop
