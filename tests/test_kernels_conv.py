@@ -115,9 +115,9 @@ def convolutions(draw):
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(convolutions())
-def test_any_convolution(way, case):
+def test_any_convolution(case):
     x, kernel, *static = case
-    if way == "xla" and (static[3] > 1 or len(x) > 4 or len(str(case)) % 3):
+    if config.kernels() == "xla" and (static[3] > 1 or len(x) > 4 or len(str(case)) % 3):
         return  # a few of the detours; over three axes and in groups XLA takes minutes
     check(array(*x), array(*kernel, seed=1), *static)
 
