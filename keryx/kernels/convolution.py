@@ -7,20 +7,12 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.interpreters import ad
 
 from keryx.kernels import convolution_xla as xla
-from keryx.kernels import native, winograd
+from keryx.kernels import epilogue, native, winograd
 from keryx.kernels.convolution_xla import Pads
-from keryx.kernels.kernel import Kernel, bilinear
-
-ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
-# The derivative of each times the change, from what it gave.
-_SLOPES = {
-    "relu": lambda y, change: jnp.where(y > 0, change, 0),
-    "tanh": lambda y, change: (1 - y * y) * change,
-    "sigmoid": lambda y, change: y * (1 - y) * change,
-}
+from keryx.kernels.epilogue import ACTIVATIONS
+from keryx.kernels.kernel import Kernel, Trained, bilinear
 
 
 def conv(
@@ -54,10 +46,9 @@ def conv(
     strides, dilation = _each(strides, rank), _each(dilation, rank)
     pads = _pads(padding, x.shape[1:-1] if last else x.shape[2:], kernel.shape[:rank], strides, dilation)
     geometry = {"strides": strides, "pads": pads, "dilation": dilation, "groups": groups, "last": last}
-    if bias is None and activation is None:
-        return _CONV(x, kernel, **geometry)[0]
-    biases = () if bias is None else (bias,)
-    return _FUSED(x, kernel, *biases, activation=activation, **geometry)[0]
+    if bias is None:
+        return ACTIVATIONS[activation](_CONV(x, kernel, **geometry)[0])
+    return _FUSED(x, kernel, bias, activation=activation, **geometry)[0]
 
 
 def _each(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -93,11 +84,9 @@ def _plain_kernel_gradient(x, dy, *, window, **geometry):
     return jax.linear_transpose(lambda kernel: xla.convolve(x, kernel, **geometry), kernel)(dy)
 
 
-def _plain_fused(x, kernel, *bias, activation, **geometry):
+def _plain_fused(x, kernel, bias, activation, **geometry):
     y = xla.convolve(x, kernel, **geometry)
-    for b in bias:
-        y = y + (b if geometry["last"] else b.reshape(-1, *(1,) * (y.ndim - 2)))
-    return (ACTIVATIONS[activation](y) if activation else y,)
+    return (ACTIVATIONS[activation](y + (bias if geometry["last"] else bias.reshape(-1, *(1,) * (y.ndim - 2)))),)
 
 
 # On one CPU: channels last.
@@ -128,11 +117,8 @@ def _detour(way, plain):
     return run
 
 
-def _detour_fused(x, kernel, *bias, activation, **geometry):
-    y = _detour(xla.forward, _plain)(x, kernel, **geometry)
-    for b in bias:
-        y = y + b
-    return ACTIVATIONS[activation](y) if activation else y
+def _detour_fused(x, kernel, bias, activation, **geometry):
+    return ACTIVATIONS[activation](_detour(xla.forward, _plain)(x, kernel, **geometry) + bias)
 
 
 def _native(x, kernel, *bias, strides, pads, dilation, groups, activation=None):
@@ -230,14 +216,6 @@ _CONV = Kernel(
     _wins,
     _channels_last(_detour(xla.forward, _plain), {0}),
 )
-_FUSED = Kernel(
-    "conv_bias_activation",
-    _plain_fused,
-    _channels_last(_native, {0}),
-    _takes,
-    _wins,
-    _channels_last(_detour_fused, {0}),
-)
 _INPUT_GRADIENT = Kernel(
     "conv_input_gradient",
     _plain_input_gradient,
@@ -280,21 +258,30 @@ bilinear(
 )
 
 
-def _differentiate_fused(primals, tangents, *, activation, **geometry):
-    """Only what moves is computed: images that are data have no tangent."""
-    (x, kernel, *_), (dx, dkernel, *dbias) = primals, tangents
-    (y,) = _FUSED(*primals, activation=activation, **geometry)
-    changes = []
-    if type(dx) is not ad.Zero:
-        changes += _CONV(dx, kernel, **geometry)
-    if type(dkernel) is not ad.Zero:
-        changes += _CONV(x, dkernel, **geometry)
-    for db in dbias:
-        if type(db) is not ad.Zero:
-            db = db if geometry["last"] else db.reshape(-1, *(1,) * (y.ndim - 2))
-            changes.append(jnp.broadcast_to(db, y.shape))
-    change = sum(changes[1:], changes[0])
-    return [y], [_SLOPES[activation](y, change) if activation else change]
+def _backward_fused(x, kernel, bias, y, dy, activation, **geometry):
+    move = (lambda a, *axes: a) if geometry["last"] else jnp.moveaxis
+    dz, dbias = epilogue.gradient(move(y, 1, -1), move(dy, 1, -1), activation)
+    dz = move(dz, -1, 1)
+    return _dx(dz, kernel, x, **geometry), _dk(dz, x, kernel, **geometry), dbias  # XLA drops what nobody asks for
 
 
-ad.primitive_jvps[_FUSED.primitive] = _differentiate_fused
+_FUSED_FORWARD = Kernel(
+    "conv_bias_activation",
+    _plain_fused,
+    _channels_last(_native, {0}),
+    _takes,
+    _wins,
+    _channels_last(_detour_fused, {0}),
+)
+_FUSED = Trained(
+    "conv_bias_activation_trained",
+    _plain_fused,
+    saving=lambda *arrays, **static: _FUSED_FORWARD(*arrays, **static) * 2,  # y is also what the backward pass needs
+    backward=_backward_fused,
+    outputs=1,
+    differentiable=3,
+    native=_channels_last(_native, {0}),
+    takes=_takes,
+    wins=_wins,
+    detour=_channels_last(_detour_fused, {0}),
+)

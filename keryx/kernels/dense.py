@@ -5,17 +5,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx.kernels import native
+from keryx.kernels.epilogue import ACTIVATIONS, SLOPES, number
 from keryx.kernels.kernel import Kernel, Trained, bilinear
-
-# Their order is that of native/dense.cc.
-ACTIVATIONS = {None: lambda x: x, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
-# Slope times dy, of the output y.
-SLOPES = {
-    None: lambda y, dy: dy,
-    "relu": lambda y, dy: jnp.where(y > 0, dy, 0),
-    "tanh": lambda y, dy: dy * (1 - y * y),
-    "sigmoid": lambda y, dy: dy * (y * (1 - y)),
-}
 
 
 def dense(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None, activation: str | None = None) -> jax.Array:
@@ -93,7 +84,7 @@ def _plain_dense(x, kernel, bias, activation):
 
 def _native_dense(x, kernel, bias, activation):
     y = jax.ShapeDtypeStruct((x.shape[0], kernel.shape[1]), x.dtype)
-    return native.call("keryx_dense_1", [y], x, kernel, bias, activation=list(ACTIVATIONS).index(activation))
+    return native.call("keryx_dense_1", [y], x, kernel, bias, activation=number(activation))
 
 
 def _plain_backward(x, y, dy, activation):
@@ -104,7 +95,7 @@ def _plain_backward(x, y, dy, activation):
 
 def _native_backward(x, y, dy, activation):
     structs = [jax.ShapeDtypeStruct(s, x.dtype) for s in (y.shape, (x.shape[1], y.shape[1]), (y.shape[1],))]
-    return native.call("keryx_dense_backward_1", structs, x, y, dy, activation=list(ACTIVATIONS).index(activation))
+    return native.call("keryx_dense_backward_1", structs, x, y, dy, activation=number(activation))
 
 
 def _backward(x, kernel, bias, y, dy, activation):
