@@ -102,16 +102,27 @@ inline constexpr int kTileRows = std::min((kRows > 6 ? 24 : 12) / Cell::kGates, 
 template <typename Cell>
 inline constexpr int kAcross = Cell::kGates == 1 ? 2 : kRows > 6 ? Cell::kGates : 2;
 
-// Calls work(first row, end) for parts of the batch: rows of one tile each, but both of two processors have some.
+// How many parts the batch is cut into. A recurrent kernel that stays in L2 is read once for each tile of rows, a larger
+// one for three of them; and two processors both have something to do where reading is not all that there is.
+template <typename Cell>
+int64_t tasks_of(const Cell& cell) {
+  int64_t numbers = Cell::kGates * cell.units * cell.units, tile = kTileRows<Cell>;
+  int64_t rows = numbers <= 256 * 1024 ? tile : 3 * tile, least = numbers <= 128 * 1024 ? 1 : tile;
+  auto parts = [&](int64_t size) { return (cell.batch + size - 1) / size; };
+  return std::max(parts(rows), std::min<int64_t>(parts(least), 2));
+}
+
+// Calls work(task, first row, end) for parts of the batch.
 template <typename Cell, typename Work>
 void over_batch(ffi::ThreadPool& pool, const Cell& cell, int64_t tasks, Work&& work) {
   parallel(pool, tasks, [&](int64_t i) { work(i, i * cell.batch / tasks, (i + 1) * cell.batch / tasks); });
 }
 
-template <typename Cell>
-int64_t tasks_of(const Cell& cell) {
-  int64_t tiles = (cell.batch + kTileRows<Cell> - 1) / kTileRows<Cell>;
-  return std::max(tiles, std::min<int64_t>(cell.batch, 2));
+// Calls work(unit) for each block of `width` units: up and down in turn, for what was read last is still at hand.
+template <typename Work>
+void over_units(int64_t units, int64_t width, int64_t n, Work&& work) {
+  int64_t blocks = (units + width - 1) / width;
+  for (int64_t i = 0; i < blocks; i++) work((n % 2 ? blocks - 1 - i : i) * width);
 }
 
 // -- forward ----------------------------------------------------------------------------------------------------------
@@ -162,7 +173,7 @@ template <typename Cell>
 }
 
 template <int M, typename Cell>
-void step_tile(const Cell& cell, const float* panel, int rows, const Step& at) {
+void step_tile(const Cell& cell, const float* panel, int64_t rows, const Step& at) {
   if (rows < M) {
     if constexpr (M > 1) step_tile<M - 1>(cell, panel, rows, at);
     return;
@@ -181,13 +192,16 @@ void step_tile(const Cell& cell, const float* panel, int rows, const Step& at) {
 
 template <typename Cell>
 void run_forward(ffi::ThreadPool& pool, const Cell& cell, const float* recurrent_kernel) {
+  constexpr int kTile = kTileRows<Cell>;
   Scratch panels = panels_of(pool, cell, recurrent_kernel);
   over_batch(pool, cell, tasks_of(cell), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t n = 0; n < cell.time; n++) {
-      for (int64_t unit = 0; unit < cell.units; unit += kLanes) {
-        Step at{begin, cell.place(n), n, unit, cell.units - unit};
-        step_tile<kTileRows<Cell>>(cell, panels.get() + unit * cell.units * Cell::kGates, end - begin, at);
-      }
+      over_units(cell.units, kLanes, n, [&](int64_t unit) {
+        const float* panel = panels.get() + unit * cell.units * Cell::kGates;
+        for (Step at{begin, cell.place(n), n, unit, cell.units - unit}; at.row < end; at.row += kTile) {
+          step_tile<kTile>(cell, panel, std::min<int64_t>(kTile, end - at.row), at);
+        }
+      });
     }
   });
 }
@@ -216,7 +230,7 @@ Scratch transposed_panels_of(ffi::ThreadPool& pool, const Cell& cell, const floa
 
 // dh += the cotangents of the product @ the recurrent kernel transposed, for N vectors of units.
 template <int M, int N, typename Cell>
-void step_back_tile(const Cell& cell, const float* panel, int rows, int vectors, const Step& at) {
+void step_back_tile(const Cell& cell, const float* panel, int64_t rows, int vectors, const Step& at) {
   if (rows < M) {
     if constexpr (M > 1) step_back_tile<M - 1, N>(cell, panel, rows, vectors, at);
     return;
@@ -239,7 +253,7 @@ void step_back_tile(const Cell& cell, const float* panel, int rows, int vectors,
 // Cotangents from the last step to the first; `bias_sums` gets those of the product's parts, summed: (kSums, units).
 template <typename Cell>
 void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurrent_kernel, float* bias_sums) {
-  constexpr int kVectors = kAcross<Cell>;
+  constexpr int kVectors = kAcross<Cell>, kTile = kTileRows<Cell>;
   int64_t units = cell.units, size = Cell::kSums * units, tasks = tasks_of(cell);
   Scratch panels = transposed_panels_of(pool, cell, recurrent_kernel);
   Scratch parts = scratch(std::max<int64_t>(tasks, 1) * size);
@@ -252,11 +266,13 @@ void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
         at.units_left = units - at.unit;
         apply_backward(cell, sums, end - begin, at);
       }
-      for (at.unit = 0; at.unit < units; at.unit += kVectors * kLanes) {
-        const float* panel = panels.get() + at.unit * Cell::kGates * units;
-        int vectors = std::min<int64_t>(kVectors, (units - at.unit + kLanes - 1) / kLanes);
-        step_back_tile<kTileRows<Cell>, kVectors>(cell, panel, end - begin, vectors, at);
-      }
+      over_units(units, kVectors * kLanes, n, [&](int64_t unit) {
+        const float* panel = panels.get() + unit * Cell::kGates * units;
+        int vectors = std::min<int64_t>(kVectors, (units - unit + kLanes - 1) / kLanes);
+        for (Step at{begin, cell.place(n), n, unit, units - unit}; at.row < end; at.row += kTile) {
+          step_back_tile<kTile, kVectors>(cell, panel, std::min<int64_t>(kTile, end - at.row), vectors, at);
+        }
+      });
     }
   });
   std::fill_n(bias_sums, size, 0.0f);
