@@ -239,6 +239,10 @@ def sparse_sigmoid(x) -> jax.Array:
 swish, hard_swish = silu, hard_silu
 
 
+# Those that kernels apply to their results themselves, by the kernels' names for them.
+FUSED = {relu: "relu", tanh: "tanh", sigmoid: "sigmoid"}
+
+
 def get(identifier: Any) -> Any:
     """The function that a name, a config or a callable stands for; None stands for `linear`.
 

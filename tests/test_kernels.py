@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 from keryx import kernels
-from keryx.kernels import convolution
+from keryx.kernels import convolution_xla
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 2
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
@@ -157,7 +157,7 @@ def test_dense():
 
 def test_a_convolution_of_a_large_image_without_padding(monkeypatch):
     """It computes one row too many, and drops it."""
-    monkeypatch.setattr(convolution, "_LARGE_IMAGE", 1)
+    monkeypatch.setattr(convolution_xla, "_LARGE", 1)
     numbers = ("NHWC", "HWIO", "NHWC")
     for strides in ((1, 1), (2, 3)):
         check(

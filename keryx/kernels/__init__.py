@@ -17,3 +17,4 @@ from keryx.kernels.recurrent import gru as gru
 from keryx.kernels.recurrent import lstm as lstm
 from keryx.kernels.recurrent import simple_rnn as simple_rnn
 from keryx.kernels.report import report as report
+from keryx.kernels.update import update as update

@@ -68,7 +68,8 @@ class Kernel:
         return self.primitive.bind(*arrays, **static)
 
     def _run(self, *arrays, **static):
-        return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
+        with jax.disable_jit(False):  # outside jit a kernel is a program of its own
+            return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
 
     def _batch(self, arrays, axes, /, **static):
         outputs = jax.vmap(partial(self.plain, **static), axes)(*arrays)
@@ -80,7 +81,7 @@ class Kernel:
     def _lower_for_cpu(self, context, /, *operands, **static):
         chosen = self._native_here(context, static)
         self.served["native" if chosen else "xla"] += 1
-        way = self.native if chosen and self.native else self.detour
+        way: Callable = self.native if chosen and self.native else self.detour
         return mlir.lower_fun(lambda *xs: list(way(*xs, **static)))(context, *operands)
 
     def _native_here(self, context, static) -> bool:
@@ -144,8 +145,8 @@ def bilinear(kernel: Kernel, transpose_left: Callable, transpose_right: Callable
 
     Args:
         kernel: The kernel.
-        transpose_left: `(dy, right, left's shape, **static) -> d left`; kernels, as all derivatives then are.
-        transpose_right: `(dy, left, right's shape, **static) -> d right`.
+        transpose_left: `(dy, right, left's shape, **static) -> d left`, by kernels, so that all derivatives are.
+        transpose_right: `(dy, left, right's shape, **static) -> d right`, likewise.
     """
 
     def jvp(primals, tangents, /, **static):
@@ -175,8 +176,8 @@ class Trained(Kernel):
     Args:
         name: As of Kernel, whose further arguments are taken too.
         plain: As of Kernel.
-        saving: A Kernel `(*arrays, **static) -> outputs + what the backward pass needs`.
-        backward: A Kernel `(*arrays, *saved, *cotangents of the outputs, **static) -> cotangents of the arrays that
+        saving: A Kernel, or a function of Kernels, `(*arrays, **static) -> outputs + what the backward pass needs`.
+        backward: Likewise `(*arrays, *saved, *cotangents of the outputs, **static) -> cotangents of the arrays that
             `differentiable` names`, in their order.
         outputs: How many of the results of `saving` are the outputs.
         differentiable: How many of the arrays, from the first on, have derivatives; the others (masks, ids) have none.
@@ -186,8 +187,8 @@ class Trained(Kernel):
         self,
         name: str,
         plain: Callable,
-        saving: Kernel,
-        backward: Kernel,
+        saving: Callable,
+        backward: Callable,
         outputs: int,
         differentiable: int,
         **how: Any,

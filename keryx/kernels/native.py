@@ -9,7 +9,6 @@ import functools
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,31 @@ import numpy as np
 
 # Each is a handler that the library exports; the number in the name of a target changes when its arguments do,
 # so that a program compiled by another version is never served by this one.
-TARGETS = (
+TARGETS: tuple[str, ...] = (
     "keryx_add_rows_1",
     "keryx_average_pool_1",
     "keryx_average_pool_gradient_1",
     "keryx_ceiling_1",
+    "keryx_conv_1",
+    "keryx_conv_input_gradient_1",
+    "keryx_conv_kernel_gradient_1",
+    "keryx_dense_1",
+    "keryx_dense_backward_1",
     "keryx_global_average_pool_1",
     "keryx_global_max_pool_1",
+    "keryx_gru_1",
+    "keryx_gru_backward_1",
+    "keryx_lstm_1",
+    "keryx_lstm_backward_1",
     "keryx_max_pool_1",
     "keryx_max_pool_gradient_1",
+    "keryx_product_1",
+    "keryx_simple_rnn_1",
+    "keryx_simple_rnn_backward_1",
     "keryx_take_rows_1",
+    "keryx_update_1",
+    "keryx_winograd_1",
+    "keryx_winograd_kernel_gradient_1",
 )
 # The best first. Each library says itself whether this processor can run it.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
@@ -90,7 +104,8 @@ def call(target: str, results: Any, *arrays: Any, aliases: dict[int, int] | None
         results: The shape and dtype of each result: arrays, or jax.ShapeDtypeStruct.
         *arrays: The operands, row after row in memory.
         aliases: Which operands are overwritten by which results.
-        **attributes: Numbers (int64), bools, and sequences of int64.
+        **attributes: Numbers, and sequences of them: int64 for whole ones, else float32; NumPy arrays as they
+            are.
 
     Returns:
         A list of arrays.
@@ -101,10 +116,8 @@ def call(target: str, results: Any, *arrays: Any, aliases: dict[int, int] | None
 
 
 def _attribute(value: Any) -> Any:
-    if isinstance(value, (bool, str)):
+    if isinstance(value, (bool, str, np.ndarray)):
         return value
-    if isinstance(value, int):
-        return np.int64(value)
-    if isinstance(value, Sequence):
-        return np.array([int(v) for v in value], np.int64)
-    return np.float32(value)
+    array = np.asarray(value)
+    array = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
+    return array if array.ndim else array[()]

@@ -1,14 +1,12 @@
-"""Recurrence over time: one product for all inputs, a lean scan, one product a weight gradient.
-
-Only what depends on the step before stays inside the scans. The backward scans carry cotangents of the states; the
-factors that multiply them are known beforehand and computed for all time steps at once.
-"""
-
-import functools
+"""Recurrence over time: LSTM, GRU and simple RNN, each a product for all inputs and a kernel for all steps."""
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+
+from keryx.kernels import native
+from keryx.kernels import recurrent_xla as xla
+from keryx.kernels.dense import dense
+from keryx.kernels.kernel import Kernel, Trained
 
 
 def lstm(
@@ -44,7 +42,8 @@ def lstm(
     ((2, 5, 4), (2, 4))
     """
     bias = jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
-    return _lstm(x, kernel, recurrent_kernel, bias, h, c, mask, reverse)
+    outputs, h, c = _lstm(dense(x, kernel), recurrent_kernel, bias, h, c, *_given(mask), reverse=reverse)
+    return outputs, h, c
 
 
 def gru(
@@ -73,7 +72,8 @@ def gru(
     Source: Cho et al., https://arxiv.org/abs/1406.1078, version 1.
     """
     bias = jnp.zeros((2, kernel.shape[-1]), kernel.dtype) if bias is None else bias
-    return _gru(x, kernel, recurrent_kernel, bias, h, mask, reverse)
+    outputs, h = _gru(dense(x, kernel), recurrent_kernel, bias, h, *_given(mask), reverse=reverse)
+    return outputs, h
 
 
 def simple_rnn(
@@ -100,195 +100,89 @@ def simple_rnn(
         h at each step (batch, time, units), and h after the last step in time's direction.
     """
     bias = jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
-    return _simple_rnn(x, kernel, recurrent_kernel, bias, h, mask, reverse)
+    outputs, h = _simple_rnn(dense(x, kernel), recurrent_kernel, bias, h, *_given(mask), reverse=reverse)
+    return outputs, h
 
 
-# -- what the three share ------------------------------------------------------------------------------------------
+def _given(mask):
+    return () if mask is None else (jnp.asarray(mask, bool),)
 
 
-def _swap(x):
-    """(batch, time, ...) <-> (time, batch, ...). Pre-activations are swapped, not inputs: they are the smaller ones."""
-    return jnp.swapaxes(x, 0, 1)
+# -- the kernels ---------------------------------------------------------------------------------------------------
+# They take x @ kernel, not x: its derivatives are then those of a product, and what nobody asks for is left out.
 
 
-def _time_major(mask):
-    return None if mask is None else _swap(mask)[..., None]  # (time, batch, 1)
+def _has_steps(from_x, *others, **static) -> bool:
+    return from_x.shape[1] > 0 and others[0].shape[0] > 0
 
 
-def _keep(valid, new, old):
-    return new if valid is None else jnp.where(valid, new, old)
+def _or_none(mask):
+    """No mask is one of no steps to native code."""
+    return mask[0] if mask else jnp.zeros((0, 0), bool)
 
 
-def _before(first, states, reverse):
-    """The state that each step began with."""
-    first = first[None]
-    return jnp.concatenate([states[1:], first] if reverse else [first, states[:-1]])
+def _last(hs, reverse):
+    return hs[:, 0 if reverse else -1]
 
 
-def _times(coefficients, d):
-    """Each gate's coefficients times the one cotangent: (batch, gates * units) by (batch, units)."""
-    return coefficients * jnp.tile(d, coefficients.shape[-1] // d.shape[-1])
+def _outputs(saving, count):
+    """The kernel that saves nothing."""
+    return lambda *arrays, **static: saving(*arrays, **static)[:count]
 
 
-def _weight_gradient(a, b):
-    """`sum(a[n, t, :, None] * b[n, t, None, :])`: one product over all samples and steps."""
-    return jnp.tensordot(a, b, ((0, 1), (0, 1)))
+def _lstm_native(from_x, recurrent_kernel, bias, h, c, *mask, reverse):
+    states = jax.ShapeDtypeStruct((*from_x.shape[:2], h.shape[-1]), from_x.dtype)
+    arrays = from_x, recurrent_kernel, bias, h, c, _or_none(mask)
+    hs, cs, gates = native.call("keryx_lstm_1", (states, states, from_x), *arrays, aliases={0: 2}, reverse=reverse)
+    return hs, _last(hs, reverse), _last(cs, reverse), hs, cs, gates
 
 
-# -- LSTM ----------------------------------------------------------------------------------------------------------
+def _lstm_backward_native(from_x, recurrent_kernel, bias, h, c, *rest, reverse):
+    *mask, hs, cs, gates, d_outputs, dh, dc = rest
+    arrays = recurrent_kernel, h, c, _or_none(mask), hs, cs, gates, d_outputs, dh, dc
+    results = from_x, recurrent_kernel, bias, h, c
+    return native.call("keryx_lstm_backward_1", results, *arrays, aliases={6: 0}, reverse=reverse)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(7,))
-def _lstm(x, kernel, recurrent_kernel, bias, h, c, mask, reverse):
-    return _lstm_forward(x, kernel, recurrent_kernel, bias, h, c, mask, reverse)[0]
+def _gru_native(from_x, recurrent_kernel, bias, h, *mask, reverse):
+    states = jax.ShapeDtypeStruct((*from_x.shape[:2], h.shape[-1]), from_x.dtype)
+    arrays = from_x, recurrent_kernel, bias, h, _or_none(mask)
+    hs, gates, h_g = native.call("keryx_gru_1", (states, from_x, states), *arrays, aliases={0: 1}, reverse=reverse)
+    return hs, _last(hs, reverse), hs, gates, h_g
 
 
-def _lstm_forward(x, kernel, recurrent_kernel, bias, h, c, mask, reverse):
-    units = h.shape[-1]
-    # sigmoid(z) = tanh(z / 2) / 2 + 1/2: one tanh over all gates costs less than two functions over parts of them.
-    is_g = jnp.arange(4 * units) // units == 2
-    scale = jnp.where(is_g, 1.0, 0.5).astype(x.dtype)
-    shift = 1 - scale
-    scaled_kernel = recurrent_kernel * scale
-
-    def step(states, at):
-        (h, c), (z, valid) = states, at
-        gates = jnp.tanh(z + h @ scaled_kernel) * scale + shift
-        i, f, g, o = jnp.split(gates, 4, -1)  # (batch, units) each
-        c = _keep(valid, f * c + i * g, c)
-        h = _keep(valid, o * jnp.tanh(c), h)
-        return (h, c), (h, c, gates)
-
-    z = _swap((x @ kernel + bias) * scale)  # (time, batch, 4 * units)
-    valid = _time_major(mask)
-    states, (hs, cs, gates) = lax.scan(step, (h, c), (z, valid), reverse=reverse)
-    return (_swap(hs), *states), (x, kernel, recurrent_kernel, h, c, hs, cs, gates, valid)
+def _gru_backward_native(from_x, recurrent_kernel, bias, h, *rest, reverse):
+    *mask, hs, gates, h_g, d_outputs, dh = rest
+    arrays = recurrent_kernel, h, _or_none(mask), hs, gates, h_g, d_outputs, dh
+    results = from_x, h_g, recurrent_kernel, bias, h
+    d_from_x, _, *others = native.call("keryx_gru_backward_1", results, *arrays, aliases={4: 0, 5: 1}, reverse=reverse)
+    return d_from_x, *others
 
 
-def _lstm_backward(reverse, saved, cotangents):
-    x, kernel, recurrent_kernel, h, c, hs, cs, gates, valid = saved
-    d_outputs, dh, dc = cotangents
-    h_before, c_before = _before(h, hs, reverse), _before(c, cs, reverse)
-    i, f, g, o = jnp.split(gates, 4, -1)  # (time, batch, units) each
-    tanh_c = jnp.tanh(cs)
-    by_c = jnp.concatenate([g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)], -1)
-    by_h = tanh_c * o * (1 - o)
-    c_by_h = o * (1 - tanh_c * tanh_c)
-    # A masked step passes both cotangents on and adds nothing.
-    by_c, by_h, c_by_h, f = (_keep(valid, factor, past) for factor, past in ((by_c, 0), (by_h, 0), (c_by_h, 0), (f, 1)))
-    transposed = recurrent_kernel.T
-
-    def step(cotangents, at):
-        (dh, dc), (dy, by_c, by_h, c_by_h, f, valid) = cotangents, at
-        dh = dh + dy
-        dc = dc + dh * c_by_h
-        dz = jnp.concatenate([_times(by_c, dc), by_h * dh], -1)  # (batch, 4 * units)
-        dh_before = dz @ transposed
-        return (dh_before if valid is None else dh_before + jnp.where(valid, 0, dh), dc * f), dz
-
-    at = (_swap(d_outputs), by_c, by_h, c_by_h, f, valid)
-    (dh, dc), dz = lax.scan(step, (dh, dc), at, reverse=not reverse)
-    d_recurrent = _weight_gradient(h_before, dz)
-    dz = _swap(dz)  # (batch, time, 4 * units)
-    return dz @ kernel.T, _weight_gradient(x, dz), d_recurrent, dz.sum((0, 1)), dh, dc, None
+def _simple_rnn_native(from_x, recurrent_kernel, bias, h, *mask, reverse):
+    arrays = from_x, recurrent_kernel, bias, h, _or_none(mask)
+    (hs,) = native.call("keryx_simple_rnn_1", (from_x,), *arrays, aliases={0: 0}, reverse=reverse)
+    return hs, _last(hs, reverse), hs
 
 
-_lstm.defvjp(_lstm_forward, _lstm_backward)
+def _simple_rnn_backward_native(from_x, recurrent_kernel, bias, h, *rest, reverse):
+    *mask, hs, d_outputs, dh = rest
+    arrays = recurrent_kernel, h, _or_none(mask), hs, d_outputs, dh
+    results = from_x, recurrent_kernel, bias, h
+    return native.call("keryx_simple_rnn_backward_1", results, *arrays, aliases={4: 0}, reverse=reverse)
 
 
-# -- GRU -----------------------------------------------------------------------------------------------------------
+def _recurrence(name, way, back, native_way, native_back, states):
+    """The kernel of a cell with so many states."""
+    saving = Kernel(f"{name}_saving", way, native_way, _has_steps)
+    backward = Kernel(f"{name}_backward", back, native_back, _has_steps)
+    outputs = 1 + states
+    how = {"native": _outputs(native_way, outputs), "takes": _has_steps}
+    return Trained(name, _outputs(way, outputs), saving, backward, outputs, 3 + states, **how)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(6,))
-def _gru(x, kernel, recurrent_kernel, bias, h, mask, reverse):
-    return _gru_forward(x, kernel, recurrent_kernel, bias, h, mask, reverse)[0]
-
-
-def _gru_forward(x, kernel, recurrent_kernel, bias, h, mask, reverse):
-    units = h.shape[-1]
-
-    def step(h, at):
-        from_x, valid = at
-        from_h = h @ recurrent_kernel + bias[1]  # (batch, 3 * units)
-        z, r = jnp.split(_sigmoid(from_x[:, : 2 * units] + from_h[:, : 2 * units]), 2, -1)
-        h_g = from_h[:, 2 * units :]
-        g = jnp.tanh(from_x[:, 2 * units :] + r * h_g)
-        h = _keep(valid, z * h + (1 - z) * g, h)
-        return h, (h, z, r, g, h_g)
-
-    from_x = _swap(x @ kernel + bias[0])  # (time, batch, 3 * units)
-    valid = _time_major(mask)
-    last, (hs, *gates) = lax.scan(step, h, (from_x, valid), reverse=reverse)
-    return (_swap(hs), last), (x, kernel, recurrent_kernel, h, hs, gates, valid)
-
-
-def _sigmoid(z):
-    return 0.5 * jnp.tanh(0.5 * z) + 0.5
-
-
-def _gru_backward(reverse, saved, cotangents):
-    x, kernel, recurrent_kernel, h, hs, (z, r, g, h_g), valid = saved
-    d_outputs, dh = cotangents
-    h_before = _before(h, hs, reverse)
-    by_g = (1 - z) * (1 - g * g)
-    by_z, by_r = (h_before - g) * z * (1 - z), by_g * h_g * r * (1 - r)
-    from_x = _keep(valid, jnp.concatenate([by_z, by_r, by_g], -1), 0)  # (time, batch, 3 * units)
-    from_h = _keep(valid, jnp.concatenate([by_z, by_r, by_g * r], -1), 0)
-    z = _keep(valid, z, 1)
-    transposed = recurrent_kernel.T
-
-    def step(dh, at):
-        dy, from_h, z = at
-        dh = dh + dy
-        return z * dh + _times(from_h, dh) @ transposed, dh
-
-    dh, dhs = lax.scan(step, dh, (_swap(d_outputs), from_h, z), reverse=not reverse)
-    d_from_h, d_from_x = _times(from_h, dhs), _swap(_times(from_x, dhs))
-    d_bias = jnp.stack([d_from_x.sum((0, 1)), d_from_h.sum((0, 1))])
-    d_kernel, d_recurrent = _weight_gradient(x, d_from_x), _weight_gradient(h_before, d_from_h)
-    return d_from_x @ kernel.T, d_kernel, d_recurrent, d_bias, dh, None
-
-
-_gru.defvjp(_gru_forward, _gru_backward)
-
-
-# -- simple RNN ----------------------------------------------------------------------------------------------------
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(6,))
-def _simple_rnn(x, kernel, recurrent_kernel, bias, h, mask, reverse):
-    return _simple_rnn_forward(x, kernel, recurrent_kernel, bias, h, mask, reverse)[0]
-
-
-def _simple_rnn_forward(x, kernel, recurrent_kernel, bias, h, mask, reverse):
-    def step(h, at):
-        z, valid = at
-        h = _keep(valid, jnp.tanh(z + h @ recurrent_kernel), h)
-        return h, h
-
-    z = _swap(x @ kernel + bias)  # (time, batch, units)
-    valid = _time_major(mask)
-    last, hs = lax.scan(step, h, (z, valid), reverse=reverse)
-    return (_swap(hs), last), (x, kernel, recurrent_kernel, h, hs, valid)
-
-
-def _simple_rnn_backward(reverse, saved, cotangents):
-    x, kernel, recurrent_kernel, h, hs, valid = saved
-    d_outputs, dh = cotangents
-    transposed = recurrent_kernel.T
-
-    def step(dh, at):
-        dy, slope, valid = at
-        dh = dh + dy
-        dz = dh * slope
-        dh_before = dz @ transposed
-        return dh_before if valid is None else dh_before + jnp.where(valid, 0, dh), dz
-
-    slopes = _keep(valid, 1 - hs * hs, 0)
-    dh, dz = lax.scan(step, dh, (_swap(d_outputs), slopes, valid), reverse=not reverse)
-    d_recurrent = _weight_gradient(_before(h, hs, reverse), dz)
-    dz = _swap(dz)  # (batch, time, units)
-    return dz @ kernel.T, _weight_gradient(x, dz), d_recurrent, dz.sum((0, 1)), dh, None
-
-
-_simple_rnn.defvjp(_simple_rnn_forward, _simple_rnn_backward)
+_lstm = _recurrence("lstm", xla.lstm, xla.lstm_backward, _lstm_native, _lstm_backward_native, 2)
+_gru = _recurrence("gru", xla.gru, xla.gru_backward, _gru_native, _gru_backward_native, 1)
+_simple_rnn = _recurrence(
+    "simple_rnn", xla.simple_rnn, xla.simple_rnn_backward, _simple_rnn_native, _simple_rnn_backward_native, 1
+)

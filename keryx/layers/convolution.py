@@ -153,6 +153,7 @@ class _Conv(Sliding):
         padding: Any = self.padding
         if padding == "causal":
             padding = [(self.dilation_rate[0] * (self.kernel_size[0] - 1), 0)]
+        fused = activations.FUSED.get(self.activation)
         outputs = conv(
             inputs,
             self.kernel.value,
@@ -161,8 +162,10 @@ class _Conv(Sliding):
             self.dilation_rate,
             self.groups,
             self.data_format,
+            self.bias.value if self.use_bias else None,
+            fused,
         )
-        return self.finish(outputs)
+        return outputs if fused else self.activation(outputs)
 
 
 @registry.register("Convolution1D")

@@ -90,10 +90,9 @@ class Dense(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., features) -> (batch, ..., units)."""
-        outputs = dense(inputs, self.kernel.value)  # (batch, ..., units)
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        name = activations.FUSED.get(self.activation)
+        outputs = dense(inputs, self.kernel.value, self.bias.value if self.use_bias else None, name)
+        return outputs if name else self.activation(outputs)
 
 
 @registry.register()

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import jax
 import optax
 
+from keryx.kernels import update
 from keryx.optimizers.base import Optimizer, registry
-from keryx.optimizers.rules import descend, scale_by_adam, scale_by_adamax, scale_by_nadam
+from keryx.optimizers.rules import MomentsState, correction, descend, scale_by_adam, scale_by_adamax, scale_by_nadam
 
 
 class _Moments(Optimizer):
@@ -56,6 +58,14 @@ class Adam(Optimizer):
 
     def transformation(self) -> optax.GradientTransformation:
         return optax.chain(scale_by_adam(self.beta_1, self.beta_2, self.epsilon, self.amsgrad), descend())
+
+    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
+        if self.amsgrad:
+            return super().apply_rule(grads, inner, weights, rate)
+        moments, numbers = inner[0], (self.beta_1, self.beta_2, self.epsilon)
+        rate = rate * correction(self.beta_1, self.beta_2, moments.step + 1)
+        weights, mu, nu = update("adam", rate, weights, grads, moments.mu, moments.nu, numbers=numbers)
+        return weights, (MomentsState(moments.step + 1, mu, nu), *inner[1:])
 
 
 @registry.register("adamw")

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import jax
 import optax
 
+from keryx.kernels import update
 from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.rules import descend
 
@@ -43,6 +45,13 @@ class RMSprop(Optimizer):
         scale = optax.scale_by_stddev if self.centered else optax.scale_by_rms
         momentum = [optax.trace(self.momentum)] if self.momentum else []
         return optax.chain(scale(self.rho, self.epsilon), descend(), *momentum)
+
+    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
+        if self.centered or self.momentum:
+            return super().apply_rule(grads, inner, weights, rate)
+        numbers = self.rho, self.epsilon
+        weights, mean_square = update("rms", rate, weights, grads, inner[0].nu, numbers=numbers)
+        return weights, (inner[0]._replace(nu=mean_square), *inner[1:])
 
 
 @registry.register("adagrad")

@@ -159,7 +159,13 @@ class Optimizer(Configurable):
 
     def _take(self, grads, inner, weights, rate):
         grads = self._clip(grads)
-        weights = self._decay(weights, rate)
+        return self.apply_rule(grads, inner, self._decay(weights, rate), rate)
+
+    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
+        """The rule, applied: the new weights, and the new state of `transformation()`.
+
+        Rules that `keryx.kernels.update` knows take one pass over memory for all weights.
+        """
         rule = optax.with_extra_args_support(self.transformation())
         updates, inner = rule.update(grads, inner, weights, learning_rate=rate)
         return optax.apply_updates(weights, updates), inner

@@ -28,6 +28,11 @@ class MomentsState(NamedTuple):
     peak: Tree = None  # as the weights: the largest nu so far, for amsgrad
 
 
+def correction(b1: float, b2: float, step: jax.Array) -> jax.Array:
+    """What both means of Adam lack in the first steps, as they begin with zeros, in one factor."""
+    return jnp.sqrt(1 - _power(b2, step)) / (1 - _power(b1, step))
+
+
 def scale_by_adam(b1: float, b2: float, eps: float, amsgrad: bool = False) -> optax.GradientTransformation:
     """`mu / (sqrt(nu) + eps)`, times the corrections: eps joins before nu is corrected, unlike in Optax.
 
@@ -43,8 +48,8 @@ def scale_by_adam(b1: float, b2: float, eps: float, amsgrad: bool = False) -> op
         mu = _mean(updates, state.mu, b1)
         nu = _mean_square(updates, state.nu, b2)
         top = peak = jax.tree.map(jnp.maximum, state.peak, nu) if amsgrad else nu
-        correction = jnp.sqrt(1 - _power(b2, step)) / (1 - _power(b1, step))
-        updates = jax.tree.map(lambda m, v: m * correction.astype(m.dtype) / (jnp.sqrt(v) + eps), mu, top)
+        factor = correction(b1, b2, step)
+        updates = jax.tree.map(lambda m, v: m * factor.astype(m.dtype) / (jnp.sqrt(v) + eps), mu, top)
         return updates, MomentsState(step, mu, nu, peak if amsgrad else None)
 
     return optax.GradientTransformation(init, update)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import jax
 import optax
 
 from keryx.errors import ConfigError
+from keryx.kernels import update
 from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.rules import descend, ftrl
 
@@ -35,6 +37,13 @@ class SGD(Optimizer):
         if not self.momentum:
             return descend()
         return optax.chain(descend(), optax.trace(self.momentum, self.nesterov))
+
+    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
+        if not self.momentum:
+            return (*update("descent", rate, weights, grads), inner)
+        rule, numbers = "nesterov" if self.nesterov else "momentum", (self.momentum,)
+        weights, velocity = update(rule, rate, weights, grads, inner[1].trace, numbers=numbers)
+        return weights, (inner[0], inner[1]._replace(trace=velocity))
 
 
 @registry.register("lion")

@@ -50,7 +50,7 @@ class ArrayFeed:
     def data(self) -> Batch:
         """The arrays on the device."""
         if self.device is None:
-            self.device = jax.device_put(self.host)
+            self.device = jax.block_until_ready(jax.device_put(self.host))
         return self.device
 
     def order(self, key: Any, epoch: int) -> np.ndarray:

@@ -55,7 +55,7 @@ inline float sum(Vec v) {
 
 // tile[i][:] += sum over k < depth of a[i * row + k * column] * b[k * b_row][:]
 //
-// All of `tile` stays in registers: M <= kRows rows of N <= 2 vectors. What lies in memory is read in place, whatever
+// All of `tile` stays in registers: M <= kRows rows of N <= 4 vectors. What lies in memory is read in place, whatever
 // its strides; so one loop serves x @ w (row = features, column = 1), x.T @ dy (row = 1, column = features), and the
 // pixels of a convolution (row = strides * channels).
 template <int M, int N>
@@ -63,11 +63,11 @@ __attribute__((always_inline)) inline void multiply(Vec (&tile)[M][N], const flo
                                                     const float* b, ptrdiff_t b_row, int64_t depth) {
   for (int64_t k = 0; k < depth; k++) {
     Vec across[N];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < N; j++) across[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int j = 0; j < N; j++) tile[i][j] += a[i * row] * across[j];
     }
     a += column;

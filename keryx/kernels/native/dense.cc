@@ -1,0 +1,120 @@
+// activation(x W + b), its derivatives, and products of matrices that may be transposed.
+
+#include "activation.h"
+#include "gemm.h"
+
+namespace keryx {
+namespace {
+
+namespace ffi = xla::ffi;
+using Array = ffi::Buffer<ffi::F32>;
+using Output = ffi::ResultBuffer<ffi::F32>;
+
+Matrix matrix(const Array& array) { return {array.typed_data(), array.dimensions()[1]}; }
+int64_t rows(const Array& array) { return array.dimensions()[0]; }
+int64_t columns(const Array& array) { return array.dimensions()[1]; }
+
+ffi::Error product(ffi::ThreadPool pool, Array left, Array right, Output out, bool left_transposed,
+                   bool right_transposed) {
+  Matrix a = left_transposed ? matrix(left).transposed() : matrix(left);
+  Matrix b = right_transposed ? matrix(right).transposed() : matrix(right);
+  int64_t depth = left_transposed ? rows(left) : columns(left);
+  multiply_all(pool, rows(*out), columns(*out), depth, a, b, {out->typed_data(), columns(*out)});
+  return ffi::Error::Success();
+}
+
+// Each activation: the function, and its slope times dy where it gave y. Their numbers are those of dense.py.
+struct Linear {
+  static Vec of(Vec x) { return x; }
+  static Vec back(Vec, Vec dy) { return dy; }
+};
+struct Relu {
+  static Vec of(Vec x) { return max(x, Vec{}); }
+  static Vec back(Vec y, Vec dy) { return select(y > 0.f, dy, Vec{}); }
+};
+struct Tanh {
+  static Vec of(Vec x) { return tanh(x); }
+  static Vec back(Vec y, Vec dy) { return dy * (1.f - y * y); }
+};
+struct Sigmoid {
+  static Vec of(Vec x) { return sigmoid(x); }
+  static Vec back(Vec y, Vec dy) { return dy * (y * (1.f - y)); }
+};
+
+template <typename Use>
+void with_activation(int64_t number, Use&& use) {
+  switch (number) {
+    case 0: return use(Linear());
+    case 1: return use(Relu());
+    case 2: return use(Tanh());
+    default: return use(Sigmoid());
+  }
+}
+
+ffi::Error dense(ffi::ThreadPool pool, Array x, Array kernel, Array bias, Output y, int64_t activation) {
+  const float* b = bias.typed_data();
+  with_activation(activation, [&](auto act) {
+    auto finish = [&](Vec sum, int64_t, int64_t unit, int count) { return act.of(sum + load(b + unit, count)); };
+    multiply_all(pool, rows(*y), columns(*y), columns(x), matrix(x), matrix(kernel),
+                 {y->typed_data(), columns(*y)}, finish);
+  });
+  return ffi::Error::Success();
+}
+
+// dz = slope(y) dy; the kernel's gradient is x^T dz, and the bias's the sum of dz over the batch.
+ffi::Error dense_backward(ffi::ThreadPool pool, Array x, Array y, Array dy, Output dz, Output dkernel, Output dbias,
+                          int64_t activation) {
+  int64_t batch = rows(y), units = columns(y);
+  auto slope = [&](auto act, int64_t unit) {
+    int count = std::min<int64_t>(kLanes, units - unit);
+    Vec total{};
+    for (int64_t i = unit, end = batch * units; i < end; i += units) {
+      Vec change = act.back(load(y.typed_data() + i, count), load(dy.typed_data() + i, count));
+      store(dz->typed_data() + i, change, count);
+      total += change;
+    }
+    store(dbias->typed_data() + unit, total, count);
+  };
+  with_activation(activation, [&](auto act) {
+    for (int64_t unit = 0; unit < units; unit += kLanes) slope(act, unit);
+  });
+  multiply_all(pool, rows(*dkernel), units, batch, matrix(x).transposed(), matrix(*dz), {dkernel->typed_data(), units});
+  return ffi::Error::Success();
+}
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_product_1, product,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Ret<Array>()
+                                  .Attr<bool>("left_transposed")
+                                  .Attr<bool>("right_transposed"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_dense_1, dense,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Ret<Array>()
+                                  .Attr<int64_t>("activation"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_dense_backward_1, dense_backward,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Ret<Array>()
+                                  .Ret<Array>()
+                                  .Ret<Array>()
+                                  .Attr<int64_t>("activation"));
+
+#pragma GCC visibility pop
+
+}  // namespace keryx
