@@ -71,14 +71,14 @@ class Kernel:
         with jax.disable_jit(False):  # outside jit a kernel is a program of its own
             return jax.jit(_bind, static_argnums=(0, 1))(self.primitive, tuple(static.items()), *arrays)
 
-    def _batch(self, arrays, axes, **static):
+    def _batch(self, arrays, axes, /, **static):
         outputs = jax.vmap(partial(self.plain, **static), axes)(*arrays)
         return list(outputs), [0] * len(outputs)
 
-    def _differentiate(self, primals, tangents, **static):
+    def _differentiate(self, primals, tangents, /, **static):
         return jvp_of(partial(self.plain, **static), primals, tangents)
 
-    def _lower_for_cpu(self, context, *operands, **static):
+    def _lower_for_cpu(self, context, /, *operands, **static):
         chosen = self._native_here(context, static)
         self.served["native" if chosen else "xla"] += 1
         way: Callable = self.native if chosen and self.native else self.detour
@@ -127,7 +127,7 @@ def linear(kernel: Kernel, transpose: Callable) -> None:
         transpose: `(dy, *others, first array's shape, **static) -> d first array`; a kernel.
     """
 
-    def jvp(primals, tangents, **static):
+    def jvp(primals, tangents, /, **static):
         (_, *others), change = primals, ad.instantiate_zeros(tangents[0])
         return kernel(*primals, **static), kernel(change, *others, **static)
 
@@ -149,7 +149,7 @@ def bilinear(kernel: Kernel, transpose_left: Callable, transpose_right: Callable
         transpose_right: `(dy, left, right's shape, **static) -> d right`, likewise.
     """
 
-    def jvp(primals, tangents, **static):
+    def jvp(primals, tangents, /, **static):
         (x, y), (dx, dy) = primals, tangents
         (out,) = kernel(x, y, **static)
         change = None
@@ -206,7 +206,7 @@ class Trained(Kernel):
         batching.primitive_batchers[linear] = self._batch_linear
         mlir.register_lowering(linear, mlir.lower_fun(self._push))
 
-    def _differentiate(self, primals, tangents, **static):
+    def _differentiate(self, primals, tangents, /, **static):
         everything = self.saving(*primals, **static)
         outputs, saved = everything[: self.outputs], everything[self.outputs :]
         moving = [ad.instantiate_zeros(t) for t in tangents[: self.differentiable]]
@@ -223,13 +223,13 @@ class Trained(Kernel):
 
         return jax.jvp(function, list(primals[: self.differentiable]), list(tangents))[1]
 
-    def _pull(self, cotangents, *operands, count, **static):
+    def _pull(self, cotangents, /, *operands, count, **static):
         """Reverse mode: the cotangents of the tangents."""
         rest = operands[: len(operands) - self.differentiable]
         cotangents = [ad.instantiate_zeros(c) for c in cotangents]
         found = self.backward(*rest, *cotangents, **static)
         return [None] * len(rest) + list(found)
 
-    def _batch_linear(self, operands, axes, **static):
+    def _batch_linear(self, operands, axes, /, **static):
         outputs = jax.vmap(partial(self._push, **static), axes)(*operands)
         return list(outputs), [0] * len(outputs)
