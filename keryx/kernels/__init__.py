@@ -1,9 +1,9 @@
-"""Fast paths: pure functions on arrays, each with a derivative of its own where that is faster than JAX's.
+"""Fast paths: pure functions on arrays, in native code or plain JAX, whichever was measured to be faster.
 
-What a function here gives is what plain JAX gives, to float32 rounding. Each path was kept because it measured faster
-on a CPU; other devices take plain JAX wherever that is what they are good at. A derivative is itself made of
-differentiable functions, so gradients of gradients hold; forward mode (`jax.jvp`) is not offered where a function is
-a `jax.custom_vjp`.
+What a function here gives is what plain JAX gives, to float32 rounding (Winograd's convolutions: a few times that).
+`kernel.py` says what a kernel is and when its native code is taken, `native.py` finds and calls the compiled library,
+`native/` holds its C++. Everything that JAX can do to a function, it can do to these: gradients of any order, forward
+mode, vmap, other dtypes, GPUs, several devices; what has no native code for it runs on XLA.
 """
 
 from keryx.kernels.convolution import conv as conv

@@ -1,7 +1,6 @@
 """A product with a weight, its bias and activation."""
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from keryx.kernels import native

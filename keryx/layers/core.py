@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from keryx import activations, constraints, initializers, regularizers
 from keryx.core.graph import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
-from keryx.kernels import dense
+from keryx.kernels.dense import dense
 from keryx.layers.layer import InputSpec, Layer, registry
 
 

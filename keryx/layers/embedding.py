@@ -6,7 +6,7 @@ import jax
 
 from keryx import constraints, initializers, regularizers
 from keryx.core import scope
-from keryx.kernels import embedding
+from keryx.kernels.embedding import embedding
 from keryx.layers.layer import Layer, registry
 from keryx.layers.sizes import sizes
 

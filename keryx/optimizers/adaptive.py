@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import optax
 
-from keryx.kernels import update
+from keryx.kernels.update import update
 from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.rules import descend
 

@@ -6,7 +6,7 @@ import jax
 import optax
 
 from keryx.errors import ConfigError
-from keryx.kernels import update
+from keryx.kernels.update import update
 from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.rules import descend, ftrl
 
