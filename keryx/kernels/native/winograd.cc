@@ -22,9 +22,8 @@ using Array = ffi::Buffer<ffi::F32>;
 
 // Tiles transformed at a time: as many as fit into the half of a core's cache, but the kernel has to be read for each.
 constexpr int64_t kBlockNumbers = 1 << 17;
-// The gradient of the kernel transforms this many numbers before it multiplies; and multiplies so many tiles at a time.
-constexpr int64_t kChunkNumbers = 1 << 20;
-constexpr int64_t kDepth = 128;
+// Tiles that the gradient of the kernel transforms before it multiplies.
+constexpr int64_t kChunk = 96;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -180,7 +179,7 @@ void convolve(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   if (tiles.count == 0) return;
   int64_t channels = x_sizes.channels, filters = y_sizes.channels;
   int64_t panels = ceil_div(filters, kPanel), row = round_up(channels, kLanes);
-  int64_t block = std::clamp<int64_t>(kBlockNumbers / (kPoints * row), 1, 4) * 12;
+  int64_t block = std::clamp<int64_t>(kBlockNumbers / (kPoints * row * 12), 1, 4) * 12;
   int64_t blocks = ceil_div(tiles.count, block);
   int64_t v_point = block * row + kLanes;  // an odd number of lines: the points fall on many sets of the cache
   int64_t v_size = kPoints * v_point, m_size = block * kPoints * kPanel;
@@ -243,8 +242,7 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   Tiles<kSide> tiles(dy_sizes);
   int64_t channels = x_sizes.channels, filters = dy_sizes.channels;
   int64_t panels = ceil_div(filters, kPanel), row = round_up(channels, kLanes) + kLanes;
-  int64_t chunk = std::max<int64_t>(1, kChunkNumbers / (kPoints * (row + panels * kPanel) * kDepth)) * kDepth;
-  chunk = std::min(chunk, std::max<int64_t>(1, tiles.count));
+  int64_t chunk = std::min(kChunk, tiles.count);
   int64_t v_point = chunk * row + kLanes, w_point = panels * chunk * kPanel + kLanes;
   Scratch work = scratch(kPoints * (v_point + w_point + panels * channels * kPanel));
   float* v = work.get();               // (points, chunk, row)
@@ -268,24 +266,22 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   };
   int64_t step = ceil_div(channels, ceil_div(channels, kRows));  // rows of nearly equal height
   auto add_products = [&](int64_t point, int64_t panel, int64_t count) {
-    for (int64_t t = 0; t < count; t += kDepth) {
-      const float* right = w + point * w_point + (panel * chunk + t) * kPanel;
-      for (int64_t c = 0; c < channels; c += step) {
-        with_rows(std::min(step, channels - c), [&](auto rows) {
-          float* to = sums + ((point * panels + panel) * channels + c) * kPanel;
-          Vec tile[rows][2];
-          for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < 2; j++) tile[i][j] = load(to + i * kPanel + j * kLanes);
-          }
-          multiply(tile, v + point * v_point + t * row + c, 1, row, right, kPanel, std::min(kDepth, count - t));
-          for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < 2; j++) store(to + i * kPanel + j * kLanes, tile[i][j]);
-          }
-        });
-      }
+    const float* right = w + point * w_point + panel * chunk * kPanel;
+    for (int64_t c = 0; c < channels; c += step) {
+      with_rows(std::min(step, channels - c), [&](auto rows) {
+        float* to = sums + ((point * panels + panel) * channels + c) * kPanel;
+        Vec tile[rows][2];
+        for (int i = 0; i < rows; i++) {
+          for (int j = 0; j < 2; j++) tile[i][j] = load(to + i * kPanel + j * kLanes);
+        }
+        multiply(tile, v + point * v_point + c, 1, row, right, kPanel, count);
+        for (int i = 0; i < rows; i++) {
+          for (int j = 0; j < 2; j++) store(to + i * kPanel + j * kLanes, tile[i][j]);
+        }
+      });
     }
   };
-  for (int64_t first = 0; first < tiles.count; first += chunk) {
+  for (int64_t first = 0; first < tiles.count; first += kChunk) {
     int64_t count = std::min(chunk, tiles.count - first);
     parallel(pool, ceil_div(count, kTilesAtATime), [&](int64_t task) {
       for (int64_t t = task * kTilesAtATime; t < std::min((task + 1) * kTilesAtATime, count); t++) {
