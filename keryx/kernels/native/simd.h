@@ -31,16 +31,22 @@ inline Vec load(const float* p) { return *reinterpret_cast<const VecInMemory*>(p
 inline void store(float* p, Vec v) { *reinterpret_cast<VecInMemory*>(p) = v; }
 inline Vec fill(float x) { return x - Vec{}; }
 
-// The first `n` lanes of memory; the others are 0 and are neither read nor written.
+// The first `n` lanes of memory; the others are 0 and are neither read nor written. Such loops become one masked move.
 inline Vec load(const float* p, int n) {
   if (n >= kLanes) return load(p);
   Vec v{};
-  std::memcpy(&v, p, n * sizeof(float));
+  for (int i = 0; i < kLanes; i++) {
+    float x = 0;
+    if (i < n) x = p[i];
+    v[i] = x;
+  }
   return v;
 }
 inline void store(float* p, Vec v, int n) {
   if (n >= kLanes) return store(p, v);
-  std::memcpy(p, &v, n * sizeof(float));
+  for (int i = 0; i < kLanes; i++) {
+    if (i < n) p[i] = v[i];
+  }
 }
 
 inline Vec select(Ints which, Vec yes, Vec no) { return which ? yes : no; }
