@@ -127,7 +127,7 @@ def _native(x, kernel, *bias, strides, pads, dilation, groups, activation=None):
     y = (x.shape[0], *space, kernel.shape[-1])
     start = bias[0] if bias else jnp.zeros(kernel.shape[-1], x.dtype)
     relu = activation == "relu"
-    if winograd.wins(x.shape, kernel.shape, y, strides, dilation, groups):
+    if winograd.takes(kernel.shape[:-2], strides, dilation, groups) and winograd.forward_wins(x.shape, y, kernel.shape):
         out = winograd.forward(x, kernel, pads, start, relu)
     else:
         arrays = _image(x), _kernel(kernel), start
@@ -137,7 +137,9 @@ def _native(x, kernel, *bias, strides, pads, dilation, groups, activation=None):
 
 def _native_input_gradient(dy, kernel, *, sizes, strides, pads, dilation, groups):
     dx = (dy.shape[0], *sizes, kernel.shape[-2] * groups)
-    if winograd.wins(dx, kernel.shape, dy.shape, strides, dilation, groups):
+    if winograd.takes(kernel.shape[:-2], strides, dilation, groups) and winograd.input_gradient_wins(
+        dx, dy.shape, kernel.shape
+    ):
         return winograd.input_gradient(dy, kernel, dx, pads)
     arrays = _image(dy), _kernel(kernel), jnp.zeros(dx[-1], dy.dtype)
     target = "keryx_conv_input_gradient_1"
@@ -146,7 +148,7 @@ def _native_input_gradient(dy, kernel, *, sizes, strides, pads, dilation, groups
 
 def _native_kernel_gradient(x, dy, *, window, strides, pads, dilation, groups):
     dk = (*window, x.shape[-1] // groups, dy.shape[-1])
-    if winograd.wins(x.shape, dk, dy.shape, strides, dilation, groups):
+    if winograd.takes(window, strides, dilation, groups) and winograd.kernel_gradient_wins(x.shape, dy.shape, dk):
         return winograd.kernel_gradient(x, dy, dk, pads)
     target = "keryx_conv_kernel_gradient_1"
     geometry = strides, pads, dilation

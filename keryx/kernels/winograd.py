@@ -39,19 +39,6 @@ def takes(window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
     return tuple(window) in ((3, 3), (5, 5)) and tuple(strides) == (1, 1) == tuple(dilation) and groups == 1
 
 
-def wins(
-    x: Sequence[int],
-    kernel: Sequence[int],
-    y: Sequence[int],
-    strides: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> bool:
-    """Whether Winograd's way was measured to be faster than the direct one, for arrays of these shapes."""
-    tiles = y[0] * math.prod(-(-n // (7 - k)) for n, k in zip(y[1:3], kernel, strict=False))
-    return takes(kernel[:-2], strides, dilation, groups) and min(kernel[-2:]) >= 32 and tiles >= 64
-
-
 def forward(
     x: jax.Array, kernel: jax.Array, pads: Pads, bias: jax.Array | None = None, relu: bool = False
 ) -> jax.Array:
