@@ -126,6 +126,10 @@ def set_kernels(value: str) -> None:
     Args:
         value: `auto`: native kernels where they were measured to be faster than XLA; `native`: wherever they can do
             what is asked; `xla`: nowhere.
+
+    >>> set_kernels("auto")
+    >>> kernels()
+    'auto'
     """
     if value not in _KERNELS:
         raise ConfigError(f"set_kernels() takes one of {', '.join(_KERNELS)}; got {value!r}.")
