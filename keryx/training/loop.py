@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 from keryx.callbacks import CallbackList, History
+from keryx.core import memory
 from keryx.errors import ArgumentError, DataError
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
@@ -29,6 +30,7 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
     stops_at_nan = options["on_nan"] == "raise" or hooks.handles_nan
     model.stop_training = False
     with (
+        memory.given_back(),
         interrupts.deferred() as signals,
         rescue.net(session) as net,
         Progress(options["verbose"], epochs) as progress,

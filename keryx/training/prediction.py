@@ -57,7 +57,8 @@ def _batch_by_batch(model: Any, feed: Feed, hooks: CallbackList, waiting: Waitin
     for number, batch in enumerate(feed.batches(None, 0, waiting=waiting)):
         hooks.on_predict_batch_begin(number)
         begin = time.perf_counter()
-        outputs = jax.tree.map(_as_numpy, model.compiled_call(batch.x))
+        # Copies, so that no small array of the device's lies where the next call's memory could lie in one piece.
+        outputs = jax.tree.map(on_host, model.compiled_call(batch.x))
         seconds = time.perf_counter() - begin
         hooks.on_predict_batch_end(number, {"outputs": outputs})
         yield outputs, number + 1

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx.core import scope
-from keryx.training import memory
 from keryx.training.state import TestState, TrainState, folded
 
 
@@ -135,8 +134,6 @@ class Program:
     """
 
     def __init__(self, step: Callable, results: Callable):
-        memory.keep_freed()
-
         @partial(jax.jit, donate_argnums=0, static_argnames="size")
         def rows(state, fixed, data, order, stop, size):
             def unfinished(state):

@@ -1,0 +1,59 @@
+"""How this process holds the memory of XLA's programs on a CPU: what a step has freed serves the next one."""
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+
+# Blocks and free memory up to this size, in bytes, are kept; what is above goes back to the system at once.
+KEPT = 600 * 2**20
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of malloc.h
+_CHOSEN = "GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"
+
+
+def keep_freed() -> None:
+    """Let a call have the memory that the last one freed. Called by `import keryx`, before JAX starts its threads.
+
+    XLA asks for the memory of a call anew at each call. glibc gives blocks above 32 MB, and those of any thread but
+    the main one, back to the system when they are freed, and the system hands them out again page by page, filled
+    with zeros: half a millisecond a megabyte on a virtual machine, half of a training step on images. So big blocks
+    are kept, in one heap for all threads.
+
+    And calls are run by the thread that makes them. On a thread of JAX's own the next call can ask for its memory
+    just before the last one's is free, which takes twice as much; the host's work has the same cores in any case.
+
+    What the environment says of either goes before this. Other C libraries are left as they are.
+    """
+    if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+    mallopt = _of_glibc("mallopt")
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, KEPT)
+        mallopt(_TRIM_THRESHOLD, KEPT)
+
+
+@contextmanager
+def given_back(after: float = 1.0) -> Iterator[None]:
+    """Give what is free back to the system at the end of work that took longer than `after` seconds.
+
+    It takes up to 0.2 seconds a gigabyte, and as long until the next work has its memory again.
+    """
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        trim = _of_glibc("malloc_trim")
+        if trim is not None and time.perf_counter() - begin > after:
+            trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    """A function of glibc, unless it is not there or the environment says how memory is held."""
+    if os.name != "posix" or any(chosen in os.environ for chosen in _CHOSEN):
+        return None
+    return getattr(ctypes.CDLL(None), name, None)
