@@ -3,30 +3,46 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from keryx.core import memory
 
-ASKED = """
-import ctypes, jax
-asked = []
-class Libc:
-    mallopt = staticmethod(lambda what, value: asked.append((what, value)))
-ctypes.CDLL = lambda name: Libc
-import keryx
-print(len(asked), jax.config.jax_cpu_enable_async_dispatch)
-"""
-
 
 @pytest.mark.parametrize(
-    ("chosen", "answer"),
-    [({}, "3 False"), ({"MALLOC_ARENA_MAX": "4"}, "0 False"), ({"JAX_CPU_ENABLE_ASYNC_DISPATCH": "1"}, "3 True")],
+    ("chosen", "asked"),
+    [({}, 3), ({"MALLOC_ARENA_MAX": "4"}, 0), ({"JAX_CPU_ENABLE_ASYNC_DISPATCH": "1"}, 3)],
 )
-def test_import_asks_for_what_the_environment_leaves_open(chosen, answer):
-    environment = {name: value for name, value in os.environ.items() if name not in memory._CHOSEN} | chosen
-    done = subprocess.run([sys.executable, "-c", ASKED], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[0] == answer
+def test_what_the_environment_says_goes_first(monkeypatch, chosen, asked):
+    for name in (*memory._CHOSEN, "JAX_CPU_ENABLE_ASYNC_DISPATCH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    thresholds, settings = [], {}
+    glibc = SimpleNamespace(mallopt=lambda what, value: thresholds.append((what, value)))
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: glibc)
+    monkeypatch.setattr(memory, "jax", SimpleNamespace(config=SimpleNamespace(update=settings.__setitem__)))
+    memory.keep_freed()
+    assert len(thresholds) == asked
+    wanted = {} if "JAX_CPU_ENABLE_ASYNC_DISPATCH" in chosen else {"jax_cpu_enable_async_dispatch": False}
+    assert settings == wanted
+
+
+def test_import_prepares_before_jax_has_started():
+    code = """if True:
+        from keryx.core import memory
+        from jax._src import xla_bridge
+        calls = []
+        memory.keep_freed = lambda: calls.append(xla_bridge.backends_are_initialized())
+        import sys
+        del sys.modules["keryx"]
+        import keryx
+        print(calls)
+    """
+    environment = os.environ | {"KERYX_KERNELS": "xla"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "[False]", done.stderr
 
 
 def test_long_work_gives_back_what_is_free(monkeypatch):

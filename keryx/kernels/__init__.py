@@ -9,6 +9,7 @@ mode, vmap, other dtypes, GPUs, several devices; what has no native code for it 
 from keryx.kernels.convolution import conv as conv
 from keryx.kernels.dense import dense as dense
 from keryx.kernels.embedding import embedding as embedding
+from keryx.kernels.embedding import pick_rows as pick_rows
 from keryx.kernels.global_pooling import global_average_pool as global_average_pool
 from keryx.kernels.global_pooling import global_max_pool as global_max_pool
 from keryx.kernels.pooling import average_pool as average_pool

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from keryx import kernels
 from keryx.core import scope
 from keryx.training.state import TestState, TrainState, folded
 
@@ -141,7 +142,7 @@ class Program:
 
             def next_step(state):
                 chosen = lax.dynamic_slice(order, (state.position,), (size,))
-                batch = jax.tree.map(lambda array: array.at[chosen].get(mode="promise_in_bounds"), data)
+                batch = jax.tree.map(lambda array: kernels.pick_rows(array, chosen), data)
                 return step(state, fixed, batch)._replace(position=state.position + size)
 
             state = lax.while_loop(unfinished, next_step, state)

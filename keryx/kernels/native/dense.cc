@@ -76,7 +76,12 @@ ffi::Error dense_backward(ffi::ThreadPool pool, Array x, Array y, Array dy, Outp
     store(dbias->typed_data() + unit, total, count);
   };
   with_activation(activation, [&](auto act) {
-    for (int64_t unit = 0; unit < units; unit += kLanes) slope(act, unit);
+    constexpr int64_t kTask = 1 << 13;  // numbers: a microsecond or two
+    int64_t vectors = (units + kLanes - 1) / kLanes;
+    int64_t some = std::max<int64_t>(1, std::min(vectors, kTask / std::max<int64_t>(1, batch * kLanes)));
+    parallel(pool, (vectors + some - 1) / some, [&](int64_t task) {
+      for (int64_t v = task * some; v < std::min(vectors, (task + 1) * some); v++) slope(act, v * kLanes);
+    });
   });
   multiply_all(pool, rows(*dkernel), units, batch, matrix(x).transposed(), matrix(*dz), {dkernel->typed_data(), units});
   return ffi::Error::Success();
