@@ -54,3 +54,22 @@ def test_long_work_gives_back_what_is_free(monkeypatch):
     with pytest.raises(KeyError), memory.given_back(after=-1):
         raise KeyError
     assert trimmed == [0]
+
+
+def test_growth_after_the_first_call_is_given_back(monkeypatch):
+    trimmed, resident = [], iter([100, 150, 170, 160])
+    monkeypatch.setattr(memory, "_of_glibc", lambda name: trimmed.append)
+    monkeypatch.setattr(memory, "_resident", lambda: next(resident) * 2**20)
+    level, seen = memory.Level(), []
+    for _ in range(4):
+        level.after_call(1.0)
+        seen.append(len(trimmed))
+    level.after_call(1e-4)  # too short to be looked at
+    assert seen == [1, 1, 2, 2]
+
+
+def test_resident_memory_is_that_of_this_process():
+    before = memory._resident()
+    held = bytearray(b"x") * 2**26
+    assert memory._resident() - before >= 2**25 or before == 0
+    del held

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -50,6 +51,38 @@ def given_back(after: float = 1.0) -> Iterator[None]:
         trim = _of_glibc("malloc_trim")
         if trim is not None and time.perf_counter() - begin > after:
             trim(0)
+
+
+class Level:
+    """How much memory the process has when a program has run; held there.
+
+    Where a small array has come to lie at the edge of what the last call had, the next call has to have its memory
+    elsewhere, and so on. With every call of `LONG` seconds looked at, there are two such pieces at most.
+    """
+
+    LONG = 5e-3
+    GROWTH = 64 * 2**20  # bytes
+
+    def __init__(self):
+        self.normal: int | None = None
+
+    def after_call(self, seconds: float) -> None:
+        """Give what is free back to the system after the program's first call, and when the process has grown."""
+        trim = _of_glibc("malloc_trim")
+        if trim is None or seconds < self.LONG:
+            return
+        now = _resident()
+        if self.normal is None or now > self.normal + self.GROWTH:
+            self.normal = self.normal or now
+            trim(0)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process occupies; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _of_glibc(name: str) -> Any:

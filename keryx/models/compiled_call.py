@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from keryx.core import scope, seeds
+from keryx.core import memory, scope, seeds
 from keryx.core.variable import Variable
 from keryx.errors import StateError
 from keryx.layers.layer import Layer
@@ -28,11 +28,13 @@ class CompiledCall:
         self.model = model
         self.programs: dict[Any, _Program] = {}
         self.many: dict[int, Callable] = {}
+        self.level = memory.Level()
 
     def clear(self) -> None:
         """Forget the programs: the model computes something else now."""
         self.programs.clear()
         self.many.clear()
+        self.level = memory.Level()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""

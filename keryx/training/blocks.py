@@ -80,9 +80,11 @@ class Blocks:
             state, logs = self.program.rows(self.lend(), self.fixed, data, on_device, np.int32(stop), size=size)
             self.take(state)
             logs = floats(logs)  # waits until the block is done
+            seconds = time.perf_counter() - begin
             bad, reached = int(state.bad_step), int(state.position)
+            self.program.level.after_call(seconds)
             if not first:
-                self._learn((reached - position) // size, time.perf_counter() - begin)
+                self._learn((reached - position) // size, seconds)
             steps, position = steps + (reached - position) // size, reached
             if bad >= 0:
                 self.culprit = feed.take(order[reached - size : reached]), steps - 1

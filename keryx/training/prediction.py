@@ -63,6 +63,7 @@ def _batch_by_batch(model: Any, feed: Feed, hooks: CallbackList, waiting: Waitin
         hooks.on_predict_batch_end(number, {"outputs": outputs})
         yield outputs, number + 1
         alike = unwatched and model.compiled_call.only_reads and _by_row(outputs, batch.x)
+        model.compiled_call.level.after_call(seconds)
         if isinstance(feed, ArrayFeed) and alike and seconds < SHORT_BATCH:
             yield from _chunks(model, feed, (number + 1) * feed.batch_size)
             return

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx import kernels
-from keryx.core import scope
+from keryx.core import memory, scope
 from keryx.training.state import TestState, TrainState, folded
 
 
@@ -155,6 +155,7 @@ class Program:
         self.rows, self.batch = rows, jax.jit(batch, donate_argnums=0)
         self.single = jax.jit(batch)  # leaves the arrays that it is given to whoever holds them
         self.compiled: set[Any] = set()
+        self.level = memory.Level()
 
     def is_new(self, shapes: Any) -> bool:
         """Whether no call has had these shapes yet, so that it will be compiled."""

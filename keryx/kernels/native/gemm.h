@@ -134,7 +134,10 @@ void multiply_block(int64_t i_begin, int64_t i_end, int64_t j_begin, int64_t j_e
   // One tile of A on few rows of B that are long: they are read from one end to the other, not in strips.
   int64_t rows = i_end - i_begin, columns = j_end - j_begin;
   bool thin = flat_b && rows <= kRows;
-  int64_t step = thin && depth * columns > 64 * 1024 ? 8 : kDepth;
+  bool sweeps = thin && depth * columns > 64 * 1024;
+  constexpr int64_t kDeepest = kDepth * 5 / 4;
+  int64_t parts = std::max<int64_t>(1, (depth + kDeepest - 1) / kDeepest);  // of like size, so that none is short
+  int64_t step = sweeps ? 8 : std::max<int64_t>(1, (depth + parts - 1) / parts);
   // A few rows of B stay in L1 as they are; then C is written from one end to the other.
   int64_t block = flat_b && depth * columns <= 8 * 1024 ? kRows : kBlockRows;
   bool pack_a = a.row == 1 && a.column != 1 && columns > 4 * kPanel && depth > 64;
@@ -165,7 +168,7 @@ void multiply_block(int64_t i_begin, int64_t i_end, int64_t j_begin, int64_t j_e
           at.readable = std::max<int64_t>(at.depth - short_rows, 0);
         }
         // The processor itself does not foresee so many rows at once.
-        for (int64_t i = 0; step < kDepth && i < at.depth; i++) {
+        for (int64_t i = 0; sweeps && i < at.depth; i++) {
           const float* ahead = strip.data + i * strip.row + 8 * kPanel;
           for (int part = 0; part < kPanel; part += kLanes) __builtin_prefetch(ahead + part);
         }
