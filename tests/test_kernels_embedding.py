@@ -88,3 +88,20 @@ def test_other_dtypes(dtype):
     y = jax.jit(kernels.embedding)(jnp.eye(3, dtype=dtype), jnp.array([1, 5]))
     assert y.dtype == dtype
     assert jnp.nan_to_num(y).tolist() == [[0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8"])
+@pytest.mark.parametrize("shape", [(9,), (9, 3), (9, 4, 5), (9, 0)])
+def test_picked_rows(shape, dtype):
+    array = (numbers(*shape) * 50).astype(dtype)
+    ids = np.array([8, 0, 0, 5], "int32")
+    for (got,) in both(kernels.pick_rows, array, ids):
+        np.testing.assert_array_equal(got, np.asarray(array)[ids])
+        assert got.dtype == dtype
+
+
+def test_large_float_rows_are_picked_by_native_code():
+    config.set_kernels("auto")
+    before = family._PICK.served["native"]
+    jax.jit(kernels.pick_rows)(numbers(4, 2**17), np.array([3, 1], "int32"))
+    assert family._PICK.served["native"] == before + 1
