@@ -6,8 +6,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import keryx
 from keryx.core import memory
 
 
@@ -67,6 +69,15 @@ def test_growth_after_the_first_call_is_given_back(monkeypatch):
         seen.append(len(trimmed))
     level.after_call(1e-4)  # too short to be looked at
     assert seen == [1, 1, 2, 2]
+
+
+def test_a_program_begins_without_what_was_free_before_it(monkeypatch):
+    happened = []
+    monkeypatch.setattr(memory, "give_back", lambda: happened.append("given back"))
+    model = keryx.Sequential([keryx.Input((2,)), keryx.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[lambda y, y_pred: happened.append("compiled") or y_pred])
+    model.fit(np.zeros((4, 2)), np.zeros((4, 1)), batch_size=2, epochs=1, verbose=0)
+    assert happened.index("given back") < happened.index("compiled")
 
 
 def test_resident_memory_is_that_of_this_process():

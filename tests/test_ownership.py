@@ -10,7 +10,9 @@ import pytest
 
 import keryx
 from keryx import layers
+from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, DataError, StateError
+from keryx.training import rescue
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -49,6 +51,44 @@ def test_arrays_given_to_set_weights_stay_the_users():
     for a, b, c in zip(given, kept, held, strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(np.asarray(c), b)
+
+
+def aligned(shape):
+    """Zeros that JAX can use without a copy."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + size].reshape(shape)
+
+
+@pytest.mark.parametrize("given", ["a value", "an initializer's", "assigned"])
+def test_a_variable_does_not_share_its_array(given):
+    host, start = aligned((4, 2)), np.zeros((4, 2), np.float32)
+    shared = jax.device_put(host)
+    for array in (host, shared):
+        variable = Variable({"a value": array, "assigned": start}.get(given, lambda shape, dtype, a=array: a), (4, 2))
+        if given == "assigned":
+            variable.assign(array)
+        assert variable._value.unsafe_buffer_pointer() != host.ctypes.data
+    host[:] = 1
+    np.testing.assert_array_equal(variable.numpy(), start)
+
+
+def test_the_last_good_weights_are_copied_into_the_memory_of_those_before():
+    model = trained(network())
+    (kernel, *_), weights = model.trainable_variables, model.get_weights()
+    with rescue.net(model.session) as net:
+        net.renew()
+        first = list(net.kept)
+        kernel.assign(kernel + 1)
+        net.renew()
+        assert all(a is b for a, b in zip(net.kept, first, strict=True))
+        np.testing.assert_array_equal(first[0], weights[0] + 1)
+        kernel.assign(kernel * np.nan)
+        assert net.restore_bad() == [kernel.path]
+        first[0][:] = 7
+        np.testing.assert_array_equal(kernel.numpy(), weights[0] + 1)
+    assert not net.kept
 
 
 def test_each_fit_has_an_order_of_its_own():

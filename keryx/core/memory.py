@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 # Blocks and free memory up to this size, in bytes, are kept; what is above goes back to the system at once.
-KEPT = 600 * 2**20
+KEPT = 2**31 - 1  # the most that mallopt takes
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of malloc.h
 _CHOSEN = "GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"
 
@@ -48,9 +48,15 @@ def given_back(after: float = 1.0) -> Iterator[None]:
     try:
         yield
     finally:
-        trim = _of_glibc("malloc_trim")
-        if trim is not None and time.perf_counter() - begin > after:
-            trim(0)
+        if time.perf_counter() - begin > after:
+            give_back()
+
+
+def give_back() -> None:
+    """Give what is free back to the system."""
+    trim = _of_glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
 
 
 class Level:
@@ -68,13 +74,12 @@ class Level:
 
     def after_call(self, seconds: float) -> None:
         """Give what is free back to the system after the program's first call, and when the process has grown."""
-        trim = _of_glibc("malloc_trim")
-        if trim is None or seconds < self.LONG:
+        if seconds < self.LONG:
             return
         now = _resident()
         if self.normal is None or now > self.normal + self.GROWTH:
             self.normal = self.normal or now
-            trim(0)
+            give_back()
 
 
 def _resident() -> int:

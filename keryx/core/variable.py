@@ -53,10 +53,10 @@ class Variable(Arithmetic):
         with jax.ensure_compile_time_eval():  # a weight born while a function is traced is a real array all the same
             if callable(initializer):
                 dtype = standardize_dtype(dtype)
-                self._value = jnp.asarray(initializer(tuple(shape or ()), dtype=dtype), dtype)
+                self._value = owned(initializer(tuple(shape or ()), dtype=dtype), dtype)
             else:
                 value = initializer.value if isinstance(initializer, Variable) else initializer
-                self._value = _own(value, dtype)
+                self._value = owned(value, dtype)
         if shape is not None and self._value.shape != tuple(shape):
             raise ShapeError(f"The initial value of {self.path!r} wants {tuple(shape)}; got {self._value.shape}.")
         self.shape = self._value.shape
@@ -92,7 +92,7 @@ class Variable(Arithmetic):
                 f"The variable {self.path!r} was assigned inside a function that JAX traces, and the value cannot "
                 "leave it. Use model.stateless_call there."
             )
-        self._value = _own(value, self.dtype)
+        self._value = owned(value, self.dtype)
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -125,9 +125,12 @@ class Variable(Arithmetic):
         return f"<Variable {self.path} {self.shape} {self.dtype}>"
 
 
-def _own(value: Any, dtype: Any) -> jax.Array:
+def owned(value: Any, dtype: Any) -> jax.Array:
     """A device array of the variable's own: training takes the buffer over, which nobody else may still hold."""
-    if isinstance(value, jax.Array):
-        return jnp.array(value, dtype, copy=True)
-    host = np.asarray(value)
-    return jax.device_put(host.astype(dtype or dtypes.narrowed(host, "initial value").dtype, copy=True))
+    if not isinstance(value, jax.Array):
+        host = np.asarray(value)
+        dtype = dtype or dtypes.narrowed(host, "initial value").dtype
+        value = jax.device_put(host.astype(dtype, copy=False))  # may be a mere view of the host's array
+    elif dtype is not None:
+        value = value.astype(dtype)
+    return jax.block_until_ready(jax.device_put(value, may_alias=False))

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx.core import memory
 from keryx.training import interrupts
 from keryx.training.feed import ArrayFeed, Feed
 from keryx.training.step import Batch, Program
@@ -72,7 +73,7 @@ class Blocks:
             size = feed.batch_size if position < whole else feed.end - position
             first = self.program.is_new(("rows", size, shapes(data), len(order)))
             if first:
-                self.compiling()
+                self._begin_compiling()
             count = 1 if first or self.every_batch or position >= whole else self.pace
             stop = min(position + count * size, whole if position < whole else feed.end)
             self.before(steps)
@@ -92,6 +93,11 @@ class Blocks:
             self.signals.check()
             yield steps, logs
 
+    def _begin_compiling(self) -> None:
+        """Say that the next call is slow; the program gets the memory that making the weights and slots left free."""
+        self.compiling()
+        memory.give_back()
+
     def _learn(self, steps: int, seconds: float) -> None:
         """Fit the next block to the time a block should take; it grows tenfold at most, for first calls are slow."""
         fitting = int(BLOCK_SECONDS * steps / max(seconds, 1e-6))
@@ -103,7 +109,7 @@ class Blocks:
         recent: list[Batch] = []  # since the host last looked at the state
         for batch in feed.batches(key, epoch, waiting=self.signals.allowed):
             if self.program.is_new(("batch", shapes(batch))):
-                self.compiling()
+                self._begin_compiling()
             self.before(steps)
             state = self.lend()
             if steps == 0:

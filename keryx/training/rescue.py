@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.variable import owned
 from keryx.errors import NonFiniteLossError
 from keryx.training.checks import first_non_finite
 from keryx.training.state import folded
@@ -22,8 +23,12 @@ class Net:
         self.kept: list[np.ndarray] = []
 
     def renew(self) -> None:
-        """Copy the variables as they are now."""
-        self.kept = [np.array(v._value) for v in self._variables()]
+        """Copy the variables as they are now, all of them or none, into the memory of the last copies."""
+        values = jax.block_until_ready([v._value for v in self._variables()])
+        if not self.kept:
+            self.kept = [np.empty(value.shape, value.dtype) for value in values]
+        for kept, value in zip(self.kept, values, strict=True):
+            np.copyto(kept, value)
 
     def restore_lost(self) -> bool:
         """Put the copies back if a failed call has taken any variable's array with it."""
@@ -45,7 +50,7 @@ class Net:
 
     def _restore(self) -> None:
         for variable, value in zip(self._variables(), self.kept, strict=True):
-            variable._value = jax.device_put(value)
+            variable._value = owned(value, value.dtype)
         self.session.start_afresh()
 
 
@@ -74,6 +79,8 @@ def net(session: Any) -> Iterator[Net]:
         if guard.restore_lost():
             error.add_note("The weights are those from the beginning of the epoch; the optimizer starts afresh.")
         raise
+    finally:
+        guard.kept.clear()
 
 
 def stopped(session: Any, feed: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
