@@ -89,6 +89,7 @@ def _load(path: Path) -> bool:
     """Register a library's handlers; False if it is not for this processor or for another version of Keryx or XLA."""
     try:
         handlers = ctypes.CDLL(str(path))
+        handlers.keryx_runs_here.restype = ctypes.c_bool  # an int's upper bytes would be whatever lay there
         if not handlers.keryx_runs_here():
             return False
         for target in TARGETS:
