@@ -7,16 +7,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, did_you_mean
 
 _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "dtype_policy": None,
-    "kernels": os.environ.get("KERYX_KERNELS", "auto"),
 }
-_KERNELS = ("auto", "native", "xla")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -112,16 +110,54 @@ def is_float(dtype) -> bool:
 _start_compilation_cache()
 
 
+class _Choice:
+    """A setting of the process with a few values, first read from a variable of the environment.
+
+    Args:
+        name: What it is called in errors.
+        variable: The environment variable that holds it when it is first read.
+        values: What it may be; the first is the default.
+    """
+
+    def __init__(self, name: str, variable: str, values: tuple[str, ...]):
+        self.name, self.variable, self.values = name, variable, values
+        self.value: str | None = None
+
+    def get(self) -> str:
+        """The value; read from the environment on the first call, and checked as `set` checks it."""
+        if self.value is None:
+            self.value = self._checked(os.environ.get(self.variable) or self.values[0], f"{self.variable} is")
+        return self.value
+
+    def set(self, value: str) -> bool:
+        """Take another value; whether something has been done with one that differs."""
+        before, self.value = self.value, self._checked(value, f"set_{self.name}() takes")
+        return before not in (None, self.value)
+
+    def _checked(self, value: str, who: str) -> str:
+        if value not in self.values:
+            known = ", ".join(self.values)
+            raise ConfigError(f"{who} one of {known}; got {value!r}.{did_you_mean(value, self.values)}")
+        return value
+
+
+_kernels = _Choice("kernels", "KERYX_KERNELS", ("auto", "native", "xla"))
+_instruction_set = _Choice("instruction_set", "KERYX_INSTRUCTION_SET", ("auto", "avx512", "avx2", "neon", "baseline"))
+# A part of the key under which JAX keeps what it has traced: another choice is another program, and nobody's programs
+# are thrown away.
+_kernels_of_programs = jax.make_user_context()
+
+
 def kernels() -> str:
     """Which code serves what is heavy on a CPU: auto, native or xla; see `set_kernels`."""
-    return str(_settings["kernels"])
+    return _kernels.get()
 
 
 def set_kernels(value: str) -> None:
     """Choose the code that convolution, pooling, recurrence, products and updates run on, on a CPU.
 
-    The environment variable KERYX_KERNELS sets it for a process. Programs compiled so far are compiled again.
-    `keryx.kernels.report()` says what serves what.
+    The environment variable KERYX_KERNELS sets it for a process. Programs are compiled anew for another choice; those
+    of the last one are kept. `keryx.kernels.report()` says what serves what.
 
     Args:
         value: `auto`: native kernels where they were measured to be faster than XLA; `native`: wherever they can do
@@ -131,8 +167,31 @@ def set_kernels(value: str) -> None:
     >>> kernels()
     'auto'
     """
-    if value not in _KERNELS:
-        raise ConfigError(f"set_kernels() takes one of {', '.join(_KERNELS)}; got {value!r}.")
-    if value != _settings["kernels"]:
-        _settings["kernels"] = value
-        jax.clear_caches()
+    if _kernels.set(value):
+        _choose_programs()
+
+
+def instruction_set() -> str:
+    """The instruction set whose native library is to serve, or `auto`; see `set_instruction_set`."""
+    return _instruction_set.get()
+
+
+def set_instruction_set(value: str) -> None:
+    """Choose which native library serves, for tests and measurements.
+
+    The environment variable KERYX_INSTRUCTION_SET sets it for a process. That the library is there, and that the
+    processor can run it, is checked when a kernel next needs it: `keryx.kernels.report()` says which there are.
+
+    Args:
+        value: `auto`, the best that the processor can run; or `avx512`, `avx2`, `neon` or `baseline`.
+
+    >>> set_instruction_set("auto")
+    >>> instruction_set()
+    'auto'
+    """
+    if _instruction_set.set(value):
+        _choose_programs()
+
+
+def _choose_programs() -> None:
+    _kernels_of_programs.set_global((_kernels.value, _instruction_set.value))
