@@ -18,6 +18,7 @@ from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.layers.input_spec import InputSpec
+from keryx.runtime import process
 
 registry = Registry("layer", "keras.layers")
 _building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
@@ -165,6 +166,8 @@ class Layer(Owner, Configurable):
                 return graph.record(self, args, kwargs)
             with ExitStack() as stack:
                 outer = scope.current()
+                if outer is None:
+                    process.ready()
                 running = outer or stack.enter_context(scope.run(scope.Scope()))
                 outputs = self._compute(running, args, kwargs)
         except Exception as error:

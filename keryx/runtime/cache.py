@@ -82,10 +82,9 @@ def lent() -> Iterator[None]:
         yield
         return
     with _lock:
-        if _borrowers == 0:
-            if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
-                _before.update({name: getattr(jax.config, name) for name in _SETTINGS})
-                _set(str(here.folder), 0.0 if here.writes else _NEVER, -1)
+        if _borrowers == 0 and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+            _before.update({name: getattr(jax.config, name) for name in _SETTINGS})
+            _set(str(here.folder), 0.0 if here.writes else _NEVER, -1)
         _borrowers += 1
     try:
         yield

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from keryx.callbacks import CallbackList, History
-from keryx.core import memory
 from keryx.errors import ArgumentError, DataError
+from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
 from keryx.training.checks import Checks

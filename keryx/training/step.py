@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx import kernels
-from keryx.core import memory, scope
+from keryx.core import scope
+from keryx.runtime import memory
 from keryx.training.state import TestState, TrainState, folded
 
 

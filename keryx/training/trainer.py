@@ -10,6 +10,7 @@ import jax
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
+from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
@@ -298,7 +299,7 @@ class Trainer:
         """The outputs for one batch, as NumPy arrays."""
         inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
         count_rows(inputs)
-        with self._as_asked():
+        with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
     def reset_metrics(self) -> None:
@@ -321,7 +322,7 @@ class Trainer:
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
-        return jax.disable_jit() if self.run_eagerly else nullcontext()
+        return jax.disable_jit() if self.run_eagerly else process.compiling()
 
     @property
     def has_own_step(self) -> bool:
