@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.core.codec import Registry
+from keryx.core.codec import serialize as _serialize
 from keryx.core.graph import lift
-from keryx.core.serialization import Registry, custom_object_scope
-from keryx.core.serialization import serialize as _serialize
 
 registry = Registry("activation", "keras.activations")
 
@@ -263,5 +263,4 @@ def serialize(activation: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The activation that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return get(config)
+    return linear if config is None else registry.get(config, custom_objects)

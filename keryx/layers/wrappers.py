@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx.core import scope
-from keryx.core.serialization import serialize
+from keryx.core.codec import serialize
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import Layer, registry
 

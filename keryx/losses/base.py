@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
+from keryx.core.codec import Configurable, Registry, serialize
+from keryx.core.names import init_arguments, snake_case
 from keryx.errors import ConfigError, ShapeError, listing
 
 registry = Registry("loss", "keras.losses")
