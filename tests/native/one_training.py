@@ -1,7 +1,7 @@
 """A training in small on the native kernels, for a processor that is emulated: see .ci/emulate.
 
-    python tests/native/one_training.py weights.npz            writes the weights that XLA alone comes to
-    python tests/native/one_training.py weights.npz avx2       comes to the same on the native library for AVX2
+python tests/native/one_training.py weights.npz            writes the weights that XLA alone comes to
+python tests/native/one_training.py weights.npz avx2       comes to the same on the native library for AVX2
 """
 
 import sys
