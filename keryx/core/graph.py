@@ -5,6 +5,7 @@ An operation is anything that can be called and has a name: a layer, a model, or
 
 import functools
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,12 +23,14 @@ from keryx.errors import DataError
 PROBES = (960, 1920)
 
 _names_taken: dict[str, int] = {}
+_naming = threading.Lock()
 
 
 def unique_name(base: str) -> str:
     """`base`, then `base_1`, `base_2`, ...: the names of things that the user has not named."""
-    count = _names_taken.get(base, 0)
-    _names_taken[base] = count + 1
+    with _naming:
+        count = _names_taken.get(base, 0)
+        _names_taken[base] = count + 1
     return base if count == 0 else f"{base}_{count}"
 
 

@@ -1,6 +1,7 @@
 """Layer: build, call, weights, config."""
 
 import functools
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -19,6 +20,7 @@ from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.layers.input_spec import InputSpec
 
 registry = Registry("layer", "keras.layers")
+_building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
 class Layer(Owner, Configurable):
@@ -231,7 +233,11 @@ class Layer(Owner, Configurable):
             specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
             for spec, x in zip(specs, jax.tree.leaves(args[0]), strict=False):
                 spec.check(self, x)
-        if not self.built:
+        if self.built:
+            return
+        with _building:
+            if self.built:  # by another thread
+                return
             arguments, _ = graph.accepted_arguments(self.build)
             shapes = _shapes_for_build(self, arguments, args, kwargs)
             with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
