@@ -50,7 +50,7 @@ def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, train
     def forward():
         outputs = jax.tree.leaves(model(batch.x, training=training))
         masks = [scope.mask_of(output) for output in outputs]
-        loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight, masks)
+        loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight)
         return loss + sum(model.regularization()), outputs, masks, parts
 
     run = scope.pure(forward, [*trained, *others], training)
