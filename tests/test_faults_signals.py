@@ -124,9 +124,9 @@ def test_a_signal_in_train_on_batch(regressor, monkeypatch):
     session = regressor.session
     take = session.take
 
-    def interrupted(state):
+    def interrupted(*lent):
         send(signal.SIGINT)
-        take(state)
+        take(*lent)
 
     monkeypatch.setattr(session, "take", interrupted)
     with pytest.raises(KeyboardInterrupt):

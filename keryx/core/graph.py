@@ -5,6 +5,7 @@ An operation is anything that can be called and has a name: a layer, a model, or
 
 import functools
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,19 +19,17 @@ from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import DataError
 
-# The shape of a result is found by tracing the call at two sizes of every unknown axis: a size that differs between
-# the two is unknown as well. Both have many divisors, so that a reshape or a strided window fits.
-PROBES = (960, 1920)
-
 _KEY = Spec((2,), np.dtype(np.uint32))  # of the random key that a trace is given
 
 _names_taken: dict[str, int] = {}
+_naming = threading.Lock()
 
 
 def unique_name(base: str) -> str:
     """`base`, then `base_1`, `base_2`, ...: the names of things that the user has not named."""
-    count = _names_taken.get(base, 0)
-    _names_taken[base] = count + 1
+    with _naming:
+        count = _names_taken.get(base, 0)
+        _names_taken[base] = count + 1
     return base if count == 0 else f"{base}_{count}"
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx.core import scope
+from keryx.core.lending import put, reading
 from keryx.core.variable import Variable
 from keryx.errors import ShapeError
 
@@ -86,17 +88,28 @@ class Owner:
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:
-        """The values of the weights, as NumPy arrays."""
-        return [v.numpy() for v in self.weights]
+        """The values of the weights at one moment, as NumPy arrays."""
+        weights = self.weights
+        if scope.current() is not None:
+            return [v.numpy() for v in weights]
+        with reading(weights) as values:
+            return [np.array(value) for value in values]
 
     def set_weights(self, weights: list[Any]) -> None:
-        """Give each weight a value, in the order of `weights`; all are checked before any is changed."""
+        """Give each weight a value, in the order of `weights`; all are checked before any is changed.
+
+        Raises:
+            ShapeError, DataError: Where there are too many or too few, or one is of another shape or no number.
+        """
         variables, values = self.weights, [np.asarray(value) for value in weights]
         if len(values) != len(variables):
             raise ShapeError(f"{self.name!r} has {len(variables)} weights; got {len(values)} arrays.")
         for variable, value in zip(variables, values, strict=True):
             if variable.shape != value.shape:
                 raise ShapeError(f"The weight {variable.path!r} is {variable.shape}; got an array of {value.shape}.")
+        if scope.current() is None:
+            put(variables, [v.owned(value) for v, value in zip(variables, values, strict=True)])
+            return
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

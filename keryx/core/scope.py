@@ -39,7 +39,9 @@ class Scope:
 
     def read(self, variable: "Variable") -> jax.Array:
         """The value of a variable, in the dtype that the running layer computes in."""
-        value = variable._value if self.values is None else self.values.get(variable, variable._value)
+        value = None if self.values is None else self.values.get(variable)
+        if value is None:
+            value = variable.hand_out()
         if self.autocast and variable.autocast and jnp.issubdtype(value.dtype, jnp.floating):
             return value.astype(self.autocast)
         return value

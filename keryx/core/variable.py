@@ -10,14 +10,17 @@ import numpy as np
 from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
-from keryx.errors import ShapeError, StateError
+from keryx.core.lending import Cell, reading
+from keryx.errors import DataError, ShapeError, StateError
+from keryx.runtime import process
 
 
-class Variable(Arithmetic):
+class Variable(Arithmetic, Cell):
     """A named array that training changes.
 
     While a model runs as a pure function, the running `Scope` lends the variable a traced value; `value` gives
-    that one then, and `assign` is collected by the scope. Otherwise both speak of the array held here.
+    that one then, and `assign` is collected by the scope. Otherwise both speak of the array held here; where a step of
+    training in another thread has it, they wait until that is done.
 
     Args:
         initializer: A function `(shape, dtype) -> array`, or the first value itself.
@@ -50,7 +53,8 @@ class Variable(Arithmetic):
         self.name, self.trainable = name, trainable
         self.regularizer, self.constraint = regularizer, constraint
         self.path = "/".join((*scope.names(), name))
-        with jax.ensure_compile_time_eval():  # a weight born while a function is traced is a real array all the same
+        # A weight made while a function is traced is a real array all the same.
+        with process.compiling(), jax.ensure_compile_time_eval():
             if callable(initializer):
                 dtype = standardize_dtype(dtype)
                 self._value = owned(initializer(tuple(shape or ()), dtype=dtype), dtype)
@@ -76,7 +80,7 @@ class Variable(Arithmetic):
     def value(self) -> jax.Array:
         """The array that the variable stands for at this moment."""
         running = scope.current()
-        return self._value if running is None else running.read(self)
+        return self.hand_out() if running is None else running.read(self)
 
     def assign(self, value: Any) -> None:
         """Give the variable a new value of the same shape; it is cast to the variable's dtype."""
@@ -92,7 +96,19 @@ class Variable(Arithmetic):
                 f"The variable {self.path!r} was assigned inside a function that JAX traces, and the value cannot "
                 "leave it. Use model.stateless_call there."
             )
-        self._value = owned(value, self.dtype)
+        self.put(self.owned(value))
+
+    def owned(self, value: Any) -> jax.Array:
+        """A value as an array of the variable's own; nothing is changed yet.
+
+        Raises:
+            DataError: For text, dates and objects, and for complex numbers where the variable is real.
+        """
+        kind = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+        number = np.dtype(kind) == np.bool_ or (jnp.issubdtype(kind, jnp.number) and np.dtype(kind).kind != "m")
+        if not number or (jnp.issubdtype(kind, jnp.complexfloating) and "complex" not in self.dtype):
+            raise DataError(f"The variable {self.path!r} holds {self.dtype}; it cannot take a value of {kind}.")
+        return owned(value, self.dtype)
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -104,13 +120,16 @@ class Variable(Arithmetic):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own."""
-        return np.array(self.value)
+        if scope.current() is not None:
+            return np.array(self.value)
+        with reading([self]) as (value,):
+            return np.array(value)
 
     def __jax_array__(self):
         return self.value
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(self.value, dtype)
+        return self.numpy().astype(dtype or self.dtype, copy=False)
 
     def __float__(self):
         return float(self.value)

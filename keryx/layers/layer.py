@@ -1,6 +1,7 @@
 """Layer: build, call, weights, config."""
 
 import functools
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -18,8 +19,10 @@ from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.layers.input_spec import InputSpec
 from keryx.layers.output_spec import OutputSpec, call_arguments, shapes_for
+from keryx.runtime import process
 
 registry = Registry("layer", "keras.layers")
+_building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
 class Layer(OutputSpec, Owner, Configurable):
@@ -166,6 +169,8 @@ class Layer(OutputSpec, Owner, Configurable):
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
             with ExitStack() as stack:
                 outer = scope.current()
+                if outer is None:
+                    process.ready()
                 running = outer or stack.enter_context(scope.run(scope.Scope()))
                 outputs = self._compute(running, args, kwargs)
         except Exception as error:
@@ -235,17 +240,21 @@ class Layer(OutputSpec, Owner, Configurable):
             specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
             for spec, x in zip(specs, jax.tree.leaves(args[0]), strict=False):
                 spec.check(self, x)
-        if not self.built:
-            arguments, _ = graph.accepted_arguments(self.build)
-            given = shapes_for(call_arguments(type(self).call)[0], arguments, args, kwargs)
-            if shapes.probing():
-                raise shapes.Unbuilt(self, given, scope.at_present(self._build_now))
-            self._build_now(given)
+        if self.built:
+            return
+        arguments, _ = graph.accepted_arguments(self.build)
+        given = shapes_for(call_arguments(type(self).call)[0], arguments, args, kwargs)
+        if shapes.probing():
+            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
+        self._build_once(given)
 
-    def _build_now(self, given: list[Any]) -> None:
-        with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
-            self.build(*given)
-        self.built = True
+    def _build_once(self, given: list[Any]) -> None:
+        with _building:
+            if self.built:  # by another thread
+                return
+            with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
+                self.build(*given)
+            self.built = True
 
     def _note(self, error: Exception, args: tuple) -> None:
         """Say in which layer an error came up: the innermost one, by its path."""

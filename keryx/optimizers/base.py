@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from keryx.core.lending import Cell, reading
 from keryx.core.serialization import Configurable, Registry, deserialize, init_arguments, serialize
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
@@ -81,7 +82,7 @@ class Optimizer(Configurable):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.name = name or type(self).__name__.lower()
-        self.state: OptimizerState | None = None
+        self.slots = Cell()  # the state, which the training loop lends to its steps
         self.owners: list[Variable] = []  # whose state it is
         self._learning_rate: Any = None
         self._compiled: Any = None
@@ -218,7 +219,7 @@ class Optimizer(Configurable):
         """The learning rate: a Variable to read and assign, or the schedule's value at the present step."""
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
-        return self._rate(jnp.int32(0) if self.state is None else self.state.step)
+        return self._rate(jnp.asarray(self._step()))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -250,9 +251,22 @@ class Optimizer(Configurable):
     @property
     def iterations(self) -> int:
         """The steps taken so far; accumulated gradients count once."""
-        return 0 if self.state is None else int(self.state.step) // (self.gradient_accumulation_steps or 1)
+        return int(self._step()) // (self.gradient_accumulation_steps or 1)
+
+    def _step(self) -> Any:
+        with reading([self.slots]) as (state,):
+            return np.int32(0 if state is None else state.step)
 
     # The object's own state, for the training loop and for loops of your own
+
+    @property
+    def state(self) -> OptimizerState | None:
+        """What it remembers from step to step; None before the first."""
+        return self.slots.hand_out()
+
+    @state.setter
+    def state(self, value: OptimizerState | None) -> None:
+        self.slots.put(value)
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Start afresh for these Variables."""
@@ -284,13 +298,13 @@ class Optimizer(Configurable):
         weights, state = self.update(list(grads), state, list(trainable_variables))
         return weights, jax.tree.leaves(state)
 
-    def resume(self) -> OptimizerState:
+    def resume(self, state: OptimizerState | None) -> OptimizerState:
         """The state to go on from: the last one, under the learning rate that is set now."""
-        if self.state is None:
+        if state is None:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         if isinstance(self._learning_rate, Variable):
-            return self.state._replace(learning_rate=self._rate(self.state.step))
-        return self.state
+            return state._replace(learning_rate=self._rate(state.step))
+        return state
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable]) -> None:
         """One step on Variables, in place.
@@ -306,12 +320,12 @@ class Optimizer(Configurable):
         missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
         if missing:
             raise ArgumentError(f"apply() wants a gradient for every variable; got None for {listing(missing)}.")
-        if self.state is None:
+        if self.slots.is_empty:
             self.build(variables)
         if self._compiled is None:
             self._compiled = jax.jit(self.update)
         values = [v.value for v in variables]
-        values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(), values)
+        values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(self.state), values)
         for variable, value in zip(variables, values, strict=True):
             constraint = getattr(variable, "constraint", None)
             variable.assign(constraint(value) if constraint else value)

@@ -2,11 +2,12 @@
 
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 from keryx.callbacks import CallbackList, History
-from keryx.core import memory
 from keryx.errors import ArgumentError, DataError
+from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
 from keryx.training.checks import Checks
@@ -38,8 +39,8 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
         blocks = Blocks(
             session.train_program(guard=stops_at_nan),
             feed,
-            session.lend,
-            session.take,
+            partial(session.lend, net.loan),
+            partial(session.take, net.loan),
             hooks=(hooks.on_train_batch_begin, hooks.on_train_batch_end),
             every_batch=hooks.wants_batches("train"),
             compiling=progress.compiling,
@@ -57,7 +58,7 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
                 logs = logs | {"loss": math.nan}
             net.renew()
             if held_out is not None and steps and _due(frequency, epoch):
-                values = run_evaluation(session, held_out, hooks, Progress(0, None), signals)
+                values = run_evaluation(session, held_out, hooks, Progress(0, None), signals, within_fit=True)
                 logs = logs | {f"val_{name}": value for name, value in values.items()}
             logs = dict(sorted(logs.items(), key=lambda item: (item[0].startswith("val_"), item[0])))
             if steps:
@@ -69,7 +70,7 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
                 break
             if model.stop_training:
                 break
-        session.finish()
+        session.finish(net.loan)
         hooks.on_train_end(logs)
     return model.history
 
@@ -193,33 +194,36 @@ def _prepared(session: Session, x: Any) -> Any:
 
 
 def run_evaluation(
-    session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any
+    session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any, within_fit: bool = False
 ) -> dict[str, float]:
-    """The loss and the metrics over all batches of a feed."""
-    session.reset_metrics()
-    state = TestState.begin(session.lend_metrics())
+    """The loss and the metrics over all batches of a feed, counted apart where the metrics are those of a fit."""
+    state = TestState.begin(session.fresh_metrics())
+    apart = session.fits and not within_fit
 
     def take(new: TestState) -> None:
         nonlocal state
         state = new
-        session.take_metrics(new.metrics)
+        if not apart:
+            session.take_metrics(new.metrics)
 
-    blocks = Blocks(
-        session.test_program(),
-        feed,
-        lambda: state,
-        take,
-        fixed=session.values(),
-        hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
-        every_batch=hooks.wants_batches("test"),
-        compiling=progress.compiling,
-        signals=signals,
-    )
-    hooks.on_test_begin()
-    progress.begin(0, feed.steps)
-    steps, logs = 0, dict[str, float]()
-    for steps, logs in blocks.epoch(None, 0):
-        progress.update(steps, logs)
+    with session.reading() as values:
+        trained = len(session.trained)
+        blocks = Blocks(
+            session.test_program(),
+            feed,
+            lambda: state,
+            take,
+            fixed=(values[:trained], values[trained:]),
+            hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
+            every_batch=hooks.wants_batches("test"),
+            compiling=progress.compiling,
+            signals=signals,
+        )
+        hooks.on_test_begin()
+        progress.begin(0, feed.steps)
+        steps, logs = 0, dict[str, float]()
+        for steps, logs in blocks.epoch(None, 0):
+            progress.update(steps, logs)
     if not steps:
         raise DataError("No batch came to evaluate: the data is empty, or a generator that has ended.")
     logs = dict(sorted(logs.items()))

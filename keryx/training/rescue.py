@@ -1,13 +1,14 @@
 """Nothing is lost: the last good weights, kept on the host, and what is said when a loss turns NaN."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import jax
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.lending import Kept, is_deleted, reading
 from keryx.core.variable import owned
 from keryx.errors import NonFiniteLossError
 from keryx.training.checks import first_non_finite
@@ -16,50 +17,69 @@ from keryx.training.step import Batch
 
 
 class Net:
-    """A copy of all variables on the host, as they were when the epoch began."""
+    """A copy of all variables on the host, as they were when the epoch began.
+
+    Attributes:
+        loan: What lends the session's values to the steps of this fit.
+    """
 
     def __init__(self, session: Any):
-        self.session = session
+        self.session, self.loan = session, session.loan()
+        self.weights = [*session.trained, *session.rest]
         self.kept: list[np.ndarray] = []
+        self.clock: dict[str, Any] = {}
 
     def renew(self) -> None:
         """Copy the variables as they are now, all of them or none, into the memory of the last copies."""
-        values = jax.block_until_ready([v._value for v in self._variables()])
-        if not self.kept:
-            self.kept = [np.empty(value.shape, value.dtype) for value in values]
-        for kept, value in zip(self.kept, values, strict=True):
-            np.copyto(kept, value)
+        try:
+            values = jax.block_until_ready(self.loan.begin(taken_over=False))[: len(self.weights)]
+            if not self.kept:
+                self.kept = [np.empty(value.shape, value.dtype) for value in values]
+            for kept, value in zip(self.kept, values, strict=True):
+                np.copyto(kept, value)
+        finally:
+            self.loan.close()
+        self.clock = {name: np.asarray(value) for name, value in self.session.clock.items()}
 
-    def restore_lost(self) -> bool:
-        """Put the copies back if a failed call has taken any variable's array with it."""
-        lost = bool(self.kept) and any(_lost(v._value) for v in self._variables())
+    def settle(self) -> bool:
+        """End what is lent; whether a failed call has taken any array with it, so that the copies were put back."""
+        lost = bool(self.clock) and any(_lost(value) for value in self.loan.values())
         if lost:
             self._restore()
+        self.loan.close()
         return lost
 
     def restore_bad(self) -> list[str]:
         """Put the copies back if a variable has turned NaN or infinite since; the paths of those."""
-        pairs = zip(self._variables(), self.kept, strict=True)
-        bad = [v.path for v, kept in pairs if not _finite(v._value) and _finite(kept)]
+        with reading(self.weights) as values:
+            triples = zip(self.weights, values, self.kept, strict=True)
+            bad = [v.path for v, value, kept in triples if not _finite(value) and _finite(kept)]
         if bad:
             self._restore()
         return bad
 
-    def _variables(self) -> list[Any]:
-        return [*self.session.trained, *self.session.rest]
-
     def _restore(self) -> None:
-        for variable, value in zip(self._variables(), self.kept, strict=True):
-            variable._value = owned(value, value.dtype)
-        self.session.start_afresh()
+        """Put the copies back, or let them lie ready where the device has no memory for them just now."""
+        kept = [Kept(value, _to_device) for value in self.kept]
+        empty = [Kept(np.zeros(v.shape, v.dtype), _to_device) for v in self.session.objective.variables]
+        self.loan.close(instead=[*kept, None, dict(self.clock), *empty])  # the optimizer is to start afresh
+        with suppress(Exception):  # such as a lack of memory
+            with reading(self.weights):
+                pass
+            self.session.optimizer.build(self.session.trained)
+            self.session.reset_metrics()
 
 
-def _lost(array: jax.Array) -> bool:
+def _to_device(host: np.ndarray) -> jax.Array:
+    return owned(host, host.dtype)
+
+
+def _lost(value: Any) -> bool:
     """Whether an array was taken over by a call that failed, or was to come out of one."""
-    if array.is_deleted():
+    if is_deleted(value):
         return True
     try:
-        jax.block_until_ready(array)
+        jax.block_until_ready(value)
     except Exception:
         return True
     return False
@@ -76,7 +96,7 @@ def net(session: Any) -> Iterator[Net]:
     try:
         yield guard
     except BaseException as error:
-        if guard.restore_lost():
+        if guard.settle():
             error.add_note("The weights are those from the beginning of the epoch; the optimizer starts afresh.")
         raise
     finally:

@@ -1,20 +1,22 @@
 """A model under training: its weights lent to a TrainState and taken back, and its compiled programs."""
 
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
 from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
-from keryx.training.state import TestState, TrainState, fresh_clock
+from keryx.training.state import CLOCK, TestState, TrainState, fresh_clock
 from keryx.training.step import Batch, Program, noting_logs, stop_at_nan, test_step
 
 
@@ -23,12 +25,15 @@ class Session:
 
     Variables, metrics and the optimizer own their arrays between calls into compiled code. `lend` gathers them into
     a TrainState, whose buffers a call may take over; `take` gives each owner its new arrays as soon as the call is
-    back. So the weights are whole whenever Python code runs.
+    back. So the weights are whole whenever Python code runs; that of other threads waits for the call to come back.
     """
 
     def __init__(self, model: Any, optimizer: Any, objective: Objective):
         self.model, self.optimizer, self.objective = model, optimizer, objective
-        self.clock = fresh_clock()
+        self._clock = Cell()
+        self._clock.put(fresh_clock())
+        self._preparing, self._training = threading.RLock(), threading.RLock()
+        self._fits: dict[object, int] = {}  # that are running, one within another's callbacks, and in which thread
         self.programs: dict[Any, Program] = {}
         self.trained: list[Variable] = []
         self.rest: list[Variable] = []
@@ -45,13 +50,14 @@ class Session:
 
     def prepare(self, x: Any) -> None:
         """Build a model that has no graph, and learn its outputs, from some rows of its inputs."""
-        if self.objective.names:
-            return
-        outputs = abstract_outputs(self.model, x)
-        if self.model.outputs:  # a Sequential has a graph now
-            self._resolve(self.model.output, self.model.outputs, self.model.output_names)
-        else:
-            self._resolve(outputs, jax.tree.leaves(outputs))
+        with self._preparing:
+            if self.objective.names:
+                return
+            outputs = abstract_outputs(self.model, x)
+            if self.model.outputs:  # a Sequential has a graph now
+                self._resolve(self.model.output, self.model.outputs, self.model.output_names)
+            else:
+                self._resolve(outputs, jax.tree.leaves(outputs))
 
     def graph_has_changed(self) -> None:
         """Learn the outputs anew: the model has another graph now."""
@@ -62,13 +68,14 @@ class Session:
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
-        if not self.objective.resolved:
-            self.objective.resolve_metrics(batch.y, self.outputs)
-        self.example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
-        trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
-        if trained != self.trained or rest != self.rest:
-            self.trained, self.rest = trained, rest
-            self.programs.clear()
+        with self._preparing:
+            if not self.objective.resolved:
+                self.objective.resolve_metrics(batch.y, self.outputs)
+            self.example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
+            trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
+            if trained != self.trained or rest != self.rest:
+                self.trained, self.rest = trained, rest
+                self.programs.clear()
 
     def begin_training(self) -> None:
         """Give the optimizer a state for the weights that are trained now."""
@@ -78,27 +85,21 @@ class Session:
             )
         if not self.trained:
             warnings.warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.", stacklevel=5)
-        if self.optimizer.state is None or self.optimizer.owners != self.trained:
+        if self.optimizer.slots.is_empty or self.optimizer.owners != self.trained:
             self.optimizer.build(self.trained)
         if self.model.has_own_step and not self.objective.extra:
-            _, logs = jax.eval_shape(self.model.train_step, self.lend(), self.example)
+            with reading(self._cells()) as values:
+                _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
             if "loss" not in logs:
                 raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
             self.objective.extra = [Mean(name=name) for name in logs if name not in self.objective.logged]
 
-    def finish(self) -> None:
+    def finish(self, loan: Loan) -> None:
         """Training has ended: where the optimizer keeps an average of the weights, it takes their place."""
-        averaged = self.optimizer.finalize(self.optimizer.state, [v._value for v in self.trained])
-        for variable, value in zip(self.trained, averaged, strict=True):
-            variable._value = value
-
-    def start_afresh(self) -> None:
-        """Forget the optimizer's state and the metrics, whose arrays were lost with those of the weights."""
-        self.optimizer.build(self.trained)
-        for metric in self.objective.metrics:
-            for variable in metric.variables:
-                variable._value = jnp.zeros(variable.shape, variable.dtype)
-            metric.reset_state()
+        if self.optimizer.slots.is_empty:  # it was lost
+            return
+        state = self.lend(loan, taken_over=False)
+        self.take(loan, state._replace(weights=self.optimizer.finalize(state.slots, state.weights)))
 
     def checks(self) -> Checks:
         """What the model wants of its data."""
@@ -109,50 +110,87 @@ class Session:
 
     # -- lending and taking back ---------------------------------------------------------------------------------
 
-    def lend(self) -> TrainState:
+    def loan(self) -> Loan:
+        """What lends all that training changes. It is to be closed."""
+        return Loan(self._cells())
+
+    def _cells(self) -> list[Cell]:
+        return [*self.trained, *self.rest, self.optimizer.slots, self._clock, *self.objective.variables]
+
+    def lend(self, loan: Loan, taken_over: bool = True) -> TrainState:
         """All that training changes, as one pytree; the owners' arrays are the state's from here on."""
-        return TrainState(
-            weights=[v._value for v in self.trained],
-            rest=[v._value for v in self.rest],
-            slots=self.optimizer.resume(),
-            metrics=self.lend_metrics(),
-            **self.clock,
-        )
+        return self._state_of(loan.begin(taken_over))
 
-    def take(self, state: TrainState) -> None:
+    def _state_of(self, values: list[Any]) -> TrainState:
+        trained, weights = len(self.trained), len(self.trained) + len(self.rest)
+        slots, clock, *metrics = values[weights:]
+        slots = self.optimizer.resume(slots)
+        return TrainState(values[:trained], values[trained:weights], slots, metrics, **clock)
+
+    def take(self, loan: Loan, state: TrainState) -> None:
         """Give every owner its array of the new state."""
-        for variable, value in zip([*self.trained, *self.rest], [*state.weights, *state.rest], strict=True):
-            variable._value = value
-        self.optimizer.state = state.slots
-        self.take_metrics(state.metrics)
-        self.clock = {name: getattr(state, name) for name in self.clock}
+        clock = {name: getattr(state, name) for name in CLOCK}
+        if (len(state.weights), len(state.rest)) != (len(self.trained), len(self.rest)):
+            raise StateError(f"{self.model.title}.train_step has to return as many weights as it was given.")
+        loan.end([*state.weights, *state.rest, state.slots, clock, *state.metrics])
 
-    def lend_metrics(self) -> list[jax.Array]:
-        """The metrics' accumulators."""
-        return [v._value for v in self.objective.variables]
+    @contextmanager
+    def training(self, fit: bool = False) -> Iterator[None]:
+        """A block that trains: one thread at a time. Who takes single steps waits; beside a `fit` it is an error."""
+        if any(thread != threading.get_ident() for thread in self._fits.values()):
+            raise StateError(
+                f"{self.model.title} is being trained by fit() in another thread. Wait until it is done, or train a "
+                "copy: keryx.models.clone_model(model)."
+            )
+        with self._training:
+            own = object()
+            try:
+                if fit:
+                    self._fits[own] = threading.get_ident()
+                yield
+            finally:
+                self._fits.pop(own, None)
 
-    def take_metrics(self, values: list[jax.Array]) -> None:
-        """Give the metrics their accumulators."""
-        for variable, value in zip(self.objective.variables, values, strict=True):
-            variable._value = value
+    @property
+    def fits(self) -> bool:
+        """Whether `fit` is running, in whose metrics nobody else may count."""
+        return bool(self._fits)
+
+    def fresh_metrics(self) -> list[Any]:
+        """The metrics' accumulators before the first batch; the metrics themselves stay as they are."""
+        variables = self.objective.variables
+        with reading(variables) as values:
+            _, updates, _ = scope.pure(self.reset_metrics, variables)(values, None)
+        return [updates.get(i, value) for i, value in enumerate(values)]
+
+    def take_metrics(self, values: list[Any]) -> None:
+        """Let the metrics show these accumulators, which the caller keeps."""
+        put(self.objective.variables, values, shared=True)
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         for metric in self.objective.metrics:
             metric.reset_state()
 
-    def values(self) -> tuple[list[jax.Array], list[jax.Array]]:
-        """The trained weights and the other variables, to be read."""
-        return [v._value for v in self.trained], [v._value for v in self.rest]
+    def reading(self) -> reading:
+        """A block that is given the values of all variables, the trained ones first."""
+        return reading([*self.trained, *self.rest])
+
+    @property
+    def clock(self) -> dict[str, Any]:
+        """The fields of the state that count."""
+        with reading([self._clock]) as (clock,):
+            return clock
 
     def set_clock(self, **fields: int) -> None:
         """Set counters of the clock, such as the epoch."""
-        self.clock = self.clock | {name: np.int32(value) for name, value in fields.items()}
+        self._clock.put(self.clock | {name: np.int32(value) for name, value in fields.items()})
 
     @property
     def order_key(self) -> tuple[int, ...]:
         """What the order of the rows in an epoch is a function of, beside the epoch's number."""
-        return *map(int, self.clock["key"]), int(self.clock["begun"])
+        clock = self.clock
+        return *map(int, clock["key"]), int(clock["begun"])
 
     # -- programs ------------------------------------------------------------------------------------------------
 
@@ -178,7 +216,7 @@ class Session:
     def _program(self, key: Any, step: Callable) -> Program:
         if key not in self.programs:
             results = scope.pure(lambda: self.objective.results(key != "test"), self.objective.variables)
-            self.programs[key] = Program(step, lambda metrics: results(metrics, None)[0])
+            self.programs[key] = Program(step, lambda metrics: results(metrics, None)[0], takes_over=key != "test")
         return self.programs[key]
 
 

@@ -38,6 +38,9 @@ class TrainState(NamedTuple):
     bad_step: Any
 
 
+CLOCK = TrainState._fields[4:]  # what counts and draws, beside what is learned
+
+
 class TestState(NamedTuple):
     """What evaluation changes, and its random key: the batch at `position` draws from `fold_in(key, position)`."""
 

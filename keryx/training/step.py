@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx import kernels
-from keryx.core import memory, scope
+from keryx.core import scope
+from keryx.runtime import memory
 from keryx.training.state import TestState, TrainState, folded
 
 
@@ -130,12 +131,15 @@ class Program:
     """A step, compiled: `rows` runs many over arrays on the device, `batch` and `single` take one batch.
 
     Args:
-        step: `(state, fixed, batch) -> state`, pure; the state's buffers are taken over, `fixed` is only read.
+        step: `(state, fixed, batch) -> state`, pure; `fixed` is only read.
         results: `(metrics) -> logs`, pure.
+        takes_over: Whether `rows` and `batch` take the state's buffers over.
     """
 
-    def __init__(self, step: Callable, results: Callable):
-        @partial(jax.jit, donate_argnums=0, static_argnames="size")
+    def __init__(self, step: Callable, results: Callable, takes_over: bool = True):
+        donated = (0,) if takes_over else ()
+
+        @partial(jax.jit, donate_argnums=donated, static_argnames="size")
         def rows(state, fixed, data, order, stop, size):
             def unfinished(state):
                 return (state.position < stop) & (state.bad_step < 0)
@@ -152,7 +156,7 @@ class Program:
             state = step(state, fixed, batch)
             return state._replace(position=state.position + 1), results(state.metrics)
 
-        self.rows, self.batch = rows, jax.jit(batch, donate_argnums=0)
+        self.rows, self.batch = rows, jax.jit(batch, donate_argnums=donated)
         self.single = jax.jit(batch)  # leaves the arrays that it is given to whoever holds them
         self.compiled: set[Any] = set()
         self.level = memory.Level()

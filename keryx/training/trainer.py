@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +10,7 @@ import jax
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
+from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
@@ -188,7 +189,7 @@ class Trainer:
         old_words.check_arguments(
             "fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT
         )
-        with self._as_asked():
+        with self.session.training(fit=True), self._as_asked():
             return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
 
     def evaluate(
@@ -267,13 +268,14 @@ class Trainer:
         session.prepare(x)
         batch = session.checks().batch(x, y, sample_weight, class_weight)
         session.begin(batch)
-        session.begin_training()
-        session.reset_metrics()
-        session.set_clock(bad_step=-1)
-        with interrupts.deferred(), self._as_asked():
-            state, logs = session.train_program(guard=False).single(session.lend(), (), batch)
+        with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
+            session.begin_training()
+            session.reset_metrics()
+            session.set_clock(bad_step=-1)
+            state = session.lend(loan, taken_over=False)
+            state, logs = session.train_program(guard=False).single(state, (), batch)
             logs = floats(logs)  # waits, so that nothing is taken of a step that failed
-            session.take(state)
+            session.take(loan, state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
@@ -282,11 +284,11 @@ class Trainer:
         session.prepare(x)
         batch = session.checks().batch(x, y, sample_weight)
         session.begin(batch)
-        session.reset_metrics()
-        state = TestState.begin(session.lend_metrics())
-        with self._as_asked():
-            state, logs = session.test_program().batch(state, session.values(), batch)
-        session.take_metrics(state.metrics)
+        trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
+        with self._as_asked(), session.reading() as values:
+            state, logs = session.test_program().batch(state, (values[:trained], values[trained:]), batch)
+        if not session.fits:
+            session.take_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
     def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
@@ -297,7 +299,7 @@ class Trainer:
         """The outputs for one batch, as NumPy arrays."""
         inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
         count_rows(inputs)
-        with self._as_asked():
+        with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
     def reset_metrics(self) -> None:
@@ -320,7 +322,7 @@ class Trainer:
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
-        return jax.disable_jit() if self.run_eagerly else nullcontext()
+        return jax.disable_jit() if self.run_eagerly else process.compiling()
 
     @property
     def has_own_step(self) -> bool:

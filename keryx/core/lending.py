@@ -1,0 +1,270 @@
+"""Values whose buffers compiled code takes over for a while, and how everybody else reads them meanwhile.
+
+A step of training takes the buffers of the weights over, so that it needs no second set of them. From `Loan.begin` to
+`Loan.end` the loan stands in the place of the values that it has: who wants one waits until the loan ends, and is
+served by the thread that ends it, before that thread lends again. So a reader is never kept out by a loop that lends
+again at once, and always sees the values of one moment. What somebody else was handed out is copied before it is lent.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx.errors import StateError
+
+# Held for microseconds, never while compiled code runs: moving values in and out of cells.
+_lock = threading.RLock()
+_readings: dict[int, list[Any]] = {}  # what compiled code is reading just now, by the id of the `reading`
+
+# A thread that Python did not start may be the one that the loan's own program waits for, so it waits so long at most.
+PATIENCE = 5.0  # seconds
+
+
+class Cell:
+    """Holds a value, an array or a nest of arrays, that can be lent."""
+
+    _value: Any = None
+    _shared = False  # whether somebody else may hold the value too, so that the next loan copies it
+
+    def hand_out(self) -> Any:
+        """The value, for whoever asks to keep."""
+        with _lock:
+            value = self._value
+            if not isinstance(value, Away):
+                self._shared = True
+                return value
+        return at_rest([self], self._hand_out)
+
+    def _hand_out(self, values: list[Any]) -> Any:
+        self._shared = True
+        return values[0]
+
+    def put(self, value: Any) -> None:
+        """Hold another value, which nobody else may hold."""
+        put([self], [value])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing yet."""
+        return self._value is None
+
+
+class reading:
+    """A block in which compiled code may be given the values of some cells: no loan takes them over meanwhile.
+
+    >>> cell = Cell()
+    >>> cell.put(jnp.ones(()))
+    >>> with reading([cell]) as (value,):
+    ...     print(value)
+    1.0
+    """
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: Sequence[Cell]):
+        self._cells = cells
+
+    def __enter__(self) -> list[Any]:
+        with _lock:
+            values = [cell._value for cell in self._cells]
+            if _AWAY.isdisjoint(map(type, values)):
+                _readings[id(self)] = values
+                return values
+        try:
+            return at_rest(self._cells, self._note)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _note(self, values: list[Any]) -> list[Any]:
+        _readings[id(self)] = values
+        return values
+
+    def __exit__(self, *error: object) -> None:
+        _readings.pop(id(self), None)
+
+
+def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> None:
+    """Let cells hold other values, all of them in one moment; `shared` if somebody else holds them too."""
+
+    def move(_: list[Any]) -> None:
+        for cell, value in zip(cells, values, strict=True):
+            cell._value, cell._shared = value, shared
+
+    at_rest(cells, move, reads=False)
+
+
+def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool = True) -> Any:
+    """The result of `act(values)`, at a moment when no value of the cells is lent.
+
+    Args:
+        cells: The cells.
+        act: Runs in microseconds and does not raise; it may be run by the thread that ends a loan.
+        reads: Whether it only reads.
+
+    Raises:
+        StateError: Where the thread that waits is the one that is waited for.
+    """
+    while True:
+        with _lock:
+            values = [cell._value for cell in cells]
+            away = _first_away(values)
+            if away is None:
+                return act(values)
+            wait = away.ask(cells, act, reads)
+        served = wait()
+        if served is not None:
+            return served[0]
+
+
+def _first_away(values: list[Any]) -> "Away | None":
+    return next((value for value in values if isinstance(value, Away)), None)
+
+
+class Away:
+    """Stands in a cell in the place of a value that is elsewhere."""
+
+    def ask(self, cells: Sequence[Cell], act: Callable, reads: bool) -> Callable[[], tuple[Any] | None]:
+        """What to call, without the lock, to wait for the value: it returns `act`'s result if `act` was run."""
+        raise NotImplementedError
+
+
+class Loan(Away):
+    """Values that are lent to compiled code again and again, by the thread that makes this.
+
+    `begin` and `end` enclose each call. `close` belongs into a `finally`: it puts back what is still lent, whatever
+    was interrupted.
+    """
+
+    def __init__(self, cells: Sequence[Cell]):
+        self.cells = list(cells)
+        self.thread = threading.get_ident()
+        self.lent: list[Any] = []
+        self.returned: list[Any] | None = None
+        self.requests: list[_Request] = []
+
+    def begin(self, taken_over: bool = True) -> list[Any]:
+        """The values, which are the program's from here on.
+
+        Args:
+            taken_over: Whether the program takes the buffers over, so that what others hold has to be copied.
+        """
+        shared: list[int] = []
+
+        def move(values: list[Any]) -> None:
+            self.lent, self.returned = values, None
+            read = {id(value) for values in _readings.values() for value in values} if _readings else ()
+            for i, cell in enumerate(self.cells):
+                if taken_over and (cell._shared or id(cell._value) in read):
+                    shared.append(i)
+                cell._value = self
+
+        at_rest(self.cells, move, reads=False)
+        for i in shared:
+            self.lent[i] = jax.tree.map(jnp.copy, self.lent[i])
+            self.cells[i]._shared = False
+        return self.lent
+
+    def end(self, values: Sequence[Any]) -> None:
+        """Give each cell its new value, and everybody who waits what he waits for."""
+        values = list(values)
+        if len(values) != len(self.cells):
+            raise StateError(f"{len(self.cells)} values were lent, and {len(values)} came back.")
+        self.returned = values
+        self.close()
+
+    def close(self, instead: Sequence[Any] | None = None) -> None:
+        """Put back what is lent, the new value if it had come back, else the old one; or these values, into all."""
+        with _lock:
+            values = self.values() if instead is None else instead
+            for cell, value in zip(self.cells, values, strict=True):
+                if cell._value is self or not (instead is None or isinstance(cell._value, Loan)):
+                    cell._value = value
+            for request in self.requests:
+                request.serve()
+            self.requests, self.lent, self.returned = [], [], None
+
+    def values(self) -> list[Any]:
+        """What the cells hold if the loan ends now."""
+        values = self.returned or self.lent or [None] * len(self.cells)
+        return [value if cell._value is self else cell._value for cell, value in zip(self.cells, values, strict=True)]
+
+    def ask(self, cells: Sequence[Cell], act: Callable, reads: bool) -> Callable[[], tuple[Any] | None]:
+        if self.thread != threading.get_ident():
+            request = _Request(cells, act)
+            self.requests.append(request)
+            return request.wait
+        # The program's own Python code: while it is traced the values are still whole, in its callbacks they are gone.
+        values = [self.lent[self.cells.index(c)] if c._value is self else c._value for c in cells]
+        if not reads or any(isinstance(value, Away) or is_deleted(value) for value in values):
+            raise StateError(_WITHIN)
+        return lambda: (act(values),)
+
+
+_WITHIN = (
+    "The weights are lent to the step that runs just now: the code within it, such as that of a pure_callback, can "
+    "neither read nor change them. Hand their values to the callback as arguments; change them in a keryx Callback."
+)
+
+
+class Kept(Away):
+    """A value that is on the host only, because the device had no memory for it; it is put there when wanted."""
+
+    def __init__(self, host: np.ndarray, to_device: Callable[[np.ndarray], jax.Array]):
+        self.host, self.to_device = host, to_device
+
+    def ask(self, cells: Sequence[Cell], act: Callable, reads: bool) -> Callable[[], tuple[Any] | None]:
+        cell = next(cell for cell in cells if cell._value is self)
+        return lambda: self.put_back(cell)
+
+    def put_back(self, cell: Cell) -> None:
+        """Put the value on the device. Where that fails, it is still here."""
+        array = self.to_device(self.host)
+        with _lock:
+            if cell._value is self:
+                cell._value = array
+
+
+_AWAY = {Loan, Kept}
+
+
+class _Request:
+    """What a thread waits to be done with the values of some cells."""
+
+    def __init__(self, cells: Sequence[Cell], act: Callable):
+        self.cells, self.act = cells, act
+        self.over = threading.Event()
+        self.result: tuple[Any] | None = None
+
+    def serve(self) -> None:
+        """Do it if it can be done now; else wait for the next loan in the way. Called with the lock."""
+        if self.over.is_set():
+            return
+        values = [cell._value for cell in self.cells]
+        away = _first_away(values)
+        if isinstance(away, Loan):
+            away.requests.append(self)
+            return
+        if away is None:
+            self.result = (self.act(values),)
+        self.over.set()
+
+    def wait(self) -> tuple[Any] | None:
+        """Wait until it is done; None where it has to be tried again."""
+        foreign = isinstance(threading.current_thread(), threading._DummyThread)
+        try:
+            if not self.over.wait(PATIENCE if foreign else None):
+                raise StateError(_WITHIN)
+        finally:
+            with _lock:
+                self.over.set()  # who was interrupted wants nothing any more
+        return self.result
+
+
+def is_deleted(value: Any) -> bool:
+    """Whether any buffer of a value was taken over."""
+    return any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in jax.tree.leaves(value))
