@@ -38,6 +38,7 @@ class SymbolicTensor(Arithmetic):
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
         self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
         self.node, self.index = node, index
+        self.mask: Any = None  # the Spec of the mask that travels beside it
 
     @property
     def ndim(self) -> int:
