@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from keryx import config
 from keryx.core import scope
-from keryx.core.graph import Op, record, symbols_in
+from keryx.core.graph import Op, record, symbols_in, trace
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.errors import ConfigError, ShapeError, listing
 
@@ -84,7 +84,8 @@ class Loss(Configurable):
             ShapeError: Where shapes do not fit; nothing broadcasts in silence.
         """
         if symbols_in((y_true, y_pred)):
-            return record(Op(self, self.name), (y_true, y_pred, sample_weight, mask), {})
+            operation, args = Op(self, self.name), (y_true, y_pred, sample_weight, mask)
+            return record(operation, args, {}, trace(operation, args, {}))
         mask = scope.mask_of(y_pred) if mask is None else mask
         dtype = jnp.dtype(getattr(self.dtype, "compute_dtype", self.dtype) or config.floatx())
         y_pred = jax.tree.map(lambda y: jnp.asarray(y, dtype), y_pred)
