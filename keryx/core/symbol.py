@@ -1,6 +1,7 @@
 """A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
 
 import functools
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,11 @@ class SymbolicTensor(Arithmetic):
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of elements; None where a size is not known."""
+        return None if None in self.shape else math.prod(n for n in self.shape if n is not None)
 
     def __repr__(self):
         return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"
