@@ -15,7 +15,6 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.symbol import Shape, SymbolicTensor, describe
-from keryx.core.variable import Variable
 from keryx.errors import DataError
 
 # The shape of a result is found by tracing the call at two sizes of every unknown axis: a size that differs between
@@ -151,7 +150,7 @@ def lift(function: Callable, name: str | None = None) -> Callable:
 
     @functools.wraps(function)
     def lifted(*args, **kwargs):
-        leaves = jax.tree.leaves((args, kwargs))
+        leaves, nest = jax.tree.flatten((args, kwargs))  # a variable is its array there
         if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
             try:
                 return record(Op(lifted, op_name), args, kwargs)
@@ -159,8 +158,7 @@ def lift(function: Callable, name: str | None = None) -> Callable:
                 shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
                 error.add_note(f"In the op {op_name!r}, called on {shapes}.")
                 raise
-        if any(isinstance(leaf, Variable) for leaf in leaves):
-            args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
+        args, kwargs = jax.tree.unflatten(nest, leaves)
         return function(*args, **kwargs)
 
     lifted.__name__ = op_name

@@ -86,7 +86,7 @@ def _array_function(self, func, types, args, kwargs):
         return recorded(*args, **kwargs)
     if symbols_in((args, kwargs)):
         raise ArgumentError(f"np.{func.__name__} has no counterpart in JAX, so it does not take {self!r}.")
-    arrays = jax.tree.map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
+    arrays = jax.tree.map(lambda x: np.asarray(x) if isinstance(x, jax.Array) else x, (args, kwargs))
     return func(*arrays[0], **arrays[1])
 
 
