@@ -1,9 +1,11 @@
 """A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
 
+import functools
 import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from keryx.core.arithmetic import Arithmetic
@@ -77,7 +79,7 @@ class SymbolicTensor(Arithmetic):
     def __jax_array__(self):
         # JAX's operators look here before they give way to ours, and have to find nothing. Its functions look here
         # too, and there an error that is no TypeError is shown as it is.
-        if sys._getframe(1).f_globals.get("__name__") == "jax._src.numpy.array_methods":
+        if sys._getframe(1).f_globals is _namespace_of_operators():
             return None
         raise DataError(self._no_values())
 
@@ -86,6 +88,12 @@ class SymbolicTensor(Arithmetic):
             f"{self.name!r} is a symbolic tensor {self.shape} and has no values yet. On it, use operators, methods, "
             "keryx.ops or NumPy functions (np.exp(x), not jnp.exp(x)); wrap other code in a Lambda layer."
         )
+
+
+@functools.cache
+def _namespace_of_operators() -> dict[str, Any]:
+    """The globals of the functions that JAX's arrays have as operators."""
+    return getattr(type(jax.numpy.zeros(())).__add__, "__globals__", {})
 
 
 def describe(shape: Shape, dtype: Any = None) -> str:

@@ -205,7 +205,7 @@ class Layer(OutputSpec, Owner, Configurable):
             running.training, running.autocast = before
         if self.activity_regularizer is not None:  # the penalty of a row, on average
             running.losses.extend(
-                self.activity_regularizer(x) / (x.shape[0] if x.ndim else 1) for x in jax.tree.leaves(outputs)
+                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
             )
         if self.supports_masking and args:
             masks = kwargs.get("mask", jax.tree.map(scope.mask_of, args[0]))

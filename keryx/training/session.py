@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import jax
@@ -172,7 +172,7 @@ class Session:
         for metric in self.objective.metrics:
             metric.reset_state()
 
-    def reading(self) -> reading:
+    def reading(self) -> AbstractContextManager[list[Any]]:
         """A block that is given the values of all variables, the trained ones first."""
         return reading([*self.trained, *self.rest])
 
