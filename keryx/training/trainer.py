@@ -290,8 +290,7 @@ class Trainer:
         trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
         with self._as_asked(), session.reading() as values:
             state, logs = session.test_program().batch(state, (values[:trained], values[trained:]), batch)
-        if not session.fits:
-            session.take_metrics(state.metrics)
+        session.show_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
     def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
