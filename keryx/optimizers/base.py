@@ -239,7 +239,7 @@ class Optimizer(Configurable):
             if self._learning_rate is None:
                 self._learning_rate = Variable(number, dtype="float32", trainable=False, name="learning_rate")
             else:
-                self._learning_rate.assign(number)
+                self._learning_rate.store(number)
 
     @property
     def schedule(self) -> Any:
@@ -303,7 +303,8 @@ class Optimizer(Configurable):
         if self.state is None:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
-        weights, state = self.update(list(grads), state, list(trainable_variables))
+        grads, weights = jax.tree.map(jnp.asarray, (list(grads), list(trainable_variables)))
+        weights, state = self.update(grads, state, weights)
         return weights, jax.tree.leaves(state)
 
     def resume(self, state: OptimizerState | None) -> OptimizerState:
@@ -336,7 +337,7 @@ class Optimizer(Configurable):
         values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(self.state), values)
         for variable, value in zip(variables, values, strict=True):
             constraint = getattr(variable, "constraint", None)
-            variable.assign(constraint(value) if constraint else value)
+            variable.store(constraint(value) if constraint else value)
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""
