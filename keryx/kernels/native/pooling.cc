@@ -217,7 +217,7 @@ Pool pool_of(Numbers x, Numbers y, Numbers window, Numbers strides, Numbers befo
   want::shape("y", y, {x[0], y[1], y[2], y[3], x[4]});
   for (int i = 0; i < 3; i++) {
     want::between("before", before[i], 0, window[i] - 1);
-    want::outputs({"axis of y", i + 1}, y[i + 1], x[i + 1], window[i], strides[i], before[i], window[i] - 1);
+    want::outputs("y", i + 1, y[i + 1], x[i + 1], window[i], strides[i], before[i], window[i] - 1);
   }
   auto axis = [&](int i) { return Axis{x[i + 1], y[i + 1], window[i], strides[i], before[i]}; };
   return {x[0], x[4], axis(0), axis(1), axis(2), side};
