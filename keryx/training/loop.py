@@ -198,13 +198,11 @@ def run_evaluation(
 ) -> dict[str, float]:
     """The loss and the metrics over all batches of a feed, counted apart where the metrics are those of a fit."""
     state = TestState.begin(session.fresh_metrics())
-    apart = session.fits and not within_fit
 
     def take(new: TestState) -> None:
         nonlocal state
         state = new
-        if not apart:
-            session.take_metrics(new.metrics)
+        session.show_metrics(new.metrics, within_fit)
 
     with session.reading() as values:
         trained = len(session.trained)

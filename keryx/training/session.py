@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import jax
@@ -146,15 +146,11 @@ class Session:
             own = object()
             try:
                 if fit:
-                    self._fits[own] = threading.get_ident()
+                    with self._preparing:
+                        self._fits[own] = threading.get_ident()
                 yield
             finally:
                 self._fits.pop(own, None)
-
-    @property
-    def fits(self) -> bool:
-        """Whether `fit` is running, in whose metrics nobody else may count."""
-        return bool(self._fits)
 
     def fresh_metrics(self) -> list[Any]:
         """The metrics' accumulators before the first batch; the metrics themselves stay as they are."""
@@ -163,16 +159,18 @@ class Session:
             _, updates, _ = scope.pure(self.reset_metrics, variables)(values, None)
         return [updates.get(i, value) for i, value in enumerate(values)]
 
-    def take_metrics(self, values: list[Any]) -> None:
-        """Let the metrics show these accumulators, which the caller keeps."""
-        put(self.objective.variables, values, shared=True)
+    def show_metrics(self, values: list[Any], within_fit: bool = False) -> None:
+        """Let the metrics show what an evaluation has counted, unless a fit that it is no part of counts in them."""
+        with self._preparing:
+            if within_fit or not self._fits:
+                put(self.objective.variables, values, shared=True)
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         for metric in self.objective.metrics:
             metric.reset_state()
 
-    def reading(self) -> reading:
+    def reading(self) -> AbstractContextManager[list[Any]]:
         """A block that is given the values of all variables, the trained ones first."""
         return reading([*self.trained, *self.rest])
 
