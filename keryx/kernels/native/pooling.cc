@@ -57,7 +57,9 @@ struct Pool {
   Side side;
 
   static int64_t here(const Axis& axis, Side side) { return side == kWindows ? axis.windows : axis.size; }
-  Partners partners(const Axis& axis, int64_t i) const { return side == kWindows ? axis.of_window(i) : axis.of_input(i); }
+  Partners partners(const Axis& axis, int64_t i) const {
+    return side == kWindows ? axis.of_window(i) : axis.of_input(i);
+  }
 
   // The runs of a row, and what tells their lists of places apart: few, though there may be a run a pixel.
   std::vector<Run> runs(std::vector<Partners>& patterns) const {
@@ -265,8 +267,8 @@ ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y
 }
 
 // Each number of dy over `divisor` to all the places of its window.
-ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window, Numbers strides,
-                                 Numbers before, int64_t divisor) {
+ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window,
+                                 Numbers strides, Numbers before, int64_t divisor) {
   want::between("divisor", divisor, 1, kMostPlaces);
   Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
   const float* from = dy.typed_data();

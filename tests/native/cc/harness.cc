@@ -19,7 +19,7 @@ struct XLA_FFI_Error {
   Error what;
 };
 
-// -- memory that runs out ----------------------------------------------------------------------------------------------
+// -- memory that runs out ---------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -35,6 +35,9 @@ void* granted(size_t size, size_t alignment) {
   return memory;
 }
 
+// Not inlined, so that no compiler sees what of `new` goes to `free`.
+[[gnu::noinline]] void returned(void* memory) { std::free(memory); }
+
 struct Granting {  // what runs while it lives is not refused memory, or is
   bool before;
   explicit Granting(bool exempted) : before(exempt) { exempt = exempted; }
@@ -47,16 +50,16 @@ void* operator new(size_t size) { return granted(size, alignof(std::max_align_t)
 void* operator new[](size_t size) { return granted(size, alignof(std::max_align_t)); }
 void* operator new(size_t size, std::align_val_t to) { return granted(size, static_cast<size_t>(to)); }
 void* operator new[](size_t size, std::align_val_t to) { return granted(size, static_cast<size_t>(to)); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { returned(p); }
+void operator delete[](void* p) noexcept { returned(p); }
+void operator delete(void* p, size_t) noexcept { returned(p); }
+void operator delete[](void* p, size_t) noexcept { returned(p); }
+void operator delete(void* p, std::align_val_t) noexcept { returned(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { returned(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { returned(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { returned(p); }
 
-// -- what XLA lends to a handler ---------------------------------------------------------------------------------------
+// -- what XLA lends to a handler --------------------------------------------------------------------------------------
 
 struct XLA_FFI_ExecutionContext {  // threads
   explicit XLA_FFI_ExecutionContext(int count) {
@@ -126,7 +129,7 @@ std::vector<std::pair<const char*, void (*)()>>& tests() {
 
 }  // namespace
 
-// -- arrays ------------------------------------------------------------------------------------------------------------
+// -- arrays -----------------------------------------------------------------------------------------------------------
 
 Array::Array(Shape of, XLA_FFI_DataType type)
     : shape(std::move(of)),
@@ -175,7 +178,7 @@ Array bytes(Shape shape, XLA_FFI_DataType dtype) {
   return array;
 }
 
-// -- calls -------------------------------------------------------------------------------------------------------------
+// -- calls ------------------------------------------------------------------------------------------------------------
 
 Call& Call::operand(const Array& array) {
   operands_.push_back(&array);
@@ -285,7 +288,7 @@ void Call::run() {
   }
 }
 
-// -- tests -------------------------------------------------------------------------------------------------------------
+// -- tests ------------------------------------------------------------------------------------------------------------
 
 void expect(bool holds, const std::string& what) {
   if (holds) return;

@@ -62,7 +62,8 @@ const Geometry kGeometries[] = {
 };
 
 Call& with_geometry(Call& call, const Geometry& g) {
-  return call.attribute("strides", g.strides).attribute("pads", g.before).attribute("dilation", g.dilation).attribute("groups", g.groups);
+  call.attribute("strides", g.strides).attribute("pads", g.before).attribute("dilation", g.dilation);
+  return call.attribute("groups", g.groups);
 }
 
 }  // namespace
@@ -109,7 +110,8 @@ TEST(winograd) {
   };
   for (const Geometry& g : geometries) {
     int64_t window = g.window[1], height = g.space[1], width = g.space[2];
-    Array x = numbers({g.batch, height, width, g.channels}, 1), kernel = numbers({window, window, g.channels, g.filters}, 2);
+    Array x = numbers({g.batch, height, width, g.channels}, 1);
+    Array kernel = numbers({window, window, g.channels, g.filters}, 2);
     Array bias = numbers({g.filters}, 3), none = empty({0}), y = empty({g.batch, g.out(1), g.out(2), g.filters});
     Array dy = numbers(y.shape, 4), dx = empty(x.shape), dk = empty(kernel.shape);
     Doubles wanted(y.size()), wanted_dx(dx.size()), wanted_dk(dk.size());

@@ -67,7 +67,9 @@ TEST(max_pool) {
     compare("y without index", y, wanted, 0);
     with_geometry(with.operands(x).results(y, index), g).run();
     compare("y", y, wanted, 0);
-    for (int64_t i = 0; i < y.size(); i++) expect(index.as<uint8_t>()[i] == winners[i], "the index is the first winner's");
+    for (int64_t i = 0; i < y.size(); i++) {
+      expect(index.as<uint8_t>()[i] == winners[i], "the index is the first winner's");
+    }
     Array dy = numbers(g.y(), 2), dx = empty(g.x());
     for (int64_t i = 0; i < y.size(); i++) wanted_dx[origin[i]] += dy[i];
     with_geometry(gradient.operands(index, dy).results(dx), g).run();

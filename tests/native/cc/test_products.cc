@@ -12,21 +12,26 @@ Doubles product(const Doubles& a, const Doubles& b, int64_t rows, int64_t depth,
   for (int64_t i = 0; i < rows; i++) {
     for (int64_t k = 0; k < depth; k++) {
       double left = a_turned ? a[k * rows + i] : a[i * depth + k];
-      for (int64_t j = 0; j < columns; j++) c[i * columns + j] += left * (b_turned ? b[j * depth + k] : b[k * columns + j]);
+      for (int64_t j = 0; j < columns; j++) {
+        c[i * columns + j] += left * (b_turned ? b[j * depth + k] : b[k * columns + j]);
+      }
     }
   }
   return c;
 }
 
 double activated(int64_t activation, double x) {
-  return activation == 0 ? x : activation == 1 ? std::max(x, 0.) : activation == 2 ? std::tanh(x) : 1 / (1 + std::exp(-x));
+  if (activation == 2) return std::tanh(x);
+  if (activation == 3) return 1 / (1 + std::exp(-x));
+  return activation == 1 ? std::max(x, 0.) : x;
 }
 
 double slope(int64_t activation, double y) {
   return activation == 0 ? 1 : activation == 1 ? y > 0 : activation == 2 ? 1 - y * y : y * (1 - y);
 }
 
-const int64_t kSizes[][3] = {{1, 1, 1}, {5, 3, 4}, {37, 70, 65}, {3, 3000, 70}, {130, 200, 70}, {70, 33, 300}, {2, 0, 3}};
+const int64_t kSizes[][3] = {{1, 1, 1},      {5, 3, 4},     {37, 70, 65}, {3, 3000, 70},
+                             {130, 200, 70}, {70, 33, 300}, {2, 0, 3}};
 
 // What rounding may do to sums of so many products.
 double rounding(int64_t depth) { return 2e-6 + 4e-7 * std::sqrt(depth); }
@@ -39,7 +44,8 @@ TEST(product) {
       bool left = turned & 1, right = turned & 2;
       Array a = numbers(left ? Shape{depth, rows} : Shape{rows, depth}, 1);
       Array b = numbers(right ? Shape{columns, depth} : Shape{depth, columns}, 2), c = empty({rows, columns});
-      Call("keryx_product_1").operands(a, b).results(c).attribute("left_transposed", left).attribute("right_transposed", right).run();
+      Call call("keryx_product_1");
+      call.operands(a, b).results(c).attribute("left_transposed", left).attribute("right_transposed", right).run();
       compare("product", c, product(a.doubles(), b.doubles(), rows, depth, columns, left, right), rounding(depth));
     }
   }
@@ -57,7 +63,8 @@ TEST(dense) {
 
       Array dy = numbers({batch, units}, 4), dz = empty({batch, units}), dkernel = empty({features, units});
       Array dbias = empty({units});
-      Call("keryx_dense_backward_1").operands(x, y, dy).results(dz, dkernel, dbias).attribute("activation", activation).run();
+      Call backward("keryx_dense_backward_1");
+      backward.operands(x, y, dy).results(dz, dkernel, dbias).attribute("activation", activation).run();
       Doubles wanted_dz(y.size()), wanted_dbias(units);
       for (int64_t i = 0; i < y.size(); i++) {
         wanted_dz[i] = dy[i] * slope(activation, y[i]);
@@ -74,7 +81,8 @@ TEST(activations_to_the_last_places) {
   Doubles z;
   for (double x = -30; x < 30; x += 1.0 / 64) z.push_back(x);
   int64_t count = static_cast<int64_t>(z.size());
-  Array x = numbers({count, 1}, z), kernel = numbers({1, 1}, Doubles{1}), bias = numbers({1}, Doubles{0}), y = empty({count, 1});
+  Array x = numbers({count, 1}, z), kernel = numbers({1, 1}, Doubles{1}), bias = numbers({1}, Doubles{0});
+  Array y = empty({count, 1});
   for (int64_t activation : {2, 3}) {
     Call("keryx_dense_1").operands(x, kernel, bias).results(y).attribute("activation", activation).run();
     double worst = 0;
@@ -88,7 +96,8 @@ TEST(activations_to_the_last_places) {
 
 TEST(epilogue_gradient) {
   for (auto [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {5, 3}, {1300, 40}, {7, 130}, {0, 3}}) {
-    Array y = numbers({rows, columns}, 1), dy = numbers({rows, columns}, 2), dz = empty({rows, columns}), sums = empty({columns});
+    Array y = numbers({rows, columns}, 1), dy = numbers({rows, columns}, 2);
+    Array dz = empty({rows, columns}), sums = empty({columns});
     for (int64_t activation = 0; activation < 4; activation++) {
       Call("keryx_epilogue_gradient_1").operands(y, dy).results(dz, sums).attribute("activation", activation).run();
       Doubles wanted(y.size()), wanted_sums(columns);
@@ -150,7 +159,9 @@ TEST(update) {
     for (size_t which = 0; which < sizes.size(); which++) {
       int64_t size = sizes[which];
       auto of = [&](int kind) { return operands[1 + kind * sizes.size() + which].doubles(); };
-      Doubles w = of(0), g = of(1), s = kSlots[rule] ? of(2) : Doubles(size), v = kSlots[rule] > 1 ? of(3) : Doubles(size);
+      Doubles w = of(0), g = of(1), s(size), v(size);
+      if (kSlots[rule] > 0) s = of(2);
+      if (kSlots[rule] > 1) v = of(3);
       for (int64_t i = 0; i < size; i++) {
         if (rule == 0) w[i] -= rate * g[i];
         if (rule == 1 || rule == 2) s[i] = n[0] * s[i] - rate * g[i];
