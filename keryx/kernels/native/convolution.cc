@@ -326,7 +326,7 @@ void want_convolution(Named x, Named kernel, Named y, Numbers strides, Numbers p
   want::shape(y.name, y.sizes, {x.sizes[0], y.sizes[1], y.sizes[2], y.sizes[3], filters});
   for (int i = 0; i < 3; i++) {
     int64_t reach = (kernel.sizes[i] - 1) * dilation[i] + 1;
-    want::outputs({y.name, i + 1}, y.sizes[i + 1], x.sizes[i + 1], reach, strides[i], pads[i], want::kFar);
+    want::outputs(y.name, i + 1, y.sizes[i + 1], x.sizes[i + 1], reach, strides[i], pads[i], want::kFar);
   }
 }
 

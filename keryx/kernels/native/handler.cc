@@ -50,10 +50,12 @@ void between(Name name, Numbers came, int64_t least, int64_t most) {
   }
 }
 
-void outputs(Name name, int64_t came, int64_t inputs, int64_t reach, int64_t stride, int64_t before, int64_t after) {
+void outputs(Name name, int axis, int64_t came, int64_t inputs, int64_t reach, int64_t stride, int64_t before,
+             int64_t after) {
   auto windows = [&](int64_t spare) { return spare < 0 ? 0 : spare / stride + 1; };
-  int64_t spare = inputs + before - reach;
-  between(name, came, windows(spare), windows(spare + after));
+  int64_t spare = inputs + before - reach, least = windows(spare), most = windows(spare + after);
+  if (came >= least && came <= most) return;
+  refuse(name, range(least, most) + " outputs along axis " + std::to_string(axis), std::to_string(came));
 }
 
 }  // namespace want

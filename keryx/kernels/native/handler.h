@@ -41,9 +41,10 @@ void length(Name name, size_t came, size_t wanted);
 void between(Name name, int64_t came, int64_t least, int64_t most);
 void between(Name name, Numbers came, int64_t least, int64_t most);
 
-// Along an axis, as many outputs as there are windows of `reach` numbers, one every `stride`, with `before` zeros before
+// Along `axis`, as many outputs as there are windows of `reach` numbers, one every `stride`, with `before` zeros before
 // the inputs and up to `after` behind them.
-void outputs(Name name, int64_t came, int64_t inputs, int64_t reach, int64_t stride, int64_t before, int64_t after);
+void outputs(Name name, int axis, int64_t came, int64_t inputs, int64_t reach, int64_t stride, int64_t before,
+             int64_t after);
 
 // The sizes of an array of so many axes.
 template <size_t N, typename Buffer>

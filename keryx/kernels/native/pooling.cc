@@ -57,7 +57,9 @@ struct Pool {
   Side side;
 
   static int64_t here(const Axis& axis, Side side) { return side == kWindows ? axis.windows : axis.size; }
-  Partners partners(const Axis& axis, int64_t i) const { return side == kWindows ? axis.of_window(i) : axis.of_input(i); }
+  Partners partners(const Axis& axis, int64_t i) const {
+    return side == kWindows ? axis.of_window(i) : axis.of_input(i);
+  }
 
   // The runs of a row, and what tells their lists of places apart: few, though there may be a run a pixel.
   std::vector<Run> runs(std::vector<Partners>& patterns) const {
@@ -217,7 +219,7 @@ Pool pool_of(Numbers x, Numbers y, Numbers window, Numbers strides, Numbers befo
   want::shape("y", y, {x[0], y[1], y[2], y[3], x[4]});
   for (int i = 0; i < 3; i++) {
     want::between("before", before[i], 0, window[i] - 1);
-    want::outputs({"axis of y", i + 1}, y[i + 1], x[i + 1], window[i], strides[i], before[i], window[i] - 1);
+    want::outputs("y", i + 1, y[i + 1], x[i + 1], window[i], strides[i], before[i], window[i] - 1);
   }
   auto axis = [&](int i) { return Axis{x[i + 1], y[i + 1], window[i], strides[i], before[i]}; };
   return {x[0], x[4], axis(0), axis(1), axis(2), side};
@@ -265,8 +267,8 @@ ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y
 }
 
 // Each number of dy over `divisor` to all the places of its window.
-ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window, Numbers strides,
-                                 Numbers before, int64_t divisor) {
+ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window,
+                                 Numbers strides, Numbers before, int64_t divisor) {
   want::between("divisor", divisor, 1, kMostPlaces);
   Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
   const float* from = dy.typed_data();

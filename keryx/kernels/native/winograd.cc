@@ -310,7 +310,7 @@ void want_convolution(Numbers x, want::Name y_name, Numbers y, want::Name kernel
   want::length("pads", pads.size(), 2);
   want::between("pads", pads, -want::kFar, want::kFar);
   for (int axis = 0; axis < 2 && !mirrored; axis++) {
-    want::outputs({y_name.kind, axis + 1}, y[axis + 1], x[axis + 1], window, 1, pads[axis], want::kFar);
+    want::outputs(y_name, axis + 1, y[axis + 1], x[axis + 1], window, 1, pads[axis], want::kFar);
   }
 }
 
