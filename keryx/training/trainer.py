@@ -68,23 +68,28 @@ class Trainer:
             auto_scale_loss: Taken for Keras's sake.
 
         Raises:
-            ConfigError: Where a name means nothing, or an output does not exist.
+            ConfigError: Where a name means nothing, or an output does not exist. The model keeps the compile it had.
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
         self._check_overrides()
         from keryx import optimizers
 
-        self.optimizer = optimizers.get(optimizer)
-        self.loss, self.run_eagerly = loss, run_eagerly or jit_compile is False
-        self._session = Session(self, self.optimizer, Objective(loss, loss_weights, metrics, weighted_metrics))
-        self._compile_arguments = {
-            "optimizer": self.optimizer,
+        optimizer = optimizers.get(optimizer)
+        asked = {
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        made = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "run_eagerly": run_eagerly or jit_compile is False,
+            "_session": Session(self, optimizer, Objective(**asked)),
+            "_compile_arguments": {"optimizer": optimizer, **asked},
+        }
+        vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
     def _check_overrides(self) -> None:
         for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):
