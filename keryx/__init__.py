@@ -14,9 +14,9 @@ from keryx import models as models
 from keryx import ops as ops
 from keryx import random as random
 from keryx import regularizers as regularizers
+from keryx import runtime as runtime
 from keryx import saving as saving
 from keryx import utils as utils
-from keryx.core import memory as _memory
 from keryx.core.dtypes import DTypePolicy as DTypePolicy
 from keryx.core.symbol import SymbolicTensor as SymbolicTensor
 from keryx.core.variable import Variable as Variable
@@ -28,8 +28,6 @@ from keryx.metrics import Metric as Metric
 from keryx.models import Model as Model
 from keryx.models import Sequential as Sequential
 from keryx.regularizers import Regularizer as Regularizer
-
-_memory.keep_freed()
 
 KerasTensor = SymbolicTensor
 

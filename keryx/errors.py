@@ -32,6 +32,10 @@ class StateError(KeryxError, RuntimeError):
     """Something was asked of an object that is not ready for it: not built, not compiled."""
 
 
+class ForkError(StateError):
+    """Compiled code was to run in a child that was forked from a process that had run some."""
+
+
 class NonFiniteLossError(KeryxError, ArithmeticError):
     """The loss turned NaN or infinite; the weights are those of the last good step."""
 

@@ -12,6 +12,7 @@ from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.lending import Cell, reading
 from keryx.errors import DataError, ShapeError, StateError
+from keryx.runtime import process
 
 
 class Variable(Arithmetic, Cell):
@@ -52,7 +53,8 @@ class Variable(Arithmetic, Cell):
         self.name, self.trainable = name, trainable
         self.regularizer, self.constraint = regularizer, constraint
         self.path = "/".join((*scope.names(), name))
-        with jax.ensure_compile_time_eval():  # a weight born while a function is traced is a real array all the same
+        # A weight made while a function is traced is a real array all the same.
+        with process.compiling(), jax.ensure_compile_time_eval():
             if callable(initializer):
                 dtype = standardize_dtype(dtype)
                 self._value = owned(initializer(tuple(shape or ()), dtype=dtype), dtype)

@@ -1,9 +1,9 @@
-"""What serves what: the library in use, and which way the calls of the compiled programs go."""
+"""What serves what: the libraries, and which way the calls of the compiled programs go."""
 
 from dataclasses import dataclass
 
 from keryx import config
-from keryx.kernels import native
+from keryx.kernels import libraries
 from keryx.kernels.kernel import KERNELS
 
 
@@ -13,12 +13,14 @@ class Report:
 
     Attributes:
         mode: As `keryx.config.set_kernels` has it: auto, native or xla.
-        library: The instruction set of the native library in use, or None.
+        library: The instruction set of the native library that serves, or None.
+        libraries: For each instruction set `serves`, `can serve`, or why its library cannot.
         served: Of each kernel that a program was compiled with, how many of its calls go `native` and how many `xla`.
     """
 
     mode: str
     library: str | None
+    libraries: dict[str, str]
     served: dict[str, dict[str, int]]
 
     def __str__(self) -> str:
@@ -28,6 +30,7 @@ class Report:
             head = f"kernels: xla, though the mode is {self.mode}: there is no native library for this processor"
         else:
             head = f"kernels: {self.mode}, native library for {self.library}"
+        head = "\n".join([head, *(f"  {name}: {state}" for name, state in self.libraries.items())])
         if not self.served:
             return f"{head}\nNo program with a kernel was compiled yet."
         rows = [("kernel", "native", "xla")]
@@ -56,5 +59,9 @@ def report() -> Report:
     True
     """
     mode = config.kernels()
+    serving = None if mode == "xla" else libraries.serving()
+    states = {name: library.refused or "can serve" for name, library in libraries.libraries().items()}
+    if serving is not None:
+        states[serving] = "serves"
     served = {name: {"native": k.served["native"], "xla": k.served["xla"]} for name, k in KERNELS.items() if k.served}
-    return Report(mode, None if mode == "xla" else native.library(), served)
+    return Report(mode, serving, states, served)

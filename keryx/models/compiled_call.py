@@ -2,18 +2,23 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 
-from keryx.core import memory, scope, seeds
+from keryx.core import scope, seeds
 from keryx.core.lending import begin_reading, end_reading, reading
 from keryx.core.variable import Variable
 from keryx.errors import StateError
 from keryx.layers.layer import Layer
+from keryx.runtime import memory, process
+from keryx.training.blocks import shapes
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
+
+_NOTHING = nullcontext()
 
 
 @dataclass
@@ -21,6 +26,7 @@ class _Program:
     run: Callable  # (values, key, inputs) -> (outputs, masks), updates, losses
     variables: list[Variable]
     only_reads: bool = False  # known once it has run: no update, no added loss
+    compiled: set[Any] = field(default_factory=set)  # the shapes of inputs that it has run on
 
 
 class CompiledCall:
@@ -42,11 +48,12 @@ class CompiledCall:
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
         program = self._program(x, training)
-        values = begin_reading(program.variables)  # not `with reading`: predict of one row passes here
-        try:
-            (outputs, masks), updates, losses = program.run(values, seeds.next_key(), x)
-        finally:
-            end_reading(values)
+        with self._prepared(program, shapes(x)):
+            values = begin_reading(program.variables)  # not `with reading`: predict of one row passes here
+            try:
+                (outputs, masks), updates, losses = program.run(values, seeds.next_key(), x)
+            finally:
+                end_reading(values)
         self.model._call_losses, program.only_reads = losses, not updates and not losses
         for place, value in updates.items():
             if isinstance(value, jax.core.Tracer):
@@ -75,8 +82,16 @@ class CompiledCall:
                 return outputs
 
             self.many[size] = jax.jit(lambda values, key, x, count: run_batches(forward, values, key, x, count, size))
-        with reading(program.variables) as values:
+        with self._prepared(program, (size, *shapes(x))), reading(program.variables) as values:
             return self.many[size](values, seeds.next_key(), x, count)
+
+    def _prepared(self, program: _Program, shapes: Any) -> AbstractContextManager:
+        """A block in which a program runs on inputs of these shapes; it is compiled for them on the first time."""
+        process.ready()
+        if shapes in program.compiled:
+            return _NOTHING
+        program.compiled.add(shapes)
+        return process.compiling()
 
     def _program(self, x: Any, training: bool) -> _Program:
         model = self.model

@@ -20,6 +20,7 @@ from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.runtime import process
 from keryx.training.trainer import Trainer
 
 
@@ -130,6 +131,7 @@ class Model(Trainer, Layer):
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
         if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
             return super().__call__(*args, **kwargs)
+        process.ready()
         flat = self._arguments(args[0])
         return self.compiled_call(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import memory
+from keryx.runtime import memory
 from keryx.training import interrupts
 from keryx.training.feed import ArrayFeed, Feed
 from keryx.training.step import Batch, Program
@@ -141,7 +141,7 @@ class Blocks:
 def shapes(arrays: Any) -> Any:
     """What a compiled program depends on: the nest, and each array's shape and dtype."""
     leaves, nest = jax.tree.flatten(arrays)
-    return nest, *((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    return nest, *[(leaf.shape, leaf.dtype) for leaf in leaves]
 
 
 def floats(logs: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from keryx.callbacks import CallbackList, History
-from keryx.core import memory
 from keryx.errors import ArgumentError, DataError
+from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
 from keryx.training.feed import Feed, check_count, feed_of, split

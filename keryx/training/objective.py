@@ -164,14 +164,14 @@ class Objective:
 
     # -- what a step computes ------------------------------------------------------------------------------------
 
-    def loss_of(self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any], masks: Sequence[Any]) -> Any:
-        """The weighted sum of the losses, and each loss on its own, all scalars."""
+    def loss_of(self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any]) -> Any:
+        """The weighted sum of the losses, and each loss on its own, all scalars; masks travel beside the outputs."""
         parts, total = [], jnp.zeros(())
-        for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
+        for head, y, y_pred, weight in zip(self.heads, targets, outputs, weights, strict=True):
             for loss, factor, _ in head.losses:
                 if y is None:
                     raise DataError(f"Output {head.name!r} has a loss, but the data has no target for it.")
-                value = loss(y, y_pred, sample_weight=weight, mask=mask)
+                value = loss(y, y_pred, weight)
                 parts.append(value)
                 total = total + factor * value
         return total, parts

@@ -10,6 +10,7 @@ import jax
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
+from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
@@ -65,7 +66,7 @@ class Trainer:
             run_eagerly: Run every step outside of compiled code, to look into it with print or a debugger: slow.
             steps_per_execution: Taken for Keras's sake; the number of steps in a call finds itself.
             jit_compile: Taken for Keras's sake; False is `run_eagerly=True`.
-            auto_scale_loss: Taken for Keras's sake.
+            auto_scale_loss: Whether the optimizer of a `mixed_float16` model is put into a LossScaleOptimizer.
 
         Raises:
             ConfigError: Where a name means nothing, or an output does not exist. The model keeps the compile it had.
@@ -76,6 +77,9 @@ class Trainer:
         from keryx import optimizers
 
         optimizer = optimizers.get(optimizer)
+        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
+            optimizer = optimizers.scaling(optimizer)
         asked = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -302,7 +306,7 @@ class Trainer:
         """The outputs for one batch, as NumPy arrays."""
         inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
         count_rows(inputs)
-        with self._as_asked():
+        with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
     def reset_metrics(self) -> None:
@@ -325,7 +329,7 @@ class Trainer:
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
-        return jax.disable_jit() if self.run_eagerly else nullcontext()
+        return jax.disable_jit() if self.run_eagerly else process.compiling()
 
     @property
     def has_own_step(self) -> bool:

@@ -1,11 +1,8 @@
 """Winograd's convolution in native code against sums in float64."""
 
-import ctypes
 import os
-import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import jax
@@ -14,12 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keryx.kernels import native, winograd
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", native.NativeKernelsMissing)
-    if native.library() is None:
-        pytest.skip("There is no native library", allow_module_level=True)
+from keryx.kernels import winograd
 
 
 def arrays(x_shape, window, filters, pads, seed=0):
@@ -135,7 +127,7 @@ def test_relu_of_nan_is_nan():
 CHILD = """
 import hashlib, numpy as np, sys
 from keryx.kernels import native
-from tests.test_kernels_winograd import arrays, check, fast, plain
+from test_kernels_winograd import arrays, check, fast, plain
 for x_shape, window, filters in ((3, 30, 31, 40), 3, 72), ((2, 17, 20, 40), 5, 33):
     pads = ((1, 2), (0, 1))
     given = arrays(x_shape, window, filters, pads)
@@ -146,32 +138,18 @@ for x_shape, window, filters in ((3, 30, 31, 40), 3, 72), ((2, 17, 20, 40), 5, 3
 """
 
 
-def in_a_process(folder, threads):
-    environment = {**os.environ, "KERYX_NATIVE_LIBRARIES": str(folder), "NPROC": threads}
-    result = subprocess.run(
-        [sys.executable, "-c", CHILD],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=Path(__file__).parent.parent,
-        check=False,
-    )
+def in_a_process(threads):
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    environment = os.environ | {"NPROC": threads, "PYTHONPATH": paths}
+    result = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def libraries():
-    paths = [folder / f"libkeryx_{name}.so" for folder in native._folders() for name in native.INSTRUCTION_SETS]
-    return [path for path in paths if path.exists() and ctypes.CDLL(str(path)).keryx_runs_here()]
-
-
-@pytest.mark.parametrize("path", libraries(), ids=lambda path: path.stem)
-def test_each_instruction_set_and_number_of_threads(path, tmp_path):
-    """Right on each instruction set, and equal to the bit on any number of threads."""
-    shutil.copy(path, tmp_path)
-    one = in_a_process(tmp_path, "1")
-    assert path.stem.removeprefix("libkeryx_") in one
-    assert one == in_a_process(tmp_path, "2")
+def test_right_and_the_same_bits_on_any_number_of_threads(way):
+    one = in_a_process("1")
+    assert way in one
+    assert one == in_a_process("2")
 
 
 def test_where_it_wins():

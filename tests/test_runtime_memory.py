@@ -1,51 +1,35 @@
 """What Keryx asks of the C library and of JAX, so that a step finds the memory of the last one."""
 
 import mmap
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import keryx
-from keryx.core import memory
+from keryx import config
+from keryx.runtime import memory
 
 
 @pytest.mark.parametrize(
-    ("chosen", "asked"),
-    [({}, 3), ({"MALLOC_ARENA_MAX": "4"}, 0), ({"JAX_CPU_ENABLE_ASYNC_DISPATCH": "1"}, 3)],
+    ("chosen", "asked", "said"),
+    [
+        ({}, 3, "kept for the next step"),
+        ({"MALLOC_ARENA_MAX": "4"}, 0, "MALLOC_ARENA_MAX in the environment"),
+        ({"KERYX_FREED_MEMORY": "returned"}, 0, "returned to the system"),
+    ],
 )
-def test_what_the_environment_says_goes_first(monkeypatch, chosen, asked):
-    for name in (*memory._CHOSEN, "JAX_CPU_ENABLE_ASYNC_DISPATCH"):
+def test_what_the_environment_says_goes_first(monkeypatch, chosen, asked, said):
+    for name in (*memory._CHOSEN, "KERYX_FREED_MEMORY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
-    thresholds, settings = [], {}
+    thresholds = []
     glibc = SimpleNamespace(mallopt=lambda what, value: thresholds.append((what, value)))
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: glibc)
-    monkeypatch.setattr(memory, "jax", SimpleNamespace(config=SimpleNamespace(update=settings.__setitem__)))
-    memory.keep_freed()
+    monkeypatch.setattr(config._freed_memory, "value", None)
+    assert said in memory.keep_freed()
     assert len(thresholds) == asked
-    wanted = {} if "JAX_CPU_ENABLE_ASYNC_DISPATCH" in chosen else {"jax_cpu_enable_async_dispatch": False}
-    assert settings == wanted
-
-
-def test_import_prepares_before_jax_has_started():
-    code = """if True:
-        from keryx.core import memory
-        from jax._src import xla_bridge
-        calls = []
-        memory.keep_freed = lambda: calls.append(xla_bridge.backends_are_initialized())
-        import sys
-        del sys.modules["keryx"]
-        import keryx
-        print(calls)
-    """
-    environment = os.environ | {"KERYX_KERNELS": "xla"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.stdout.strip() == "[False]", done.stderr
 
 
 def test_long_work_gives_back_what_is_free(monkeypatch):

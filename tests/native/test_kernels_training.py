@@ -6,9 +6,8 @@ import pytest
 
 import keryx
 from keryx import config, layers
-from keryx.kernels import kernel, native
+from keryx.kernels import kernel
 
-pytestmark = pytest.mark.skipif(native.library() is None, reason="no native library")
 ROWS, STEPS = 8, 10
 
 
@@ -98,12 +97,8 @@ def trained(name, mode):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_ten_steps(name):
-    mode = config.kernels()
-    try:
-        *on_xla, none = trained(name, "xla")
-        *on_native, some = trained(name, "native")
-    finally:
-        config.set_kernels(mode)
+    *on_xla, none = trained(name, "xla")
+    *on_native, some = trained(name, "native")
     assert none == 0
     assert some > 0
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), on_native, on_xla)

@@ -10,17 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keryx import config, kernels
-from keryx.kernels import native
 
-pytestmark = pytest.mark.skipif(native.library() is None, reason="no native library")
 family = importlib.import_module("keryx.kernels.embedding")  # the function hides the module
-
-
-@pytest.fixture(autouse=True)
-def _mode():
-    before = config.kernels()
-    yield
-    config.set_kernels(before)
 
 
 def both(function, *arrays):

@@ -13,9 +13,7 @@ import pytest
 from keryx import config, kernels
 from keryx.kernels import native
 
-HERE = Path(__file__).resolve().parent
-FOLDER = next((f for f in native._folders() if any(f.glob("libkeryx_*.so"))), None)
-needs_library = pytest.mark.skipif(FOLDER is None, reason="no native library")
+ROOT = Path(__file__).resolve().parents[2]
 
 # Each kernel on fixed inputs: its values and the gradient of all that it differentiates.
 CASES = """
@@ -68,60 +66,38 @@ for name, (function, *arrays) in CASES.items():
     print(name, hashlib.sha256(found).hexdigest())
 print(kernels.report())
 """
-SAVE = "np.savez(sys.argv[1], *(leaf for f, *a in CASES.values() for leaf in jax.tree.leaves(everything(f)(*a))))"
+_here: dict = {}
+exec(CASES, _here)
+CASES_HERE, EVERYTHING = _here["CASES"], _here["everything"]
 
 
 def python(script: str, *arguments: object, **environment: str) -> str:
-    variables = os.environ | {"KERYX_COMPILATION_CACHE": "off", "PYTHONPATH": str(HERE.parent)} | environment
+    variables = os.environ | {"KERYX_COMPILATION_CACHE": "off", "PYTHONPATH": str(ROOT)} | environment
     command = [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-@pytest.fixture(autouse=True)
-def _mode():
-    before = config.kernels()
-    yield
-    config.set_kernels(before)
-
-
-@needs_library
-def test_one_thread_and_two_give_the_same_bits():
+def test_one_thread_and_two_give_the_same_bits(way):
     found = [python(CASES + DIGESTS, NPROC=threads, KERYX_KERNELS="native") for threads in ("1", "2")]
     assert found[0] == found[1]
-    assert "native library for" in found[0]
+    assert f"native library for {way}" in found[0]
 
 
-@needs_library
-def test_instruction_sets_agree_with_xla(tmp_path):
-    ways = {"xla": {"KERYX_KERNELS": "xla"}}
-    for name in native.INSTRUCTION_SETS:
-        library = FOLDER / f"libkeryx_{name}.so"
-        if library.exists():
-            (tmp_path / name).mkdir()
-            (tmp_path / name / library.name).symlink_to(library.resolve())
-            ways[name] = {"KERYX_KERNELS": "native", "KERYX_NATIVE_LIBRARIES": str(tmp_path / name)}
-    loads = "import sys\nfrom keryx.kernels import native\nprint(native._load(native.Path(sys.argv[1])))"
-    for name in list(ways)[1:]:
-        if python(loads, FOLDER / f"libkeryx_{name}.so").strip() != "True":
-            del ways[name]  # not for this processor
-    assert len(ways) > 1
-    for name, environment in ways.items():
-        python(CASES + SAVE, tmp_path / f"{name}.npz", **environment)
-    wanted = np.load(tmp_path / "xla.npz")
-    for name in list(ways)[1:]:
-        found = np.load(tmp_path / f"{name}.npz")
-        for leaf in wanted.files:
-            scale = max(1.0, np.abs(wanted[leaf]).max())
-            np.testing.assert_allclose(
-                found[leaf], wanted[leaf], rtol=1e-4, atol=2e-5 * scale, err_msg=f"{name} {leaf}"
-            )
+@pytest.mark.parametrize("name", list(CASES_HERE))
+def test_values_and_gradients_are_those_of_xla(name):
+    function, *arrays = CASES_HERE[name]
+    found = EVERYTHING(function)(*arrays)
+    config.set_kernels("xla")
+    for got, want in zip(*map(jax.tree.leaves, (found, EVERYTHING(function)(*arrays))), strict=True):
+        scale = max(1.0, float(jnp.abs(want).max()))
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-5 * scale)
 
 
 MISSING = """
 import warnings
-from keryx.kernels.native import NativeKernelsMissing
+from keryx.kernels.libraries import NativeKernelsMissing
 with warnings.catch_warnings(record=True) as seen:
     warnings.simplefilter("always")
     for name, (function, *arrays) in CASES.items():
@@ -132,8 +108,9 @@ assert "no native library" in str(kernels.report())
 """
 
 
+@pytest.mark.once
 def test_without_a_library_all_runs_on_xla_and_one_warning_says_so(tmp_path):
-    python(CASES + MISSING, KERYX_NATIVE_LIBRARIES=str(tmp_path), KERYX_KERNELS="auto")
+    python(CASES + MISSING, KERYX_NATIVE_LIBRARIES=str(tmp_path), KERYX_KERNELS="auto", KERYX_INSTRUCTION_SET="auto")
 
 
 SHARDED = """
@@ -148,22 +125,15 @@ for name in ("conv", "max_pool", "average_pool", "global_average_pool", "dense")
 """
 
 
-@needs_library
+@pytest.mark.once
 def test_sharded_arrays():
     flags = "--xla_force_host_platform_device_count=2"
     python(CASES + SHARDED, XLA_FLAGS=flags, KERYX_KERNELS="native")
 
 
-def cases() -> dict:
-    space: dict = {}
-    exec(CASES, space)
-    return space["CASES"]
-
-
-@pytest.mark.parametrize("name", list(cases()))
+@pytest.mark.parametrize("name", list(CASES_HERE))
 def test_export_forward_mode_and_vmap(name):
-    function, *arrays = cases()[name]
-    config.set_kernels("native")
+    function, *arrays = CASES_HERE[name]
     want = jax.jit(function)(*arrays)
     scale = float(jnp.abs(want).max())
     program = jax.export.export(jax.jit(function))(*arrays)
@@ -182,11 +152,11 @@ def test_export_forward_mode_and_vmap(name):
     np.testing.assert_allclose(forward, reverse, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@pytest.mark.parametrize("name", list(cases()))
+@pytest.mark.parametrize("name", list(CASES_HERE))
 def test_other_dtypes_run_on_xla(name, dtype):
-    function, *arrays = cases()[name]
-    config.set_kernels("native")
+    function, *arrays = CASES_HERE[name]
     want = jax.jit(function)(*arrays)
     got = jax.jit(function)(*(a.astype(dtype) for a in arrays))
     assert got.dtype == dtype
@@ -194,13 +164,14 @@ def test_other_dtypes_run_on_xla(name, dtype):
     np.testing.assert_allclose(got.astype("float32"), want, atol=0.1 * scale)
 
 
+@pytest.mark.once
 def test_double_precision():
     script = "jax.config.update('jax_enable_x64', True)\n"
     script += "for f, *a in CASES.values(): assert jax.jit(f)(*(x.astype('float64') for x in a)).dtype == 'float64'"
     python(CASES + script, KERYX_KERNELS="native")
 
 
-@needs_library
+@pytest.mark.once
 def test_modes_and_report():
     def run(rows):  # of another shape each time, so that it is compiled again
         before = {way: sum(calls[way] for calls in kernels.report().served.values()) for way in ("native", "xla")}

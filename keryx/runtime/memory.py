@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
+from keryx import config
 
 # Blocks and free memory up to this size, in bytes, are kept; what is above goes back to the system at once.
 KEPT = 2**31 - 1  # the most that mallopt takes
@@ -16,26 +16,27 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of malloc.h
 _CHOSEN = "GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"
 
 
-def keep_freed() -> None:
-    """Let a call have the memory that the last one freed. Called by `import keryx`, before JAX starts its threads.
+def keep_freed() -> str:
+    """Let a call have the memory that the last one freed; what was done, in words.
 
-    XLA asks for the memory of a call anew at each call. glibc gives blocks above 32 MB, and those of any thread but
-    the main one, back to the system when they are freed, and the system hands them out again page by page, filled
-    with zeros: half a millisecond a megabyte on a virtual machine, half of a training step on images. So big blocks
-    are kept, in one heap for all threads.
+    XLA allocates the memory of a call anew at each call. glibc returns blocks above 32 MB, and those of any thread but
+    the main one, to the system when they are freed, and the system hands them out again page by page, filled with
+    zeros: half a millisecond a megabyte on a virtual machine, half of a training step on images. So large blocks are
+    kept, in one heap for all threads.
 
-    And calls are run by the thread that makes them. On a thread of JAX's own the next call can ask for its memory
-    just before the last one's is free, which takes twice as much; the host's work has the same cores in any case.
-
-    What the environment says of either goes before this. Other C libraries are left as they are.
+    What the environment says goes before this (`MALLOC_*`, `GLIBC_TUNABLES`). Other C libraries are left as they are.
     """
-    if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
+    if config.freed_memory() == "returned":
+        return "returned to the system, as set_freed_memory('returned') says"
+    if said := [name for name in _CHOSEN if name in os.environ]:
+        return f"as {', '.join(said)} in the environment says"
     mallopt = _of_glibc("mallopt")
-    if mallopt is not None:
-        mallopt(_ARENA_MAX, 1)
-        mallopt(_MMAP_THRESHOLD, KEPT)
-        mallopt(_TRIM_THRESHOLD, KEPT)
+    if mallopt is None:
+        return "as the C library has it, which is not glibc"
+    mallopt(_ARENA_MAX, 1)
+    mallopt(_MMAP_THRESHOLD, KEPT)
+    mallopt(_TRIM_THRESHOLD, KEPT)
+    return "kept for the next step (glibc's M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD)"
 
 
 @contextmanager
@@ -60,10 +61,11 @@ def give_back() -> None:
 
 
 class Level:
-    """How much memory the process has when a program has run; held there.
+    """Holds the process at the resident memory that it had after the first call of a program.
 
-    Where a small array has come to lie at the edge of what the last call had, the next call has to have its memory
-    elsewhere, and so on. With every call of `LONG` seconds looked at, there are two such pieces at most.
+    A small array that outlives a call can split the block that the call has freed; then the next call's block is
+    allocated elsewhere, and memory grows with each such array. After every call of `LONG` seconds the resident size is
+    compared with the first, so there are two such blocks at most.
     """
 
     LONG = 5e-3

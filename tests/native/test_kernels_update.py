@@ -8,19 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keryx import config, kernels
-from keryx.kernels import native
 from keryx.kernels.update import RULES
 
-needs_library = pytest.mark.skipif(native.library() is None, reason="no native library")
 NUMBERS = {"descent": (), "momentum": (0.9,), "nesterov": (0.9,), "rms": (0.9, 1e-7), "adam": (0.9, 0.999, 1e-7)}
-
-
-@pytest.fixture(autouse=True)
-def _native():
-    before = config.kernels()
-    config.set_kernels("native")
-    yield
-    config.set_kernels(before)
 
 
 def arrays(shapes, seed):
@@ -50,7 +40,6 @@ def in_float64(rule, rate, weights, gradients, slots):
     return list(zip(*new, strict=True))
 
 
-@needs_library
 @pytest.mark.parametrize("rule", RULES)
 @given(
     shapes=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=5),
@@ -68,7 +57,6 @@ def test_formula(rule, shapes, large, seed):
             np.testing.assert_allclose(a, b, rtol=3e-6, atol=3e-7)
 
 
-@needs_library
 @pytest.mark.parametrize("rule", RULES)
 def test_nan_and_infinity_pass(rule):
     gradients = [np.array([np.nan, np.inf, -np.inf, 1e30, 0, 1], "float32")]
@@ -81,7 +69,6 @@ def test_nan_and_infinity_pass(rule):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found["native"], found["xla"])
 
 
-@needs_library
 def test_what_is_written_over_is_not_read_again():
     """Donated weights lie where the results do; gradients, and weights that are still wanted, stay as they are."""
     weights, gradients, slots = [jnp.ones(1000)], [jnp.full(1000, 2.0)], [jnp.ones(1000)]

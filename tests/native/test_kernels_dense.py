@@ -11,12 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keryx import config
-from keryx.kernels import dense, native
+from keryx.kernels import dense
 from keryx.kernels.dense import ACTIVATIONS, _product
 from keryx.kernels.kernel import KERNELS
-
-pytestmark = pytest.mark.skipif(native.library() is None, reason="no native library")
 
 # (batch, features, units): sizes of 1, ends of tiles each way, several parts of the depth, several tasks, no rows.
 SHAPES = [
@@ -49,14 +46,6 @@ SLOPES = {
 
 
 WAYS = [(False, False), (False, True), (True, False), (True, True)]
-
-
-@pytest.fixture(autouse=True)
-def natively():
-    before = config.kernels()
-    config.set_kernels("native")
-    yield
-    config.set_kernels(before)
 
 
 def array(*shape, seed=0):

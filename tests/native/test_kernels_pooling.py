@@ -8,16 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keryx import config, kernels
-from keryx.kernels import global_pooling, native, pooling
-
-pytestmark = pytest.mark.skipif(native.library() is None, reason="no native library")
-
-
-@pytest.fixture(autouse=True)
-def _mode():
-    before = config.kernels()
-    yield
-    config.set_kernels(before)
+from keryx.kernels import global_pooling, pooling
 
 
 def by(mode, function, *arrays):
