@@ -24,7 +24,7 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None or dtype is float:
         return config.floatx()
-    if dtype is int:
+    if dtype is int or dtype == "int":
         return "int32"
     try:
         name = dtype if isinstance(dtype, str) else jnp.dtype(dtype).name

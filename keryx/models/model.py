@@ -14,7 +14,16 @@ from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.serialization import serialize
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.errors import ArgumentError, ConfigError, DataError, ShapeError, StateError, did_you_mean, listing
+from keryx.errors import (
+    ArgumentError,
+    ConfigError,
+    DataError,
+    ShapeError,
+    StateError,
+    UndefinedError,
+    did_you_mean,
+    listing,
+)
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
@@ -225,7 +234,7 @@ class Model(Trainer, Layer):
 
     def _own_graph(self, what: str) -> graph.Graph:
         if self._graph is None:
-            raise StateError(
+            raise UndefinedError(
                 f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
             )
         return self._graph

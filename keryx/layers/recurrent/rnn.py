@@ -130,7 +130,7 @@ class RNN(Layer):
 
     def run(self, x: jax.Array, states: list[Any], mask: Any, training: bool) -> tuple[jax.Array, list[Any]]:
         """The outputs (batch, time, ...) in the order of the inputs, and the last states, by one scan."""
-        key = jax.random.key_data(scope.random_key())
+        key, output = self._key_and_output(x[:, 0], states, training)
 
         def step(carried, at):
             (states, before), (x, valid) = carried, at
@@ -146,7 +146,6 @@ class RNN(Layer):
                 )
             return (new, output), output
 
-        output = jax.eval_shape(lambda: self._shape_of_output(x[:, 0], states, training, key))
         first = jax.tree.leaves(states[-1] if isinstance(states[-1], list) else states)[0]
         before = first if first.shape == output.shape else jnp.zeros(output.shape)
         at = (jnp.swapaxes(x, 0, 1), None if mask is None else jnp.swapaxes(mask, 0, 1))
@@ -155,10 +154,20 @@ class RNN(Layer):
         (states, _), outputs = lax.scan(step, begin, at, reverse=self.go_backwards, unroll=unroll)
         return jnp.swapaxes(outputs, 0, 1), states
 
-    def _shape_of_output(self, x, states, training, key):
-        with scope.isolated() as inner:
-            inner.key = key
-            return self._call_cell(x, states, training)[0]
+    def _key_and_output(self, x, states, training):
+        """The key that all steps draw from, and the shape and dtype of their outputs; no key is used up for nothing."""
+        draws = 0
+
+        def first_step():
+            nonlocal draws
+            with scope.isolated() as inner:
+                inner.key, inner.draws = jnp.zeros(2, jnp.uint32), 0
+                output = self._call_cell(x, states, training)[0]
+                draws = inner.draws
+            return output
+
+        output = jax.eval_shape(first_step)
+        return jax.random.key_data(scope.random_key()) if draws else jnp.zeros(2, jnp.uint32), output
 
     def _call_cell(self, x, states, training):
         call = self.cell if isinstance(self.cell, Layer) else self.cell.call
