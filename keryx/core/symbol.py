@@ -1,6 +1,7 @@
 """A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
 
 import functools
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,17 @@ class SymbolicTensor(Arithmetic):
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
         self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
         self.node, self.index = node, index
+        self.mask: Any = None  # the Spec of the mask that travels beside it
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of elements; None where a size is not known."""
+        return None if None in self.shape else math.prod(n for n in self.shape if n is not None)
 
     def __repr__(self):
         return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"

@@ -11,20 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, scope
+from keryx.core import dtypes, graph, scope, shapes
 from keryx.core.owner import Owner
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
-from keryx.core.symbol import SymbolicTensor, describe
+from keryx.core.symbol import describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.layers.input_spec import InputSpec
+from keryx.layers.output_spec import OutputSpec, call_arguments, shapes_for
 from keryx.runtime import process
 
 registry = Registry("layer", "keras.layers")
 _building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
-class Layer(Owner, Configurable):
+class Layer(OutputSpec, Owner, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -59,6 +60,8 @@ class Layer(Owner, Configurable):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
         if "build" in vars(cls):
             cls.build = _that_marks_built(cls.build)  # type: ignore[method-assign]
 
@@ -163,7 +166,7 @@ class Layer(Owner, Configurable):
         try:
             if graph.symbols_in((args, kwargs)):
                 self._build_for(args, kwargs)
-                return graph.record(self, args, kwargs)
+                return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
             with ExitStack() as stack:
                 outer = scope.current()
                 if outer is None:
@@ -183,7 +186,7 @@ class Layer(Owner, Configurable):
         if args and any(isinstance(leaf, str) for leaf in jax.tree.leaves(args[0])):
             raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
         self._build_for(args, kwargs)
-        names, takes_more = _call_arguments(type(self).call)
+        names, takes_more = call_arguments(type(self).call)
         self._fill_in_masks(names, args, kwargs)
         training = kwargs.get("training")
         if training is None:
@@ -202,12 +205,13 @@ class Layer(Owner, Configurable):
             running.training, running.autocast = before
         if self.activity_regularizer is not None:  # the penalty of a row, on average
             running.losses.extend(
-                self.activity_regularizer(x) / (x.shape[0] if x.ndim else 1) for x in jax.tree.leaves(outputs)
+                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
             )
         if self.supports_masking and args:
             masks = kwargs.get("mask", jax.tree.map(scope.mask_of, args[0]))
             _set_masks(outputs, self.compute_mask(args[0], masks if jax.tree.leaves(masks) else None))
-        self._seen_shapes = [tuple(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
+        if not shapes.probing():
+            self._seen_shapes = [shapes.known(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
 
     def _fill_in_masks(self, names: list[str], args: tuple, kwargs: dict[str, Any]) -> None:
@@ -238,13 +242,18 @@ class Layer(Owner, Configurable):
                 spec.check(self, x)
         if self.built:
             return
+        arguments, _ = graph.accepted_arguments(self.build)
+        given = shapes_for(call_arguments(type(self).call)[0], arguments, args, kwargs)
+        if shapes.probing():
+            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
+        self._build_once(given)
+
+    def _build_once(self, given: list[Any]) -> None:
         with _building:
             if self.built:  # by another thread
                 return
-            arguments, _ = graph.accepted_arguments(self.build)
-            shapes = _shapes_for_build(self, arguments, args, kwargs)
             with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
-                self.build(*shapes)
+                self.build(*given)
             self.built = True
 
     def _note(self, error: Exception, args: tuple) -> None:
@@ -298,18 +307,6 @@ class Layer(Owner, Configurable):
             raise StateError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
         return self.nodes[0]
 
-    def compute_output_shape(self, *input_shapes: Any) -> Any:
-        """The shape of the outputs for these shapes of the inputs, None for a size that is not known."""
-
-        def is_shape(x):
-            return isinstance(x, tuple) and all(n is None or isinstance(n, int) for n in x)
-
-        symbols = jax.tree.map(lambda s: SymbolicTensor(s, self.compute_dtype, "x"), input_shapes, is_leaf=is_shape)
-        nodes = list(self.nodes)
-        outputs = self(*symbols)
-        self.nodes = nodes
-        return jax.tree.map(lambda symbol: symbol.shape, outputs)
-
     def get_config(self) -> dict[str, Any]:
         """Name, trainable, dtype and the layer's own arguments, as plain data."""
         own = [name for name in init_arguments(type(self)) if name not in _LAYER_ARGUMENTS]
@@ -351,12 +348,6 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
     return None
 
 
-@functools.cache
-def _call_arguments(call: Callable) -> tuple[list[str], bool]:
-    names, takes_more = graph.accepted_arguments(call)
-    return names[1:], takes_more
-
-
 def _as_array(x: Any) -> Any:
     return jax.device_put(dtypes.narrowed(x, "input")) if isinstance(x, (np.ndarray, np.generic)) else x
 
@@ -371,19 +362,6 @@ def _that_marks_built(build: Callable) -> Callable:
         return result
 
     return built
-
-
-def _shape_of(x: Any) -> Any:
-    return tuple(x.shape) if hasattr(x, "shape") else None
-
-
-def _shapes_for_build(layer: Layer, arguments: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
-    """The shapes that `build` asks for: of the first input, or of each as `<argument>_shape`."""
-    given = dict(zip(_call_arguments(type(layer).call)[0], args, strict=False)) | kwargs
-    if len(arguments) <= 1:
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        return [jax.tree.map(_shape_of, first)][: len(arguments)]
-    return [jax.tree.map(_shape_of, given.get(name.removesuffix("_shape"))) for name in arguments]
 
 
 def _set_masks(outputs: Any, masks: Any) -> None:

@@ -49,7 +49,7 @@ class Optimizer(Configurable):
         use_ema: Keep a moving average of the weights; `finalize` puts it in their place.
         ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * weight`.
         ema_overwrite_frequency: Put the average in the place of the weights every so many steps.
-        loss_scale_factor: What the loss was multiplied by; the gradients are divided by it.
+        loss_scale_factor: What the loss is multiplied by, and the gradients divided by; `fit` does both.
         gradient_accumulation_steps: The gradients of so many steps are averaged into one.
         name: The class's name in lower case unless given.
 
@@ -132,7 +132,7 @@ class Optimizer(Configurable):
         """One step: the new weights and the new state. Pure."""
         scheduled = not isinstance(self._learning_rate, Variable)
         rate = self._rate(state.step) if scheduled else state.learning_rate
-        scale = 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+        scale = self.loss_scale(state)
         grads = jax.tree.map(lambda g, w: (g / scale).astype(w.dtype), grads, weights)
         inner, accumulated = state.inner, state.accumulated
         if every := self.gradient_accumulation_steps:
@@ -154,9 +154,13 @@ class Optimizer(Configurable):
         """The weights to keep when training ends: with use_ema their average, else the weights themselves."""
         return jax.tree.map(jnp.copy, state.average) if self.use_ema else weights
 
+    def loss_scale(self, state: OptimizerState | None) -> Any:
+        """What the loss is to be multiplied by before it is differentiated: `update` divides the gradients by it."""
+        return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+
     def scale_loss(self, loss: jax.Array) -> jax.Array:
-        """The loss to differentiate: `loss * loss_scale_factor`."""
-        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+        """The loss to differentiate in a loop of your own; `fit` scales by itself."""
+        return loss * jnp.asarray(self.loss_scale(self.state), jnp.asarray(loss).dtype)
 
     def _take(self, grads, inner, weights, rate):
         grads = self._clip(grads)
@@ -235,7 +239,7 @@ class Optimizer(Configurable):
             if self._learning_rate is None:
                 self._learning_rate = Variable(number, dtype="float32", trainable=False, name="learning_rate")
             else:
-                self._learning_rate.assign(number)
+                self._learning_rate.store(number)
 
     @property
     def schedule(self) -> Any:
@@ -270,11 +274,15 @@ class Optimizer(Configurable):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Start afresh for these Variables."""
-        if any(self._excluded):
-            self._decayed = [not self._is_excluded(v) for v in variables]
+        self.decide_decay(variables)
         self._compiled = None
         self.owners = list(variables)
         self.state = self.init([v.value for v in variables])
+
+    def decide_decay(self, variables: Sequence[Variable]) -> None:
+        """Settle which of these Variables decay, where some were excluded."""
+        if any(self._excluded):
+            self._decayed = [not self._is_excluded(v) for v in variables]
 
     @property
     def variables(self) -> list[jax.Array]:
@@ -295,7 +303,8 @@ class Optimizer(Configurable):
         if self.state is None:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
-        weights, state = self.update(list(grads), state, list(trainable_variables))
+        grads, weights = jax.tree.map(jnp.asarray, (list(grads), list(trainable_variables)))
+        weights, state = self.update(grads, state, weights)
         return weights, jax.tree.leaves(state)
 
     def resume(self, state: OptimizerState | None) -> OptimizerState:
@@ -328,7 +337,7 @@ class Optimizer(Configurable):
         values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(self.state), values)
         for variable, value in zip(variables, values, strict=True):
             constraint = getattr(variable, "constraint", None)
-            variable.assign(constraint(value) if constraint else value)
+            variable.store(constraint(value) if constraint else value)
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx.core import scope
-from keryx.core.variable import Variable
+from keryx.core.variable import Variable, is_variable
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
 
@@ -94,8 +94,8 @@ class RNN(Layer):
 
     def reset_state(self) -> None:
         """Set the states of a stateful layer to 0."""
-        for state in jax.tree.leaves(self.states):
-            state.assign(jnp.zeros(state.shape))
+        for state in jax.tree.leaves(self.states, is_leaf=is_variable):
+            state.store(jnp.zeros(state.shape))
 
     def reset_states(self) -> None:
         """Set the states of a stateful layer to 0."""
@@ -109,7 +109,7 @@ class RNN(Layer):
             valid = jnp.expand_dims(mask, range(2, outputs.ndim))
             outputs = jnp.where(valid, outputs, 0)
         if self.stateful:
-            jax.tree.map(lambda variable, state: variable.assign(state), self.states, states)
+            jax.tree.map(lambda variable, state: variable.store(state), self.states, states, is_leaf=is_variable)
         if self.go_backwards:
             outputs = jnp.flip(outputs, 1)
         output = outputs if self.return_sequences else outputs[:, -1]
@@ -123,7 +123,7 @@ class RNN(Layer):
         if given is None:
             given = self.states if self.stateful else self.get_initial_state(batch)
         given = list(given) if isinstance(given, (list, tuple)) else [given]
-        states = jax.tree.map(lambda s: jnp.asarray(s.value if isinstance(s, Variable) else s), given)
+        states = jax.tree.map(lambda s: jnp.asarray(s), given)
         if len(states) != len(self.state_size):
             raise ShapeError(f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with.")
         return jax.tree.map(lambda s: s.astype(self.compute_dtype), states)
