@@ -48,7 +48,7 @@ def test_nothing_private_of_jax_is_used():
 
 def test_the_version_stands_in_one_place():
     where = PROJECT["tool"]["scikit-build"]["metadata"]["version"]["input"]
-    assert PACKAGE / "__init__.py" == PACKAGE.parent / where
+    assert PACKAGE.parent / where == PACKAGE / "__init__.py"
     assert "version" not in PROJECT["project"]
     assert re.findall(r'^__version__ = "(.*)"$', (PACKAGE / "__init__.py").read_text(), re.M) == [keryx.__version__]
 
