@@ -152,7 +152,10 @@ def test_an_op_that_makes_too_many_tensors_is_refused():
 
 def test_an_error_says_whose_config_it_is_and_keeps_its_cause():
     with pytest.raises(ConfigError, match=r"Dense.*units.*-1") as raised:
-        keryx.layers.Dense.from_config({"units": -1})
+        codec.deserialize(config("Dense", units=-1))
+    assert raised.value.__notes__ == ["In the config of Dense."]
+    with pytest.raises(ConfigError, match=r"Dense.*no argument 'rate'") as raised:
+        keryx.layers.Dense.from_config({"units": 1, "rate": 0.5})
     assert isinstance(raised.value.__cause__, ArgumentError)
     with pytest.raises(ConfigError, match=r"'Denze'.*Did you mean 'Dense'"):
         codec.deserialize(config("Denze", units=1))

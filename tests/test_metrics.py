@@ -220,10 +220,11 @@ def test_names_are_keras_names():
 
 
 def test_get_takes_what_stands_for_a_metric():
-    assert metrics.get("mse") is metrics.MSE is metrics.mean_squared_error
-    assert metrics.get("acc") is metrics.get("accuracy") is metrics.accuracy
-    assert metrics.get("bce") is metrics.get("binary_crossentropy") is metrics.binary_crossentropy
-    assert metrics.get("cosine_similarity") is metrics.cosine_similarity
+    assert isinstance(metrics.get("mse"), metrics.MeanSquaredError)
+    assert metrics.get(metrics.MSE) is metrics.mean_squared_error
+    assert type(metrics.get("acc")) is type(metrics.get("accuracy")) is metrics.Accuracy
+    assert type(metrics.get("bce")) is type(metrics.get("binary_crossentropy")) is metrics.BinaryCrossentropy
+    assert isinstance(metrics.get("cosine_similarity"), metrics.CosineSimilarity)
     assert isinstance(metrics.get("AUC"), metrics.AUC)
     assert isinstance(metrics.get("auc"), metrics.AUC)
     assert metrics.get(None) is None

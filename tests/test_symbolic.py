@@ -7,6 +7,7 @@ import pytest
 
 import keryx
 from keryx import ops
+from keryx.core import symbol
 from keryx.core.graph import Graph
 from keryx.errors import ArgumentError, ConfigError, DataError
 from keryx.ops.names import by_name
@@ -112,6 +113,14 @@ def test_jax_arrays_on_the_left_give_way(expression):
     row = jnp.asarray(ROW)
     y = expression(row, x)
     np.testing.assert_allclose(Graph(x, y).run([jnp.asarray(A)]), expression(ROW, A), rtol=1e-4)
+
+
+def test_traced_arrays_on_the_left_give_way():
+    x = keryx.Input((3,))
+    symbol._namespace_of_operators.cache_clear()  # asked for while a program is traced, too
+    added = []
+    jax.jit(lambda row: added.append(x.shape == (row + x).shape))(jnp.ones((3,)))
+    assert added == [True]
 
 
 def test_variables_and_symbols_join():

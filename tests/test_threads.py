@@ -149,28 +149,40 @@ def test_two_threads_fit_two_models_that_share_a_layer():
         assert all(np.isfinite(run.result(PATIENT).history["loss"]).all() for run in runs)
 
 
-def test_many_threads_predict_with_one_model_that_nobody_has_built():
+def test_many_threads_call_what_nobody_has_built():
+    built = []
+
+    class Slow(layers.Layer):
+        def build(self, input_shape):
+            built.append(self)
+            time.sleep(0.05)  # another thread gets this far meanwhile, if nothing keeps it out
+            self.kernel = self.add_weight((input_shape[-1], 4), name="kernel")
+
+        def call(self, inputs):
+            return inputs @ self.kernel
+
     class Mine(keryx.Model):
         def __init__(self):
             super().__init__()
-            self.dense = layers.Dense(4)
+            self.slow = Slow()
 
         def call(self, inputs):
-            return self.dense(inputs)
+            return self.slow(inputs)
 
-    for model in (Mine(), keryx.Sequential([layers.Dense(4), layers.Dense(4)])):
+    layer = Slow()
+    for predict in (Mine().predict, keryx.Sequential([Slow()]).predict, layer):
         start = threading.Barrier(8)
 
-        def run(start=start, model=model):
+        def run(start=start, predict=predict):
             start.wait()
-            return [model.predict(X[:rows], verbose=0) for rows in (1, 7, 100)]
+            return [predict(X[:rows]) for rows in (1, 7, 100)]
 
         with ThreadPoolExecutor(8) as pool:
             results = [future.result(PATIENT) for future in [pool.submit(run) for _ in range(8)]]
-        assert len(model.weights) == (2 if isinstance(model, Mine) else 4)
         for outputs in results:
             for one, other in zip(outputs, results[0], strict=True):
                 np.testing.assert_array_equal(one, other)
+    assert len(built) == 3
 
 
 def test_threads_take_steps_in_turn():

@@ -98,6 +98,13 @@ class Registry:
 
 
 _registries: dict[str, Registry] = {}
+
+
+def registry_of(module: str) -> Registry:
+    """The table of the things that Keras keeps in this module."""
+    return _registries[module]
+
+
 _by_reference: ContextVar[bool] = ContextVar("by_reference", default=False)
 
 # -- out -----------------------------------------------------------------------------------------------------------

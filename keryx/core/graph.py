@@ -13,14 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import scope
-from keryx.core.symbol import Shape, SymbolicTensor, describe
-from keryx.core.variable import Variable
+from keryx.core import scope, shapes
+from keryx.core.shapes import Spec
+from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import DataError
 
-# The shape of a result is found by tracing the call at two sizes of every unknown axis: a size that differs between
-# the two is unknown as well. Both have many divisors, so that a reshape or a strided window fits.
-PROBES = (960, 1920)
+_KEY = Spec((2,), np.dtype(np.uint32))  # of the random key that a trace is given
 
 _names_taken: dict[str, int] = {}
 _naming = threading.Lock()
@@ -82,62 +80,37 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
     return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
 
 
-def record(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Call an operation on symbols: write the call down as a node, and return the symbols of its results."""
+def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) -> Any:
+    """Write a call on symbols down as a node that new symbols, those of its results, come out of."""
     node = Node(operation, args, kwargs)
-    small, large = _probed(operation, args, kwargs)
-    outputs = [
-        SymbolicTensor(_known(a.shape, b.shape), a.dtype, unique_name("keras_tensor"), node, index)
-        for index, (a, b) in enumerate(zip(small[0], large[0], strict=True))
-    ]
-    node.outputs = jax.tree.unflatten(small[1], outputs)
+    node.outputs = outputs
+    for index, symbol in enumerate(jax.tree.leaves(node.outputs)):
+        symbol.name, symbol.node, symbol.index = unique_name("keras_tensor"), node, index
     if hasattr(operation, "nodes"):
         operation.nodes.append(node)
     return node.outputs
 
 
-def _probed(operation: Any, args: tuple, kwargs: dict[str, Any]) -> list[tuple[list[Any], Any]]:
-    """The results, and the nest they come in, at both sizes of the unknown axes."""
-    try:
-        return [jax.tree.flatten(_trace(operation, args, kwargs, size)) for size in PROBES]
-    except Exception:
-        batches = {s.shape[0] for s in symbols_in((args, kwargs)) if s.shape} - {None}
-        if len(batches) != 1:
-            raise
-        try:  # an unknown batch beside a fixed one is of that size
-            return [jax.tree.flatten(_trace(operation, args, kwargs, size, *batches)) for size in PROBES]
-        except Exception:
-            pass
-        raise
-
-
-def _known(small: tuple[int, ...], large: tuple[int, ...]) -> Shape:
-    return tuple(a if a == b else None for a, b in zip(small, large, strict=True))
-
-
-def _trace(operation: Any, args: tuple, kwargs: dict[str, Any], size: int, batch: int | None = None) -> Any:
-    """The abstract results of a call in which each unknown axis has this size, or the first axis that of `batch`."""
+def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """New symbols for the results of a call on symbols, which is not written down."""
     leaves, tree = jax.tree.flatten((args, kwargs))
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
+    masked = {i: symbol.mask for i, symbol in symbols.items() if symbol.mask is not None}
 
-    def call(key, arrays):
-        filled = [arrays.get(i, leaf) for i, leaf in enumerate(leaves)]
-        filled_args, filled_kwargs = jax.tree.unflatten(tree, filled)
+    def call(key, arrays, masks):
+        filled_args, filled_kwargs = jax.tree.unflatten(tree, [arrays.get(i, leaf) for i, leaf in enumerate(leaves)])
         with scope.run(scope.Scope({}, key)):
-            return operation(*filled_args, **filled_kwargs)
+            for i, mask in masks.items():
+                scope.set_mask(arrays[i], mask)
+            outputs = operation(*filled_args, **filled_kwargs)
+            return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
 
-    key = jax.ShapeDtypeStruct((2,), np.uint32)
-    arrays = {i: jax.ShapeDtypeStruct(_filled(s.shape, size, batch or size), s.dtype) for i, s in symbols.items()}
-    try:
-        return jax.eval_shape(call, key, arrays)
-    except Exception as error:
-        if any(None in s.shape for s in symbols.values()) and str(size) in str(error):
-            error.add_note(f"(Sizes of {size} stand for the axes whose size is not known yet.)")
-        raise
-
-
-def _filled(shape: Shape, size: int, batch: int) -> list[int]:
-    return [(size if i else batch) if n is None else n for i, n in enumerate(shape)]
+    given = _KEY, {i: Spec(s.shape, s.dtype) for i, s in symbols.items()}, masked
+    outputs, masks = shapes.results(call, given, [leaf.shape for leaf in leaves if hasattr(leaf, "shape")])
+    traced = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype, "traced"), outputs)
+    for symbol, mask in zip(jax.tree.leaves(traced), masks, strict=True):
+        symbol.mask = mask
+    return traced
 
 
 def lift(function: Callable, name: str | None = None) -> Callable:
@@ -151,16 +124,16 @@ def lift(function: Callable, name: str | None = None) -> Callable:
 
     @functools.wraps(function)
     def lifted(*args, **kwargs):
-        leaves = jax.tree.leaves((args, kwargs))
+        leaves, nest = jax.tree.flatten((args, kwargs))  # a variable is its array there
         if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
             try:
-                return record(Op(lifted, op_name), args, kwargs)
+                op = Op(lifted, op_name)
+                return record(op, args, kwargs, trace(op, args, kwargs))
             except Exception as error:
                 shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
                 error.add_note(f"In the op {op_name!r}, called on {shapes}.")
                 raise
-        if any(isinstance(leaf, Variable) for leaf in leaves):
-            args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
+        args, kwargs = jax.tree.unflatten(nest, leaves)
         return function(*args, **kwargs)
 
     lifted.__name__ = op_name

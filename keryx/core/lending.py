@@ -7,7 +7,8 @@ again at once, and always sees the values of one moment. What somebody else was 
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from keryx.errors import StateError
 
 # Held for microseconds, never while compiled code runs: moving values in and out of cells.
 _lock = threading.RLock()
-_readings: dict[int, list[Any]] = {}  # what compiled code is reading just now, by the id of the `reading`
+_readings: dict[int, list[Any]] = {}  # what compiled code is reading just now, by the id of the list
 
 # A thread that Python did not start may be the one that the loan's own program waits for, so it waits so long at most.
 PATIENCE = 5.0  # seconds
@@ -53,7 +54,8 @@ class Cell:
         return self._value is None
 
 
-class reading:
+@contextmanager
+def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
     """A block in which compiled code may be given the values of some cells: no loan takes them over meanwhile.
 
     >>> cell = Cell()
@@ -62,30 +64,38 @@ class reading:
     ...     print(value)
     1.0
     """
+    values = begin_reading(cells)
+    try:
+        yield values
+    finally:
+        end_reading(values)
 
-    __slots__ = ("_cells",)
 
-    def __init__(self, cells: Sequence[Cell]):
-        self._cells = cells
+def begin_reading(cells: Sequence[Cell]) -> list[Any]:
+    """The values of some cells at one moment, which no loan takes over until `end_reading(values)`."""
+    with _lock:
+        values = [cell._value for cell in cells]
+        if _AWAY.isdisjoint(map(type, values)):
+            _readings[id(values)] = values
+            return values
+    noted = []
 
-    def __enter__(self) -> list[Any]:
-        with _lock:
-            values = [cell._value for cell in self._cells]
-            if _AWAY.isdisjoint(map(type, values)):
-                _readings[id(self)] = values
-                return values
-        try:
-            return at_rest(self._cells, self._note)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def _note(self, values: list[Any]) -> list[Any]:
-        _readings[id(self)] = values
+    def note(values: list[Any]) -> list[Any]:
+        _readings[id(values)] = values
+        noted.append(values)
         return values
 
-    def __exit__(self, *error: object) -> None:
-        _readings.pop(id(self), None)
+    try:
+        return at_rest(cells, note)
+    except BaseException:
+        for values in noted:  # it was interrupted just as it was served
+            end_reading(values)
+        raise
+
+
+def end_reading(values: list[Any]) -> None:
+    """The values have been read."""
+    _readings.pop(id(values), None)
 
 
 def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> None:

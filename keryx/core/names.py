@@ -49,6 +49,7 @@ def config_arguments(cls: type) -> list[str]:
 
     >>> import keryx
     >>> class Scaled(keryx.layers.Identity):
+    ...     __module__ = "mine"
     ...     def __init__(self, factor, **kwargs): ...
     ...     def get_config(self): ...
     >>> "factor" in config_arguments(Scaled), "name" in config_arguments(Scaled)

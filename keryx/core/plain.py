@@ -63,7 +63,9 @@ def reading(what: str, value: Any) -> Iterator[_Reading]:
             current = _Reading(_physical_memory() if limit is None else limit)
             token = _reading.set(current)
         yield current
-    except ConfigError:
+    except ConfigError as error:
+        if not getattr(error, "__notes__", None):
+            error.add_note(f"In the config of {what}.")
         raise
     except RecursionError:
         raise ConfigError(f"The config of {what} is nested too deeply.") from None

@@ -93,6 +93,20 @@ def named(name: str) -> Iterator[None]:
         _running.names.pop()
 
 
+def at_present(function: Callable) -> Callable:
+    """`function`, to be called later within the layers that are called now: what it makes has their names."""
+    within = names()
+
+    def call(*args):
+        before, _running.names = _running.names, list(within)
+        try:
+            return function(*args)
+        finally:
+            _running.names = before
+
+    return call
+
+
 def pure(function: Callable, variables: "Sequence[Variable]", training: bool = False) -> Callable:
     """`function` as a pure function of its variables.
 

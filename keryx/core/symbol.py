@@ -1,8 +1,11 @@
 """A tensor that has no values yet: the arguments and results of the calls that make up a graph."""
 
+import functools
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from keryx.core.arithmetic import Arithmetic
@@ -36,11 +39,17 @@ class SymbolicTensor(Arithmetic):
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
         self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
         self.node, self.index = node, index
+        self.mask: Any = None  # the Spec of the mask that travels beside it
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of elements; None where a size is not known."""
+        return None if None in self.shape else math.prod(n for n in self.shape if n is not None)
 
     def __repr__(self):
         return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"
@@ -70,7 +79,7 @@ class SymbolicTensor(Arithmetic):
     def __jax_array__(self):
         # JAX's operators look here before they give way to ours, and have to find nothing. Its functions look here
         # too, and there an error that is no TypeError is shown as it is.
-        if sys._getframe(1).f_globals.get("__name__") == "jax._src.numpy.array_methods":
+        if sys._getframe(1).f_globals is _namespace_of_operators():
             return None
         raise DataError(self._no_values())
 
@@ -79,6 +88,12 @@ class SymbolicTensor(Arithmetic):
             f"{self.name!r} is a symbolic tensor {self.shape} and has no values yet. On it, use operators, methods, "
             "keryx.ops or NumPy functions (np.exp(x), not jnp.exp(x)); wrap other code in a Lambda layer."
         )
+
+
+@functools.cache
+def _namespace_of_operators() -> dict[str, Any]:
+    """The globals of the functions that JAX's arrays have as operators."""
+    return getattr(type(jax.numpy.zeros(())).__add__, "__globals__", {})
 
 
 def describe(shape: Shape, dtype: Any = None) -> str:

@@ -6,6 +6,7 @@ the levels x86-64-v3 and x86-64-v4 of the x86-64 psABI.
 
 import ctypes
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +88,8 @@ def features_here(library: Path) -> frozenset[str]:
 def missing(instruction_set: str, found: frozenset[str]) -> list[str]:
     """The features that a library for this instruction set needs and that were not found."""
     return sorted(REQUIRED[instruction_set] - found)
+
+
+if __name__ == "__main__":  # for the build: the best instruction set of this machine
+    here = features_here(Path(sys.argv[1]))
+    print(next(name for name in REQUIRED if not missing(name, here)))

@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import jax
@@ -11,21 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, plain, scope
+from keryx.core import dtypes, graph, plain, scope, shapes
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
-from keryx.core.symbol import SymbolicTensor, describe
+from keryx.core.symbol import describe
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ShapeError, StateError
+from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
 from keryx.layers.input_spec import InputSpec
+from keryx.layers.output_spec import OutputSpec, call_arguments, shapes_for
 from keryx.runtime import process
 
 registry = Registry("layer", "keras.layers")
 _building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
-class Layer(Owner, Configurable):
+class Layer(OutputSpec, Owner, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -62,6 +63,8 @@ class Layer(Owner, Configurable):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
         if "build" in vars(cls):
             cls.build = _that_marks_built(cls.build)  # type: ignore[method-assign]
 
@@ -90,17 +93,20 @@ class Layer(Owner, Configurable):
                 f"The name of a layer is a string without '/' and control characters, not '.' or '..'; got {name!r}."
             )
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.dtype_policy = dtypes.get(dtype)
+        self.dtype_policy = dtype
         self.autocast = autocast
         self._trainable = bool(trainable)
         unknown = [word for word in declared if word not in old_words.DECLARED]
         old_words.check_arguments(f"{type(self).__name__}()", unknown, init_arguments(type(self)), {})
         self._declared_shape = _declared_shape(declared)
+        # What this library offers without a build has nothing to build; a layer of the user's may have within.
+        self.built = type(self).build is Layer.build and type(self).__module__.startswith("keryx.layers.")
 
     # -- what a subclass writes ----------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Add the weights, now that the shape of the input is known. None is a size that is not."""
+        self.built = True
 
     def call(self, *args, **kwargs) -> Any:
         """The maths."""
@@ -112,7 +118,7 @@ class Layer(Owner, Configurable):
 
     def add_weight(
         self,
-        shape: tuple[int, ...] | None = None,
+        shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -137,20 +143,22 @@ class Layer(Owner, Configurable):
         dtype = dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        if isinstance(shape, int):
-            shape = (shape,)
+        if shape is not None:
+            shape = tuple(shape) if np.ndim(shape) else (shape,)
         if shape is not None and None in shape:
             raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
         plain.spend(tuple(shape or ()), np.dtype(dtype).itemsize)
-        variable = Variable(
-            initializers.get(initializer),
-            tuple(shape or ()),
-            dtype,
-            trainable,
-            name or "variable",
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-        )
+        within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
+        with nullcontext() if within else scope.named(self.name):
+            variable = Variable(
+                initializers.get(initializer),
+                tuple(shape or ()),
+                dtype,
+                trainable,
+                name or "variable",
+                regularizers.get(regularizer),
+                constraints.get(constraint),
+            )
         variable.autocast = autocast
         return variable
 
@@ -170,7 +178,7 @@ class Layer(Owner, Configurable):
         try:
             if graph.symbols_in((args, kwargs)):
                 self._build_for(args, kwargs)
-                return graph.record(self, args, kwargs)
+                return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
             with ExitStack() as stack:
                 outer = scope.current()
                 if outer is None:
@@ -190,7 +198,7 @@ class Layer(Owner, Configurable):
         if args and any(isinstance(leaf, str) for leaf in jax.tree.leaves(args[0])):
             raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
         self._build_for(args, kwargs)
-        names, takes_more = _call_arguments(type(self).call)
+        names, takes_more = call_arguments(type(self).call)
         self._fill_in_masks(names, args, kwargs)
         training = kwargs.get("training")
         if training is None:
@@ -209,12 +217,13 @@ class Layer(Owner, Configurable):
             running.training, running.autocast = before
         if self.activity_regularizer is not None:  # the penalty of a row, on average
             running.losses.extend(
-                self.activity_regularizer(x) / (x.shape[0] if x.ndim else 1) for x in jax.tree.leaves(outputs)
+                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
             )
         if self.supports_masking and args:
             masks = kwargs.get("mask", jax.tree.map(scope.mask_of, args[0]))
             _set_masks(outputs, self.compute_mask(args[0], masks if jax.tree.leaves(masks) else None))
-        self._seen_shapes = [tuple(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
+        if not shapes.probing():
+            self._seen_shapes = [shapes.known(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
 
     def _fill_in_masks(self, names: list[str], args: tuple, kwargs: dict[str, Any]) -> None:
@@ -245,13 +254,18 @@ class Layer(Owner, Configurable):
                 spec.check(self, x)
         if self.built:
             return
+        arguments, _ = graph.accepted_arguments(self.build)
+        given = shapes_for(call_arguments(type(self).call)[0], arguments, args, kwargs)
+        if shapes.probing():
+            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
+        self._build_once(given)
+
+    def _build_once(self, given: list[Any]) -> None:
         with _building:
             if self.built:  # by another thread
                 return
-            arguments, _ = graph.accepted_arguments(self.build)
-            shapes = _shapes_for_build(self, arguments, args, kwargs)
             with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
-                self.build(*shapes)
+                self.build(*given)
             self.built = True
 
     def _note(self, error: Exception, args: tuple) -> None:
@@ -273,6 +287,15 @@ class Layer(Owner, Configurable):
     def title(self) -> str:
         """How an error speaks of the layer."""
         return f"{type(self).__name__} {self.name!r}"
+
+    @property
+    def dtype_policy(self) -> dtypes.DTypePolicy:
+        """Which dtype the weights have, and which the layer computes in; weights that there are keep theirs."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtypes.get(value)
 
     @property
     def dtype(self) -> str:
@@ -302,20 +325,8 @@ class Layer(Owner, Configurable):
     def _only_node(self, what: str) -> graph.Node:
         if len(self.nodes) != 1:
             count = "was not called on symbolic tensors" if not self.nodes else f"was called {len(self.nodes)} times"
-            raise StateError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
+            raise UndefinedError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
         return self.nodes[0]
-
-    def compute_output_shape(self, *input_shapes: Any) -> Any:
-        """The shape of the outputs for these shapes of the inputs, None for a size that is not known."""
-
-        def is_shape(x):
-            return isinstance(x, tuple) and all(n is None or isinstance(n, int) for n in x)
-
-        symbols = jax.tree.map(lambda s: SymbolicTensor(s, self.compute_dtype, "x"), input_shapes, is_leaf=is_shape)
-        nodes = list(self.nodes)
-        outputs = self(*symbols)
-        self.nodes = nodes
-        return jax.tree.map(lambda symbol: symbol.shape, outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Name, trainable, dtype and the layer's own arguments, as plain data."""
@@ -361,12 +372,6 @@ def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
     return None
 
 
-@functools.cache
-def _call_arguments(call: Callable) -> tuple[list[str], bool]:
-    names, takes_more = graph.accepted_arguments(call)
-    return names[1:], takes_more
-
-
 def _as_array(x: Any) -> Any:
     return jax.device_put(dtypes.narrowed(x, "input")) if isinstance(x, (np.ndarray, np.generic)) else x
 
@@ -381,19 +386,6 @@ def _that_marks_built(build: Callable) -> Callable:
         return result
 
     return built
-
-
-def _shape_of(x: Any) -> Any:
-    return tuple(x.shape) if hasattr(x, "shape") else None
-
-
-def _shapes_for_build(layer: Layer, arguments: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
-    """The shapes that `build` asks for: of the first input, or of each as `<argument>_shape`."""
-    given = dict(zip(_call_arguments(type(layer).call)[0], args, strict=False)) | kwargs
-    if len(arguments) <= 1:
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        return [jax.tree.map(_shape_of, first)][: len(arguments)]
-    return [jax.tree.map(_shape_of, given.get(name.removesuffix("_shape"))) for name in arguments]
 
 
 def _set_masks(outputs: Any, masks: Any) -> None:

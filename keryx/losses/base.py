@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, serialize
+from keryx.core.graph import Op, record, symbols_in, trace
 from keryx.core.names import init_arguments, snake_case
 from keryx.errors import ConfigError, ShapeError, listing
 
@@ -77,11 +79,15 @@ class Loss(Configurable):
             y_true: Targets. One axis of size 1 more or fewer at the end than in y_pred is made alike.
             y_pred: Outputs of the model.
             sample_weight: Weights of the samples (batch,) or of the timesteps (batch, time).
-            mask: Like `sample_weight`, of what counts at all.
+            mask: Like `sample_weight`, of what counts at all; by default the one that travels beside y_pred.
 
         Raises:
             ShapeError: Where shapes do not fit; nothing broadcasts in silence.
         """
+        if symbols_in((y_true, y_pred)):
+            operation, args = Op(self, self.name), (y_true, y_pred, sample_weight, mask)
+            return record(operation, args, {}, trace(operation, args, {}))
+        mask = scope.mask_of(y_pred) if mask is None else mask
         dtype = jnp.dtype(getattr(self.dtype, "compute_dtype", self.dtype) or config.floatx())
         y_pred = jax.tree.map(lambda y: jnp.asarray(y, dtype), y_pred)
         y_true = jax.tree.map(lambda y: jnp.asarray(y, None if self.integer_labels else dtype), y_true)

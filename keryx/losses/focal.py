@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 
+from keryx.core.graph import lift
 from keryx.losses import entropy
 from keryx.losses.base import Loss, aligned, registry
 
 
 @registry.register()
+@lift
 def binary_focal_crossentropy(
     y_true,
     y_pred,
@@ -64,6 +66,7 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
 
 
 @registry.register()
+@lift
 def categorical_focal_crossentropy(
     y_true,
     y_pred,

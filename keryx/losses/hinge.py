@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from keryx.core.graph import lift
 from keryx.losses.base import Loss, aligned, registry
 
 
@@ -12,6 +13,7 @@ def _signed(y_true: jax.Array) -> jax.Array:
 
 
 @registry.register()
+@lift
 def hinge(y_true, y_pred) -> jax.Array:
     """mean(max(1 - y_true y_pred, 0)) over the last axis.
 
@@ -31,6 +33,7 @@ class Hinge(Loss, function=hinge):
 
 
 @registry.register()
+@lift
 def squared_hinge(y_true, y_pred) -> jax.Array:
     """mean(max(1 - y_true y_pred, 0)²) over the last axis.
 
@@ -50,6 +53,7 @@ class SquaredHinge(Loss, function=squared_hinge):
 
 
 @registry.register()
+@lift
 def categorical_hinge(y_true, y_pred) -> jax.Array:
     """max(1 + max((1 - y_true) y_pred) - sum(y_true y_pred), 0) over the last axis; one-hot targets.
 

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.core.graph import lift
 from keryx.errors import ConfigError
 from keryx.losses import entropy
 from keryx.losses.base import Loss, aligned, registry
 
 
 @registry.register("bce", "BCE")
+@lift
 def binary_crossentropy(
     y_true, y_pred, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> jax.Array:
@@ -55,6 +57,7 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
 
 
 @registry.register()
+@lift
 def categorical_crossentropy(
     y_true, y_pred, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> jax.Array:
@@ -93,6 +96,7 @@ class CategoricalCrossentropy(Loss, function=categorical_crossentropy):
 
 
 @registry.register()
+@lift
 def sparse_categorical_crossentropy(
     y_true, y_pred, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> jax.Array:
@@ -157,6 +161,7 @@ class SparseCategoricalCrossentropy(Loss, function=sparse_categorical_crossentro
 
 
 @registry.register()
+@lift
 def categorical_generalized_cross_entropy(y_true, y_pred, q: float) -> jax.Array:
     """(1 - y_pred[y_true]^q) / q (arXiv:1805.07836).
 
@@ -190,6 +195,7 @@ class CategoricalGeneralizedCrossEntropy(Loss, function=categorical_generalized_
 
 
 @registry.register("kld", "KLD", "kullback_leibler_divergence")
+@lift
 def kl_divergence(y_true, y_pred) -> jax.Array:
     """sum(y_true log(y_true / y_pred)) over the last axis, both kept between epsilon and 1.
 
@@ -209,6 +215,7 @@ class KLDivergence(Loss, function=kl_divergence):
 
 
 @registry.register()
+@lift
 def poisson(y_true, y_pred) -> jax.Array:
     """mean(y_pred - y_true log(y_pred + epsilon)) over the last axis: counts y_true, expected counts y_pred.
 

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.core.graph import lift
 from keryx.losses.base import Loss, aligned, registry
 
 
 @registry.register("mse", "MSE")
+@lift
 def mean_squared_error(y_true, y_pred) -> jax.Array:
     """mean((y_true - y_pred)²) over the last axis.
 
@@ -31,6 +33,7 @@ class MeanSquaredError(Loss, function=mean_squared_error):
 
 
 @registry.register("mae", "MAE")
+@lift
 def mean_absolute_error(y_true, y_pred) -> jax.Array:
     """mean(|y_true - y_pred|) over the last axis.
 
@@ -50,6 +53,7 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
 
 
 @registry.register("mape", "MAPE")
+@lift
 def mean_absolute_percentage_error(y_true, y_pred) -> jax.Array:
     """100 mean(|y_true - y_pred| / max(|y_true|, epsilon)) over the last axis.
 
@@ -70,6 +74,7 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
 
 
 @registry.register("msle", "MSLE")
+@lift
 def mean_squared_logarithmic_error(y_true, y_pred) -> jax.Array:
     """mean((log(1 + y_true) - log(1 + y_pred))²) over the last axis; both are lifted to epsilon.
 
@@ -90,6 +95,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
 
 
 @registry.register("huber_loss")
+@lift
 def huber(y_true, y_pred, delta: float = 1.0) -> jax.Array:
     """mean of e² / 2 where |e| <= delta, else delta (|e| - delta / 2), with e = y_pred - y_true.
 
@@ -111,6 +117,7 @@ class Huber(Loss, function=huber):
 
 
 @registry.register("logcosh")
+@lift
 def log_cosh(y_true, y_pred) -> jax.Array:
     """mean(log(cosh(y_pred - y_true))) over the last axis.
 
@@ -131,6 +138,7 @@ class LogCosh(Loss, function=log_cosh):
 
 
 @registry.register("cosine", "cosine_proximity")
+@lift
 def cosine_similarity(y_true, y_pred, axis: int = -1) -> jax.Array:
     """-y_true · y_pred / (|y_true| |y_pred|) along `axis`: -1 for the same direction, 0 for a zero vector.
 

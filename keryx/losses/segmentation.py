@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.core.graph import lift
 from keryx.losses.base import Loss, aligned, registry
 
 Axis = int | Sequence[int] | None
 
 
 @registry.register()
+@lift
 def dice(y_true, y_pred, axis: Axis = None) -> jax.Array:
     """1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred) + epsilon) over `axis` (default all axes).
 
@@ -34,6 +36,7 @@ class Dice(Loss, function=dice):
 
 
 @registry.register()
+@lift
 def tversky(y_true, y_pred, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> jax.Array:
     """1 - TP / (TP + alpha A + beta B + epsilon) over `axis` (default all axes) (arXiv:1706.05721).
 

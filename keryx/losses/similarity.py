@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 
+from keryx.core.graph import lift
 from keryx.errors import ShapeError
 from keryx.losses.base import Loss, registry
 
 
 @registry.register()
+@lift
 def circle(
     y_true,
     y_pred,
@@ -74,6 +76,7 @@ class Circle(Loss, function=circle):
 
 
 @registry.register()
+@lift
 def ctc(y_true, y_pred) -> jax.Array:
     """-log of the probability of the labels, summed over all alignments (Graves et al. 2006).
 

@@ -84,15 +84,47 @@ bce = BCE = binary_crossentropy
 kld = KLD = kl_divergence
 
 
-def get(identifier: Any) -> Any:
-    """The function or Metric that a name, a config, a class or a callable stands for; None stays None.
+_class_of: dict[Any, type[Metric]] = {
+    function: registry.table[name]
+    for name, function in (
+        ("Accuracy", accuracy),
+        ("BinaryAccuracy", binary_accuracy),
+        ("BinaryCrossentropy", binary_crossentropy),
+        ("CategoricalAccuracy", categorical_accuracy),
+        ("CategoricalCrossentropy", categorical_crossentropy),
+        ("CategoricalHinge", categorical_hinge),
+        ("ConcordanceCorrelation", concordance_correlation),
+        ("CosineSimilarity", cosine_similarity),
+        ("Hinge", hinge),
+        ("KLDivergence", kl_divergence),
+        ("LogCoshError", log_cosh),
+        ("MeanAbsoluteError", mean_absolute_error),
+        ("MeanAbsolutePercentageError", mean_absolute_percentage_error),
+        ("MeanSquaredError", mean_squared_error),
+        ("MeanSquaredLogarithmicError", mean_squared_logarithmic_error),
+        ("PearsonCorrelation", pearson_correlation),
+        ("Poisson", poisson),
+        ("SparseCategoricalAccuracy", sparse_categorical_accuracy),
+        ("SparseCategoricalCrossentropy", sparse_categorical_crossentropy),
+        ("SparseTopKCategoricalAccuracy", sparse_top_k_categorical_accuracy),
+        ("SquaredHinge", squared_hinge),
+        ("TopKCategoricalAccuracy", top_k_categorical_accuracy),
+    )
+}
 
-    >>> get("mse") is mean_squared_error
-    True
+
+def get(identifier: Any) -> Any:
+    """The Metric or function that a name, a config, a class or a callable stands for; None stays None.
+
+    A name that a class and a function share stands for a new Metric.
+
+    >>> get("mse")
+    <MeanSquaredError name=mean_squared_error>
     >>> get("AUC").curve
     'ROC'
     """
-    return registry.get(identifier)
+    found = registry.get(identifier)
+    return _class_of[found]() if isinstance(identifier, str) and found in _class_of else found
 
 
 def serialize(metric: Any) -> Any:

@@ -7,11 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
+from keryx.core.graph import lift
 from keryx.errors import ShapeError
 from keryx.metrics.base import MeanMetricWrapper, registry, same_shape
 
 
 @registry.register("acc")
+@lift
 def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """Where y_true equals y_pred.
 
@@ -23,6 +25,7 @@ def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @registry.register("binary_acc")
+@lift
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
     """Where y_true equals `y_pred > threshold`.
 
@@ -34,6 +37,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
 
 
 @registry.register("cat_acc")
+@lift
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """Where the highest of y_pred is the highest of y_true, both (batch, ..., classes).
 
@@ -45,6 +49,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @registry.register("sparse_acc")
+@lift
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """Where the highest of y_pred (batch, ..., classes) is the class y_true (batch, ...) or (batch, ..., 1).
 
@@ -57,6 +62,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @registry.register()
+@lift
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
     """Where fewer than k classes score above the true one; y_true one-hot. A tie is a hit.
 
@@ -68,6 +74,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Arra
 
 
 @registry.register()
+@lift
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> jax.Array:
     """Where fewer than k classes score above the class y_true. A tie is a hit.
 

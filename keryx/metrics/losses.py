@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from keryx import losses
+from keryx.core.graph import lift
+from keryx.losses.entropy import class_numbers
 from keryx.metrics.base import Mean, MeanMetricWrapper, registry, same_shape
 
 # The functions of keryx.losses that go by the same names among the metrics.
@@ -33,6 +35,7 @@ for _name, _function in losses.registry.table.items():
 
 
 @registry.register("cosine", "cosine_proximity")
+@lift
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """`sum(y_true * y_pred) / (|y_true| * |y_pred|)` over `axis`: 1 for the same direction, unlike the loss.
 
@@ -256,7 +259,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: Its name.
         dtype: Default float32.
         from_logits: Whether the outputs still need a softmax.
-        ignore_class: A class number that counts as 0.
+        ignore_class: A class number that counts as 0; with sample weights, or a mask, it does not count at all.
         axis: The axis of the classes.
 
     >>> print(SparseCategoricalCrossentropy(from_logits=True)([0], [[100.0, 0.0]]))
@@ -274,3 +277,11 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(losses.sparse_categorical_crossentropy, name, dtype, **options)
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        if self.ignore_class is not None and sample_weight is not None:
+            y_pred, weights = jnp.asarray(y_pred), jnp.asarray(sample_weight, self.dtype)
+            kept = class_numbers(y_true, y_pred.shape, self.axis) != self.ignore_class
+            weights = weights[..., 0] if weights.ndim == kept.ndim + 1 else weights
+            sample_weight = jnp.expand_dims(weights, tuple(range(weights.ndim, kept.ndim))) * kept
+        super().update_state(y_true, y_pred, sample_weight)

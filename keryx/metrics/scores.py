@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.core.graph import lift
 from keryx.errors import ConfigError, ShapeError
 from keryx.metrics.base import MeanMetricWrapper, Metric, registry, same_shape
 
@@ -167,6 +168,7 @@ class R2Score(_ByClass):
 
 
 @registry.register()
+@lift
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """`covariance(y_true, y_pred) / (deviation(y_true) * deviation(y_pred))` over `axis`.
 
@@ -179,6 +181,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
 
 
 @registry.register()
+@lift
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """`2 * covariance / (variances + difference of the means ** 2)` over `axis`. Lin 1989.
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from keryx.core import scope, seeds
-from keryx.core.lending import reading
+from keryx.core.lending import begin_reading, end_reading, reading
 from keryx.core.variable import Variable
 from keryx.errors import StateError
 from keryx.layers.layer import Layer
@@ -48,8 +48,12 @@ class CompiledCall:
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
         program = self._program(x, training)
-        with self._prepared(program, shapes(x)), reading(program.variables) as values:
-            (outputs, masks), updates, losses = program.run(values, seeds.next_key(), x)
+        with self._prepared(program, shapes(x)):
+            values = begin_reading(program.variables)  # not `with reading`: predict of one row passes here
+            try:
+                (outputs, masks), updates, losses = program.run(values, seeds.next_key(), x)
+            finally:
+                end_reading(values)
         self.model._call_losses, program.only_reads = losses, not updates and not losses
         for place, value in updates.items():
             if isinstance(value, jax.core.Tracer):
@@ -57,7 +61,7 @@ class CompiledCall:
                     f"{self.model.title} was called with training=True inside a function that JAX traces; its update "
                     f"of {program.variables[place].path!r} cannot leave it. Use model.stateless_call there."
                 )
-            program.variables[place].assign(value)
+            program.variables[place].store(value)
         for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
             if mask is not None:
                 scope.set_mask(output, mask)

@@ -5,8 +5,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from keryx import config
+from keryx import config, kernels
 from keryx.core.graph import lift
 from keryx.ops.table import as_array
 
@@ -14,7 +15,7 @@ Sizes = int | Sequence[int]
 
 
 def _each(value: Any, count: int) -> tuple:
-    return (value,) * count if isinstance(value, int) else tuple(value)
+    return tuple(value) if np.ndim(value) else (value,) * count
 
 
 def _channels_last(data_format: str | None) -> bool:
@@ -124,32 +125,32 @@ def _transposed_padding(span: int, stride: int, extra: int | None, padding: str)
     return before, total - before
 
 
-def _pool(x: Any, start: Any, join: Callable, size: Sizes, strides: Any, padding: str, data_format) -> Any:
+def _windows(x: Any, size: Sizes, strides: Sizes | None, data_format: str | None) -> tuple[tuple, tuple]:
+    """The window and its steps along every axis of `x`."""
     axes = x.ndim - 2
-    window, strides = _each(size, axes), _each(size if strides is None else strides, axes)
+    window, steps = _each(size, axes), _each(size if strides is None else strides, axes)
     if _channels_last(data_format):
-        window, strides = (1, *window, 1), (1, *strides, 1)
-    else:
-        window, strides = (1, 1, *window), (1, 1, *strides)
-    return jax.lax.reduce_window(x, start, join, window, strides, padding.upper())
+        return (1, *window, 1), (1, *steps, 1)
+    return (1, 1, *window), (1, 1, *steps)
 
 
 @lift
 def max_pool(inputs, pool_size: Sizes, strides: Sizes | None = None, padding="valid", data_format=None):
-    """The greatest value in each window; by default the windows lie side by side."""
+    """The greatest value in each window; by default the windows lie side by side.
+
+    >>> jax.grad(lambda x: max_pool(x, 2).sum())(jnp.arange(4.0).reshape(1, 4, 1)).ravel().tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
     x = jnp.asarray(inputs)
-    least = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return _pool(x, jnp.array(least, x.dtype), jax.lax.max, pool_size, strides, padding, data_format)
+    return kernels.max_pool(x, *_windows(x, pool_size, strides, data_format), padding.lower())
 
 
 @lift
 def average_pool(inputs, pool_size: Sizes, strides: Sizes | None = None, padding="valid", data_format=None):
-    """The mean of each window, of the places within the inputs only."""
+    """The mean of each window, of the elements within the inputs only."""
     x = jnp.asarray(inputs)
     x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(config.floatx())
-    zero = jnp.zeros((), x.dtype)
-    total = _pool(x, zero, jax.lax.add, pool_size, strides, padding, data_format)
-    return total / _pool(jnp.ones_like(x), zero, jax.lax.add, pool_size, strides, padding, data_format)
+    return kernels.average_pool(x, *_windows(x, pool_size, strides, data_format), padding.lower())
 
 
 @lift

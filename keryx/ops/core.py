@@ -35,12 +35,19 @@ def saturate_cast(x, dtype):
     if dtype == "bool" or x.dtype == bool:
         return x.astype(dtype)
     low, high = _range(dtype)
-    return jnp.clip(x, max(low, _range(x.dtype)[0]), min(high, _range(x.dtype)[1])).astype(dtype)
+    least, most = _range(x.dtype)
+    least, most = (np.array(n).astype(x.dtype) for n in (max(low, least), min(high, most)))
+    x = jnp.clip(x, least, most)
+    if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(dtype, jnp.integer):
+        # The float nearest to the greatest integer may lie above it, and no rule says what a cast makes of that one.
+        return jnp.where(x == most, np.array(high, dtype), jnp.where(x == most, 0, x).astype(dtype))
+    return x.astype(dtype)
 
 
 def _range(dtype) -> tuple[Any, Any]:
-    info = jnp.iinfo(dtype) if jnp.issubdtype(dtype, jnp.integer) else jnp.finfo(dtype)
-    return (int if jnp.issubdtype(dtype, jnp.integer) else float)(info.min), info.max
+    whole = jnp.issubdtype(dtype, jnp.integer)
+    info = jnp.iinfo(dtype) if whole else jnp.finfo(dtype)
+    return (int(info.min), int(info.max)) if whole else (float(info.min), float(info.max))
 
 
 @lift
@@ -50,8 +57,9 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
 
 def convert_to_numpy(x) -> np.ndarray:
-    """The values of `x` as a NumPy array."""
-    return np.asarray(x)
+    """The values of `x` as a NumPy array, which may be written to; a NumPy array as it is."""
+    array = np.asarray(x)
+    return array if array.flags.writeable or isinstance(x, np.ndarray) else array.copy()
 
 
 def is_tensor(x) -> bool:
@@ -93,8 +101,18 @@ def stop_gradient(variable):
 
 @lift
 def slice(inputs, start_indices, shape):
-    """The block of this shape that starts at `start_indices`."""
-    return jax.lax.dynamic_slice(as_array(inputs), tuple(start_indices), shape)
+    """The block of this shape that starts at `start_indices`; a size of -1 reaches to the end of its axis.
+
+    >>> slice([[1, 2, 3], [4, 5, 6]], [1, 1], [-1, -1]).tolist()
+    [[5, 6]]
+    """
+    x, starts = jnp.asarray(inputs), tuple(start_indices)
+    sizes = [n if size == -1 else size for n, size in zip(x.shape, shape, strict=True)]
+    if -1 in tuple(shape):
+        starts = tuple(map(int, starts))
+        ends = zip(x.shape, starts, shape, strict=True)
+        sizes = [n - start if size == -1 else size for n, start, size in ends]
+    return jax.lax.dynamic_slice(x, starts, sizes)
 
 
 @lift

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from keryx import config
 from keryx.core.graph import lift
+from keryx.errors import DataError
 from keryx.ops.table import as_array, op
 
 det = op(jnp.linalg.det, "x")
@@ -31,8 +32,15 @@ def cdist(x, y):
 
 @lift
 def cholesky(x, upper=False):
-    """The triangular L with x = L Lᵀ; with `upper`, the U with x = Uᵀ U."""
-    return jnp.linalg.cholesky(as_array(x), upper=upper)
+    """The triangular L with x = L Lᵀ; with `upper`, the U with x = Uᵀ U.
+
+    Raises:
+        DataError: Where x is not positive definite; within compiled code the factor is NaN instead.
+    """
+    factor = jnp.linalg.cholesky(as_array(x), upper=upper)
+    if not isinstance(factor, jax.core.Tracer) and bool(jnp.isnan(factor).any()):
+        raise DataError("ops.cholesky wants a positive definite matrix without NaN; this one has no Cholesky factor.")
+    return factor
 
 
 @lift

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from keryx import config
 from keryx.core.graph import lift
-from keryx.errors import ArgumentError
+from keryx.errors import ArgumentError, ShapeError
 from keryx.ops.table import as_array, op
 
 erf = op(jax.scipy.special.erf, "x")
@@ -72,8 +72,15 @@ def polar(abs_, angle):
 
 @lift
 def view_as_complex(x):
-    """Pairs along the last axis as complex numbers."""
+    """Pairs (real, imaginary) along the last axis as complex numbers.
+
+    >>> view_as_complex([[1, 2]]).tolist()
+    [(1+2j)]
+    """
     x = jnp.asarray(x)
+    if x.shape[-1:] != (2,):
+        raise ShapeError(f"view_as_complex wants pairs (real, imaginary) along the last axis; got the shape {x.shape}.")
+    x = x.astype(jnp.promote_types(x.dtype, "float32"))
     return jax.lax.complex(x[..., 0], x[..., 1])
 
 

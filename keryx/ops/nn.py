@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import activations, config, losses
 from keryx.core.dtypes import standardize_dtype
@@ -86,11 +87,18 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
 
 @lift
 def moments(x, axes, keepdims=False, synchronized=False):
-    """The mean and the variance along `axes`."""
+    """The mean and the variance along `axes`; what float16 cannot hold becomes the nearest that it does.
+
+    >>> moments(jnp.array([0.0, 60000.0], "float16"), 0)[1].item()
+    65504.0
+    """
     x = jnp.asarray(x)
     wide = x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
-    axes = axes if isinstance(axes, int) else tuple(axes)
+    axes = tuple(axes) if np.ndim(axes) else int(axes)
     mean, variance = jnp.mean(wide, axes, keepdims=keepdims), jnp.var(wide, axes, keepdims=keepdims)
+    if x.dtype == jnp.float16:
+        most = jnp.finfo(jnp.float16).max.astype("float32")
+        mean, variance = jnp.clip(mean, -most, most), jnp.clip(variance, -most, most)
     return mean.astype(x.dtype), variance.astype(x.dtype)
 
 
@@ -133,9 +141,12 @@ def _epsilon(epsilon: float | None) -> float:
 
 
 def _along(weights: Any, x: Any, axis: Any) -> Any:
-    """Weights of the sizes that `x` has along `axis`, ready to be multiplied with `x`."""
-    axes = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
-    return jnp.reshape(as_array(weights), [size if i in axes else 1 for i, size in enumerate(x.shape)])
+    """Weights of the sizes that `x` has along `axis`, ready to be multiplied with `x`; others broadcast as they are."""
+    axes = sorted(a % x.ndim for a in np.atleast_1d(axis).tolist())
+    weights = jnp.asarray(weights)
+    if weights.shape != tuple(x.shape[i] for i in axes):
+        return weights
+    return jnp.reshape(weights, [size if i in axes else 1 for i, size in enumerate(x.shape)])
 
 
 # -- codes ---------------------------------------------------------------------------------------------------

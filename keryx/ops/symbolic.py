@@ -1,4 +1,7 @@
-"""Operators, methods and NumPy's protocols for symbolic tensors and variables."""
+"""Operators, methods and NumPy's protocols for symbolic tensors and variables.
+
+They are ops, which stand above the tensors in the house, and so are given to the tensors' common base class from here.
+"""
 
 import functools
 from collections.abc import Callable
@@ -9,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import ops
+from keryx.core.arithmetic import Arithmetic
 from keryx.core.graph import lift, symbols_in
 from keryx.core.symbol import SymbolicTensor
-from keryx.core.variable import Variable
 from keryx.errors import ArgumentError
 
 _BINARY = {
@@ -57,11 +60,13 @@ def _transpose(self, *axes):
     return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
 
+# -- NumPy's protocols: np.exp(x) and np.concatenate([x, y]) ------------------------------------------------------
+
 _ATTRIBUTES: dict[Callable, Callable] = {np.shape: ops.shape, np.ndim: ops.ndim, np.size: lambda x: x.size}
 
 
 @functools.cache
-def _recorded(function: Callable) -> Callable | None:
+def _counterpart(function: Callable) -> Callable | None:
     """JAX's function of the name that NumPy's has, as an op."""
     if function in _ATTRIBUTES:
         return _ATTRIBUTES[function]
@@ -73,48 +78,35 @@ def _recorded(function: Callable) -> Callable | None:
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    """NumPy's functions of the kind of np.exp and np.add."""
     if method != "__call__" or kwargs.get("out") is not None:
         raise ArgumentError(f"np.{ufunc.__name__}.{method} and out= do not take {self!r}. Use keryx.ops.")
     return _array_function(self, ufunc, (), inputs, kwargs)
 
 
 def _array_function(self, func, types, args, kwargs):
-    """NumPy's other functions, such as np.concatenate."""
-    recorded = _recorded(func)
-    if recorded is not None:
-        return recorded(*args, **kwargs)
+    counterpart = _counterpart(func)
+    if counterpart is not None:
+        return counterpart(*args, **kwargs)
     if symbols_in((args, kwargs)):
         raise ArgumentError(f"np.{func.__name__} has no counterpart in JAX, so it does not take {self!r}.")
-    arrays = jax.tree.map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
+    arrays = jax.tree.map(lambda x: np.asarray(x) if isinstance(x, jax.Array) else x, (args, kwargs))
     return func(*arrays[0], **arrays[1])
 
 
-def _install(cls: type, equality: bool) -> None:
-    for name, function in (_BINARY | _COMPARISONS | (_EQUALITY if equality else {})).items():
-        setattr(cls, f"__{name}__", _operator(function))
-    for name, function in _BINARY.items():
-        setattr(cls, f"__r{name}__", _reflected(function))
-    for name, function in _UNARY.items():
-        setattr(cls, f"__{name}__", _method(function))
-    for name, function in _METHODS.items():
-        setattr(cls, name, _method(function))
-    more: dict[str, Any] = {
-        "reshape": _reshape,
-        "transpose": _transpose,
-        "T": property(ops.transpose),
-        "__pos__": lambda self: self,
-        "__getitem__": lambda self, index: ops.get_item(self, index),
-        "__array_ufunc__": _array_ufunc,
-        "__array_function__": _array_function,
-    }
-    for name, attribute in more.items():
-        setattr(cls, name, attribute)
-
-
-_install(SymbolicTensor, equality=True)
-_install(Variable, equality=False)
-SymbolicTensor.__hash__ = object.__hash__  # type: ignore[method-assign]  # a symbol stands for itself in tables
-SymbolicTensor.size = property(  # type: ignore[attr-defined]
-    lambda self: None if None in self.shape else int(np.prod(self.shape))
-)
+_ATTRIBUTES_OF_BOTH: dict[str, Any] = {
+    **{f"__{name}__": _operator(function) for name, function in (_BINARY | _COMPARISONS).items()},
+    **{f"__r{name}__": _reflected(function) for name, function in _BINARY.items()},
+    **{f"__{name}__": _method(function) for name, function in _UNARY.items()},
+    **{name: _method(function) for name, function in _METHODS.items()},
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "T": property(ops.transpose),
+    "__pos__": lambda self: self,
+    "__getitem__": lambda self, index: ops.get_item(self, index),
+    "__array_ufunc__": _array_ufunc,
+    "__array_function__": _array_function,
+}
+for _name, _attribute in _ATTRIBUTES_OF_BOTH.items():
+    setattr(Arithmetic, _name, _attribute)
+for _name, _function in _EQUALITY.items():
+    setattr(SymbolicTensor, f"__{_name}__", _operator(_function))

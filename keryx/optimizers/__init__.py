@@ -19,6 +19,7 @@ from keryx.optimizers.adaptive import RMSprop as RMSprop
 from keryx.optimizers.base import Optimizer as Optimizer
 from keryx.optimizers.base import OptimizerState as OptimizerState
 from keryx.optimizers.base import registry
+from keryx.optimizers.loss_scaling import LossScaleOptimizer as LossScaleOptimizer
 from keryx.optimizers.sgd import SGD as SGD
 from keryx.optimizers.sgd import Ftrl as Ftrl
 from keryx.optimizers.sgd import Lion as Lion
@@ -43,6 +44,12 @@ def get(identifier: Any) -> Optimizer | None:
     if found is not None and not isinstance(found, Optimizer):
         raise ConfigError(f"Wanted an optimizer as a name, a config or an object; got {identifier!r}.")
     return found
+
+
+def scaling(optimizer: Optimizer) -> Optimizer:
+    """The optimizer so that it scales the loss: as it is where it does already, else in a LossScaleOptimizer."""
+    scales = isinstance(optimizer, LossScaleOptimizer) or optimizer.loss_scale_factor is not None
+    return optimizer if scales else LossScaleOptimizer(optimizer)
 
 
 def serialize(optimizer: Optimizer) -> Any:

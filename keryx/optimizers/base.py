@@ -1,7 +1,8 @@
 """What every optimizer shares: one pure pair, `init` and `update`, around an Optax transformation."""
 
 import inspect
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -50,7 +51,7 @@ class Optimizer(Configurable):
         use_ema: Keep a moving average of the weights; `finalize` puts it in their place.
         ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * weight`.
         ema_overwrite_frequency: Put the average in the place of the weights every so many steps.
-        loss_scale_factor: What the loss was multiplied by; the gradients are divided by it.
+        loss_scale_factor: What the loss is multiplied by, and the gradients divided by; `fit` does both.
         gradient_accumulation_steps: The gradients of so many steps are averaged into one.
         name: The class's name in lower case unless given.
 
@@ -133,7 +134,7 @@ class Optimizer(Configurable):
         """One step: the new weights and the new state. Pure."""
         scheduled = not isinstance(self._learning_rate, Variable)
         rate = self._rate(state.step) if scheduled else state.learning_rate
-        scale = 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+        scale = self.loss_scale(state)
         grads = jax.tree.map(lambda g, w: (g / scale).astype(w.dtype), grads, weights)
         inner, accumulated = state.inner, state.accumulated
         if every := self.gradient_accumulation_steps:
@@ -155,9 +156,13 @@ class Optimizer(Configurable):
         """The weights to keep when training ends: with use_ema their average, else the weights themselves."""
         return jax.tree.map(jnp.copy, state.average) if self.use_ema else weights
 
+    def loss_scale(self, state: OptimizerState | None) -> Any:
+        """What the loss is to be multiplied by before it is differentiated: `update` divides the gradients by it."""
+        return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+
     def scale_loss(self, loss: jax.Array) -> jax.Array:
-        """The loss to differentiate: `loss * loss_scale_factor`."""
-        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+        """The loss to differentiate in a loop of your own; `fit` scales by itself."""
+        return loss * jnp.asarray(self.loss_scale(self.state), jnp.asarray(loss).dtype)
 
     def _take(self, grads, inner, weights, rate):
         grads = self._clip(grads)
@@ -236,7 +241,7 @@ class Optimizer(Configurable):
             if self._learning_rate is None:
                 self._learning_rate = Variable(number, dtype="float32", trainable=False, name="learning_rate")
             else:
-                self._learning_rate.assign(number)
+                self._learning_rate.store(number)
 
     @property
     def schedule(self) -> Any:
@@ -271,16 +276,25 @@ class Optimizer(Configurable):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Start afresh for these Variables."""
-        if any(self._excluded):
-            self._decayed = [not self._is_excluded(v) for v in variables]
+        self.decide_decay(variables)
         self._compiled = None
         self.owners = list(variables)
         self.state = self.init([v.value for v in variables])
 
+    def decide_decay(self, variables: Sequence[Variable]) -> None:
+        """Settle which of these Variables decay, where some were excluded."""
+        if any(self._excluded):
+            self._decayed = [not self._is_excluded(v) for v in variables]
+
     @property
     def variables(self) -> list[jax.Array]:
-        """All arrays of the state, in flat order, for loops of your own."""
-        return jax.tree.leaves(self.state)
+        """All arrays of the state, in flat order, for loops of your own; before `build` those that are no weight's."""
+        return jax.tree.leaves(self.init([]) if self.state is None else self.state)
+
+    @property
+    def built(self) -> bool:
+        """Whether it has a state for the Variables that it trains."""
+        return self.state is not None
 
     def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Any):
         """One step as a pure function of flat lists.
@@ -296,7 +310,8 @@ class Optimizer(Configurable):
         if self.state is None:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
-        weights, state = self.update(list(grads), state, list(trainable_variables))
+        grads, weights = jax.tree.map(jnp.asarray, (list(grads), list(trainable_variables)))
+        weights, state = self.update(grads, state, weights)
         return weights, jax.tree.leaves(state)
 
     def resume(self, state: OptimizerState | None) -> OptimizerState:
@@ -317,19 +332,23 @@ class Optimizer(Configurable):
         >>> w.numpy()
         array([0.5, 0. ], dtype=float32)
         """
-        variables = list(trainable_variables)
-        missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
+        variables, grads = list(trainable_variables), list(grads)
+        missing = {i: v.path for i, (g, v) in enumerate(zip(grads, variables, strict=True)) if g is None}
+        if missing and len(missing) == len(grads):
+            raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing.values())}.")
         if missing:
-            raise ArgumentError(f"apply() wants a gradient for every variable; got None for {listing(missing)}.")
+            warnings.warn(f"No gradient came for {listing(missing.values())}: they stay as they are.", stacklevel=2)
+            grads = [jnp.zeros(v.shape, v.dtype) if g is None else g for g, v in zip(grads, variables, strict=True)]
         if self.slots.is_empty:
             self.build(variables)
         if self._compiled is None:
             self._compiled = jax.jit(self.update)
-        values = [v.value for v in variables]
-        values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(self.state), values)
+        before = [v.value for v in variables], self.resume(self.state)
+        after = self._compiled([jnp.asarray(g) for g in grads], before[1], before[0])
+        values, self.state = _with_old(after, before, missing) if missing else after
         for variable, value in zip(variables, values, strict=True):
             constraint = getattr(variable, "constraint", None)
-            variable.assign(constraint(value) if constraint else value)
+            variable.store(constraint(value) if constraint else value)
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""
@@ -372,6 +391,18 @@ class Optimizer(Configurable):
         if config.get("epsilon", 0) is None:
             del config["epsilon"]
         return cls(**config)
+
+
+def _with_old(after: Any, before: Any, places: Collection[int]) -> Any:
+    """`after` with what `before` holds at these places of each of its lists, which are as long as the weights."""
+
+    def mix(new: Any, old: Any) -> Any:
+        return [o if i in places else n for i, (n, o) in enumerate(zip(new, old, strict=True))]
+
+    def is_list(x: Any) -> bool:
+        return isinstance(x, list)
+
+    return jax.tree.map(lambda new, old: mix(new, old) if is_list(new) else new, after, before, is_leaf=is_list)
 
 
 def _hint(cls: type, word: str) -> str:

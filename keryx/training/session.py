@@ -3,7 +3,8 @@
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
-from keryx.errors import StateError, listing
+from keryx.errors import DataError, StateError, listing
 from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
@@ -53,7 +54,9 @@ class Session:
         with self._preparing:
             if self.objective.names:
                 return
-            outputs = abstract_outputs(self.model, x)
+            if x is None:
+                raise DataError(f"{self.model.title} was given no data: x is None.")
+            outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
             if self.model.outputs:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
@@ -101,6 +104,23 @@ class Session:
         state = self.lend(loan, taken_over=False)
         self.take(loan, state._replace(weights=self.optimizer.finalize(state.slots, state.weights)))
 
+    def check_validation(self, batch: Batch) -> None:
+        """Raise now, before the first step, what a batch of another shape than the training's would raise later."""
+
+        def shape(array):
+            return (*array.shape[1:], array.dtype)
+
+        if jax.tree.map(shape, batch) == jax.tree.map(shape, self.example):
+            return  # the first step of training will see
+        run = partial(test_step, self.model)
+        trained = len(self.trained)
+        with self.reading() as values:
+            try:
+                jax.eval_shape(run, TestState.begin(self.fresh_metrics()), (values[:trained], values[trained:]), batch)
+            except Exception as error:
+                error.add_note("(In the validation data of fit().)")
+                raise
+
     def checks(self) -> Checks:
         """What the model wants of its data."""
         ranges = self.objective.label_ranges(self.outputs)
@@ -146,15 +166,11 @@ class Session:
             own = object()
             try:
                 if fit:
-                    self._fits[own] = threading.get_ident()
+                    with self._preparing:
+                        self._fits[own] = threading.get_ident()
                 yield
             finally:
                 self._fits.pop(own, None)
-
-    @property
-    def fits(self) -> bool:
-        """Whether `fit` is running, in whose metrics nobody else may count."""
-        return bool(self._fits)
 
     def fresh_metrics(self) -> list[Any]:
         """The metrics' accumulators before the first batch; the metrics themselves stay as they are."""
@@ -163,16 +179,18 @@ class Session:
             _, updates, _ = scope.pure(self.reset_metrics, variables)(values, None)
         return [updates.get(i, value) for i, value in enumerate(values)]
 
-    def take_metrics(self, values: list[Any]) -> None:
-        """Let the metrics show these accumulators, which the caller keeps."""
-        put(self.objective.variables, values, shared=True)
+    def show_metrics(self, values: list[Any], within_fit: bool = False) -> None:
+        """Let the metrics show what an evaluation has counted, unless a fit that it is no part of counts in them."""
+        with self._preparing:
+            if within_fit or not self._fits:
+                put(self.objective.variables, values, shared=True)
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         for metric in self.objective.metrics:
             metric.reset_state()
 
-    def reading(self) -> reading:
+    def reading(self) -> AbstractContextManager[list[Any]]:
         """A block that is given the values of all variables, the trained ones first."""
         return reading([*self.trained, *self.rest])
 

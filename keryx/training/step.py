@@ -51,7 +51,7 @@ def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, train
     def forward():
         outputs = jax.tree.leaves(model(batch.x, training=training))
         masks = [scope.mask_of(output) for output in outputs]
-        loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight, masks)
+        loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight)
         return loss + sum(model.regularization()), outputs, masks, parts
 
     run = scope.pure(forward, [*trained, *others], training)
@@ -73,8 +73,10 @@ def measure(model: Any, metrics: list, loss: jax.Array, seen: Seen, batch: Batch
 
 def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
     """One step of gradient descent: `(state, batch) -> (new state, logs)`, a pure function."""
-    gradient = jax.value_and_grad(partial(loss_of, model), has_aux=True)
-    (loss, seen), gradients = gradient(state.weights, state.rest, batch, folded(state.key, state.step), True)
+    key = folded(state.key, state.step)
+    loss_at = partial(loss_of, model, rest=state.rest, batch=batch, key=key, training=True)
+    loss, pull_back, seen = jax.vjp(loss_at, state.weights, has_aux=True)
+    (gradients,) = pull_back(jnp.asarray(model.optimizer.loss_scale(state.slots), loss.dtype))
 
     def learn():
         weights, slots = model.optimizer.update(gradients, state.slots, state.weights)

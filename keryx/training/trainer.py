@@ -27,6 +27,7 @@ class Trainer:
     run_eagerly = False
     history: History
     _session: Session | None = None
+    _compile_arguments: dict[str, Any]  # what compile() was last given
 
     # What the model itself brings along.
     if TYPE_CHECKING:
@@ -66,26 +67,34 @@ class Trainer:
             run_eagerly: Run every step outside of compiled code, to look into it with print or a debugger: slow.
             steps_per_execution: Taken for Keras's sake; the number of steps in a call finds itself.
             jit_compile: Taken for Keras's sake; False is `run_eagerly=True`.
-            auto_scale_loss: Taken for Keras's sake.
+            auto_scale_loss: Whether the optimizer of a `mixed_float16` model is put into a LossScaleOptimizer.
 
         Raises:
-            ConfigError: Where a name means nothing, or an output does not exist.
+            ConfigError: Where a name means nothing, or an output does not exist. The model keeps the compile it had.
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
         self._check_overrides()
         from keryx import optimizers
 
-        self.optimizer = optimizers.get(optimizer)
-        self.loss, self.run_eagerly = loss, run_eagerly or jit_compile is False
-        self._session = Session(self, self.optimizer, Objective(loss, loss_weights, metrics, weighted_metrics))
-        self._compile_arguments = {
-            "optimizer": self.optimizer,
+        optimizer = optimizers.get(optimizer)
+        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
+            optimizer = optimizers.scaling(optimizer)
+        asked = {
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        made = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "run_eagerly": run_eagerly or jit_compile is False,
+            "_session": Session(self, optimizer, Objective(**asked)),
+            "_compile_arguments": {"optimizer": optimizer, **asked},
+        }
+        vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
     def _check_overrides(self) -> None:
         for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):
@@ -287,8 +296,7 @@ class Trainer:
         trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
         with self._as_asked(), session.reading() as values:
             state, logs = session.test_program().batch(state, (values[:trained], values[trained:]), batch)
-        if not session.fits:
-            session.take_metrics(state.metrics)
+        session.show_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
     def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:

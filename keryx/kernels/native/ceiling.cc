@@ -1,16 +1,17 @@
 // What the processor can do at most, for benchmarks to compare with: products and sums in registers, on all threads.
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
 
 namespace keryx {
 namespace {
 
-namespace ffi = xla::ffi;
-
 // Each number of `y` is a task of `steps` products, each with a sum.
 ffi::Error ceiling(ffi::ThreadPool threads, ffi::Buffer<ffi::F32> x, ffi::Result<ffi::Buffer<ffi::F32>> y,
                    int64_t steps) {
+  want::length("y", y->element_count(), x.element_count());
+  want::between("steps", steps, 0, int64_t{1} << 40);
   const float* from = x.typed_data();
   float* to = y->typed_data();
   parallel(threads, y->element_count(), [=](int64_t task) {
@@ -29,15 +30,12 @@ ffi::Error ceiling(ffi::ThreadPool threads, ffi::Buffer<ffi::F32> x, ffi::Result
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_ceiling_1, ceiling,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::Buffer<ffi::F32>>()
+                  .Ret<ffi::Buffer<ffi::F32>>()
+                  .Attr<int64_t>("steps"));
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_ceiling_1, keryx::ceiling,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
-                                  .Attr<int64_t>("steps"));
-
-#pragma GCC visibility pop

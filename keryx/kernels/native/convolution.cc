@@ -220,7 +220,7 @@ void Convolution::run(ffi::ThreadPool& pool) const {
   int64_t rows = batch * axes[0].out * axes[1].out, across = up(axes[2].out, kRows), cells = rows * across;
   if (cells == 0) return;
   int64_t panel_floats = taps() * in * kPanel;
-  Floats packed = floats(panels() * panel_floats);
+  Scratch packed = scratch(panels() * panel_floats);
   int64_t packers = panels() * panel_floats > 1 << 14 ? panels() : 1;
   parallel(pool, packers, [&](int64_t i) {
     for (int64_t p = part(panels(), i, packers); p < part(panels(), i + 1, packers); p++) {
@@ -233,10 +233,10 @@ void Convolution::run(ffi::ThreadPool& pool) const {
   int64_t shares = std::min(panels(), up(enough, blocks));  // few pixels: the panels are shared out, too
   parallel(pool, blocks * shares, [&](int64_t i) {
     int64_t block = i / shares, share = i % shares;
-    Floats scratch = floats(patch_floats());
+    Scratch copies = scratch(patch_floats());
     for (int64_t p = part(panels(), share, shares); p < part(panels(), share + 1, shares); p++) {
       panel(p, packed.get() + p * panel_floats, part(cells, block, blocks), part(cells, block + 1, blocks),
-            scratch.get());
+            copies.get());
     }
   });
 }
@@ -244,6 +244,8 @@ void Convolution::run(ffi::ThreadPool& pool) const {
 ffi::Error Forward(ffi::ThreadPool pool, Array x, Array kernel, Vector bias, Result y,
                    Numbers strides, Numbers pads, Numbers dilation, int64_t groups, bool relu) {
   auto in = x.dimensions(), window = kernel.dimensions(), out = y->dimensions();
+  want_convolution({"x", in}, {"kernel", window}, {"y", out}, strides, pads, dilation, groups);
+  want::shape("bias", bias.dimensions(), {out[4]});
   int64_t channels = in[4], filters = out[4];
   Convolution c{};
   c.batch = in[0];
@@ -277,6 +279,8 @@ Axis phase_of(int64_t phase, int64_t size, int64_t out, int64_t window, int64_t 
 ffi::Error InputGradient(ffi::ThreadPool pool, Array dy, Array kernel, Vector zeros, Result dx,
                          Numbers strides, Numbers pads, Numbers dilation, int64_t groups) {
   auto in = dx->dimensions(), window = kernel.dimensions(), out = dy.dimensions();
+  want_convolution({"dx", in}, {"kernel", window}, {"dy", out}, strides, pads, dilation, groups);
+  want::shape("zeros", zeros.dimensions(), {in[4]});
   int64_t channels = in[4], filters = out[4];
   Convolution c{};
   c.batch = in[0];
@@ -288,8 +292,10 @@ ffi::Error InputGradient(ffi::ThreadPool pool, Array dy, Array kernel, Vector ze
   c.kernel_group = c.in, c.kernel_in = 1, c.kernel_out = c.depthwise ? 1 : filters;
   c.kernel_tap = c.depthwise ? filters : c.out * filters;
   for (int i = 0; i < 3; i++) c.y_sizes[i] = in[i + 1], c.window[i] = window[i];
-  for (int64_t phase = 0; phase < strides[0] * strides[1] * strides[2]; phase++) {
-    int64_t phases[3] = {phase / (strides[1] * strides[2]), phase / strides[2] % strides[1], phase % strides[2]};
+  int64_t counts[3];  // of phases that there are inputs of
+  for (int i = 0; i < 3; i++) counts[i] = std::min(strides[i], in[i + 1]);
+  for (int64_t phase = 0; phase < counts[0] * counts[1] * counts[2]; phase++) {
+    int64_t phases[3] = {phase / (counts[1] * counts[2]), phase / counts[2] % counts[1], phase % counts[2]};
     for (int i = 0; i < 3; i++) {
       c.axes[i] = phase_of(phases[i], in[i + 1], out[i + 1], window[i], strides[i], pads[i], dilation[i]);
     }
@@ -300,32 +306,52 @@ ffi::Error InputGradient(ffi::ThreadPool pool, Array dy, Array kernel, Vector ze
 }
 
 }  // namespace
+
+void want_convolution(Named x, Named kernel, Named y, Numbers strides, Numbers pads, Numbers dilation, int64_t groups) {
+  want::length("strides", strides.size(), 3);
+  want::length("pads", pads.size(), 3);
+  want::length("dilation", dilation.size(), 3);
+  want::between("strides", strides, 1, want::kFar);
+  want::between("pads", pads, 0, want::kFar);
+  want::between("dilation", dilation, 1, want::kFar);
+  int64_t channels = x.sizes[4], filters = y.sizes[4];
+  want::between("channels and filters", std::min(channels, filters), 1, want::kFar);
+  want::between("groups", groups, 1, std::min(channels, filters));
+  if (channels % groups || filters % groups) {
+    want::refuse("groups", "a divisor of " + std::to_string(std::gcd(channels, filters)), std::to_string(groups));
+  }
+  want::between(kernel.name, kernel.sizes, 1, want::kFar);
+  want::shape(kernel.name, kernel.sizes,
+              {kernel.sizes[0], kernel.sizes[1], kernel.sizes[2], channels / groups, filters});
+  want::shape(y.name, y.sizes, {x.sizes[0], y.sizes[1], y.sizes[2], y.sizes[3], filters});
+  for (int i = 0; i < 3; i++) {
+    int64_t reach = (kernel.sizes[i] - 1) * dilation[i] + 1;
+    want::outputs(y.name, i + 1, y.sizes[i + 1], x.sizes[i + 1], reach, strides[i], pads[i], want::kFar);
+  }
+}
+
+KERYX_HANDLER(keryx_conv_1, Forward,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Arg<Vector>()
+                  .Ret<Array>()
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("pads")
+                  .Attr<Numbers>("dilation")
+                  .Attr<int64_t>("groups")
+                  .Attr<bool>("relu"));
+KERYX_HANDLER(keryx_conv_input_gradient_1, InputGradient,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Arg<Vector>()
+                  .Ret<Array>()
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("pads")
+                  .Attr<Numbers>("dilation")
+                  .Attr<int64_t>("groups"));
+
 }  // namespace keryx::convolution
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_1, keryx::convolution::Forward,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Arg<keryx::convolution::Vector>()
-                                  .Ret<keryx::convolution::Array>()
-                                  .Attr<keryx::convolution::Numbers>("strides")
-                                  .Attr<keryx::convolution::Numbers>("pads")
-                                  .Attr<keryx::convolution::Numbers>("dilation")
-                                  .Attr<int64_t>("groups")
-                                  .Attr<bool>("relu"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_input_gradient_1, keryx::convolution::InputGradient,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Arg<keryx::convolution::Vector>()
-                                  .Ret<keryx::convolution::Array>()
-                                  .Attr<keryx::convolution::Numbers>("strides")
-                                  .Attr<keryx::convolution::Numbers>("pads")
-                                  .Attr<keryx::convolution::Numbers>("dilation")
-                                  .Attr<int64_t>("groups"));
-
-#pragma GCC visibility pop

@@ -4,18 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 
+#include "handler.h"
 #include "parallel.h"
+#include "scratch.h"
 #include "simd.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace keryx::convolution {
 
-namespace ffi = xla::ffi;
-
-using Numbers = ffi::Span<const int64_t>;
 using Array = ffi::Buffer<ffi::F32, 5>;
 using Vector = ffi::Buffer<ffi::F32, 1>;
 using Result = ffi::ResultBuffer<ffi::F32, 5>;
@@ -35,15 +31,14 @@ struct Axis {
   bool within(int64_t p, int64_t end) const { return place(p) >= 0 && place(end - 1, taps - 1) < in; }
 };
 
-struct Free {
-  void operator()(float* memory) const { std::free(memory); }
+// An array and what messages call it.
+struct Named {
+  const char* name;
+  Numbers sizes;
 };
-using Floats = std::unique_ptr<float[], Free>;
 
-// Not cleared; begins with a line of the cache.
-inline Floats floats(int64_t count) {
-  return Floats(static_cast<float*>(std::aligned_alloc(64, (std::max<int64_t>(count, 1) * 4 + 63) / 64 * 64)));
-}
+// What all forms want of inputs, kernel and outputs, whichever of them is the result.
+void want_convolution(Named x, Named kernel, Named y, Numbers strides, Numbers pads, Numbers dilation, int64_t groups);
 
 inline int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

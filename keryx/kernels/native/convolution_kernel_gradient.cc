@@ -109,13 +109,13 @@ struct KernelGradient {
   int64_t blocks() const { return batch * axes[0].out * heights() * spans(); }
 
   void run(ffi::ThreadPool& pool, float* dk) const;
-  Block block(int64_t number, Floats& scratch) const;
+  Block block(int64_t number, Scratch& copy) const;
   void clear(int64_t panel, float* dk) const;
   void add(const Block& block, int64_t panel, float* scratch, float* dk) const;
 };
 
 // Finds a block; where it looks past the ends of its rows, in a copy with zeros there.
-Block KernelGradient::block(int64_t number, Floats& scratch) const {
+Block KernelGradient::block(int64_t number, Scratch& copy) const {
   const Axis &depth = axes[0], &height = axes[1], &width = axes[2];
   int64_t span = number % spans(), above = number / spans() % heights(), plane = number / spans() / heights();
   int64_t line = width.in * x_pixel();
@@ -134,13 +134,13 @@ Block KernelGradient::block(int64_t number, Floats& scratch) const {
   int64_t first = std::clamp<int64_t>(-from, 0, columns), last = std::clamp(width.in - from, first, columns);
   block.line = columns * x_pixel();
   block.plane = lines * block.line;
-  scratch = floats(depth.taps * block.plane + kPanel);
-  block.x = scratch.get();
+  copy = scratch(depth.taps * block.plane + kPanel);
+  block.x = copy.get();
   for (int64_t t = depth.low(block.d); t < depth.high(block.d); t++) {
     for (int64_t i = 0; i < lines; i++) {
       int64_t h = height.place(block.h) + i;
       if (h < 0 || h >= height.in) continue;
-      float* to = scratch.get() + t * block.plane + i * block.line;
+      float* to = copy.get() + t * block.plane + i * block.line;
       std::fill_n(to, first * x_pixel(), 0.f);
       std::copy_n(image + place(depth.place(block.d, t), h, from + first), (last - first) * x_pixel(),
                   to + first * x_pixel());
@@ -209,15 +209,15 @@ void KernelGradient::run(ffi::ThreadPool& pool, float* dk) const {
   int64_t tasks = std::clamp<int64_t>(pixels * size() / kTaskProducts, 1, kTasks);
   int64_t sums = std::clamp<int64_t>(std::min(kSumFloats / size(), blocks()), 1, tasks);
   int64_t shares = std::min(panels(), up(tasks, sums));
-  Floats others = floats((sums - 1) * size());
+  Scratch others = scratch((sums - 1) * size());
   parallel(pool, sums * shares, [&](int64_t task) {
     int64_t sum = task / shares, share = task % shares;
     float* to = sum ? others.get() + (sum - 1) * size() : dk;
     int64_t first = part(panels(), share, shares), last = part(panels(), share + 1, shares);
     for (int64_t p = first; p < last; p++) clear(p, to);
-    Floats dy_scratch = floats(packs(out) ? up(axes[1].out, heights()) * up(axes[2].out, spans()) * kPanel : 0);
+    Scratch dy_scratch = scratch(packs(out) ? up(axes[1].out, heights()) * up(axes[2].out, spans()) * kPanel : 0);
     for (int64_t b = part(blocks(), sum, sums); b < part(blocks(), sum + 1, sums); b++) {
-      Floats x_scratch;
+      Scratch x_scratch;
       Block seen = block(b, x_scratch);
       for (int64_t p = first; p < last; p++) add(seen, p, dy_scratch.get(), to);
     }
@@ -236,6 +236,7 @@ void KernelGradient::run(ffi::ThreadPool& pool, float* dk) const {
 ffi::Error Run(ffi::ThreadPool pool, Array x, Array dy, Result dk, Numbers strides, Numbers pads, Numbers dilation,
                int64_t groups) {
   auto in = x.dimensions(), window = dk->dimensions(), out = dy.dimensions();
+  want_convolution({"x", in}, {"dk", window}, {"dy", out}, strides, pads, dilation, groups);
   int64_t channels = in[4], filters = out[4];
   KernelGradient k{};
   k.batch = in[0];
@@ -253,19 +254,16 @@ ffi::Error Run(ffi::ThreadPool pool, Array x, Array dy, Result dk, Numbers strid
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_conv_kernel_gradient_1, Run,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("pads")
+                  .Attr<Numbers>("dilation")
+                  .Attr<int64_t>("groups"));
+
 }  // namespace keryx::convolution
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_conv_kernel_gradient_1, keryx::convolution::Run,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Arg<keryx::convolution::Array>()
-                                  .Ret<keryx::convolution::Array>()
-                                  .Attr<keryx::convolution::Numbers>("strides")
-                                  .Attr<keryx::convolution::Numbers>("pads")
-                                  .Attr<keryx::convolution::Numbers>("dilation")
-                                  .Attr<int64_t>("groups"));
-
-#pragma GCC visibility pop

@@ -2,11 +2,11 @@
 
 #include "activation.h"
 #include "gemm.h"
+#include "handler.h"
 
 namespace keryx {
 namespace {
 
-namespace ffi = xla::ffi;
 using Array = ffi::Buffer<ffi::F32>;
 using Output = ffi::ResultBuffer<ffi::F32>;
 
@@ -16,9 +16,13 @@ int64_t columns(const Array& array) { return array.dimensions()[1]; }
 
 ffi::Error product(ffi::ThreadPool pool, Array left, Array right, Output out, bool left_transposed,
                    bool right_transposed) {
+  want::rank("left", left.dimensions(), 2);
+  want::rank("right", right.dimensions(), 2);
+  int64_t depth = left_transposed ? rows(left) : columns(left), width = right_transposed ? rows(right) : columns(right);
+  want::shape("right", right.dimensions(), {right_transposed ? width : depth, right_transposed ? depth : width});
+  want::shape("out", out->dimensions(), {left_transposed ? columns(left) : rows(left), width});
   Matrix a = left_transposed ? matrix(left).transposed() : matrix(left);
   Matrix b = right_transposed ? matrix(right).transposed() : matrix(right);
-  int64_t depth = left_transposed ? rows(left) : columns(left);
   multiply_all(pool, rows(*out), columns(*out), depth, a, b, {out->typed_data(), columns(*out)});
   return ffi::Error::Success();
 }
@@ -51,20 +55,39 @@ void with_activation(int64_t number, Use&& use) {
   }
 }
 
+template <typename Activation>
+void finish(const float* bias, Vec* sums, int rows, int vectors, int64_t unit, int in_last) {
+  for (int j = 0; j < vectors; j++) {
+    Vec with = load(bias + unit + j * kLanes, j == vectors - 1 ? in_last : kLanes);
+    for (int i = 0; i < rows; i++) sums[i * vectors + j] = Activation::of(sums[i * vectors + j] + with);
+  }
+}
+
 ffi::Error dense(ffi::ThreadPool pool, Array x, Array kernel, Array bias, Output y, int64_t activation) {
-  const float* b = bias.typed_data();
-  with_activation(activation, [&](auto act) {
-    auto finish = [&](Vec sum, int64_t, int64_t unit, int count) { return act.of(sum + load(b + unit, count)); };
-    multiply_all(pool, rows(*y), columns(*y), columns(x), matrix(x), matrix(kernel),
-                 {y->typed_data(), columns(*y)}, finish);
-  });
+  want::rank("x", x.dimensions(), 2);
+  want::rank("kernel", kernel.dimensions(), 2);
+  want::shape("kernel", kernel.dimensions(), {columns(x), columns(kernel)});
+  want::shape("bias", bias.dimensions(), {columns(kernel)});
+  want::shape("y", y->dimensions(), {rows(x), columns(kernel)});
+  want::between("activation", activation, 0, 3);
+  Result result{y->typed_data(), columns(*y), false, nullptr, bias.typed_data()};
+  with_activation(activation, [&](auto act) { result.finish = finish<decltype(act)>; });
+  multiply_all(pool, rows(*y), columns(*y), columns(x), matrix(x), matrix(kernel), result);
   return ffi::Error::Success();
 }
 
 // dz = slope(y) dy; the kernel's gradient is x^T dz, and the bias's the sum of dz over the batch.
 ffi::Error dense_backward(ffi::ThreadPool pool, Array x, Array y, Array dy, Output dz, Output dkernel, Output dbias,
                           int64_t activation) {
+  want::rank("x", x.dimensions(), 2);
+  want::rank("y", y.dimensions(), 2);
   int64_t batch = rows(y), units = columns(y);
+  want::shape("x", x.dimensions(), {batch, columns(x)});
+  want::shape("dy", dy.dimensions(), {batch, units});
+  want::shape("dz", dz->dimensions(), {batch, units});
+  want::shape("dkernel", dkernel->dimensions(), {columns(x), units});
+  want::shape("dbias", dbias->dimensions(), {units});
+  want::between("activation", activation, 0, 3);
   auto slope = [&](auto act, int64_t unit) {
     int count = std::min<int64_t>(kLanes, units - unit);
     Vec total{};
@@ -89,37 +112,33 @@ ffi::Error dense_backward(ffi::ThreadPool pool, Array x, Array y, Array dy, Outp
 
 }  // namespace
 
-#pragma GCC visibility push(default)
+KERYX_HANDLER(keryx_product_1, product,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Attr<bool>("left_transposed")
+                  .Attr<bool>("right_transposed"));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_product_1, product,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Attr<bool>("left_transposed")
-                                  .Attr<bool>("right_transposed"));
+KERYX_HANDLER(keryx_dense_1, dense,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Attr<int64_t>("activation"));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_dense_1, dense,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Attr<int64_t>("activation"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_dense_backward_1, dense_backward,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Ret<Array>()
-                                  .Ret<Array>()
-                                  .Attr<int64_t>("activation"));
-
-#pragma GCC visibility pop
+KERYX_HANDLER(keryx_dense_backward_1, dense_backward,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Ret<Array>()
+                  .Ret<Array>()
+                  .Attr<int64_t>("activation"));
 
 }  // namespace keryx

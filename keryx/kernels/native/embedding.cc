@@ -4,13 +4,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
 
 namespace keryx {
 namespace {
 
-namespace ffi = xla::ffi;
 using Floats = ffi::Buffer<ffi::F32>;
 using Ids = ffi::Buffer<ffi::S32>;
 
@@ -22,7 +22,9 @@ int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; 
 
 // y[i] = table[ids[i]], of an id outside NaN or 0.
 ffi::Error take_rows(ffi::ThreadPool threads, Floats table, Ids ids, ffi::Result<Floats> y, bool nan) {
-  int64_t rows = table.dimensions()[0], width = table.dimensions()[1], count = ids.dimensions()[0];
+  auto sizes = want::sizes<2>("table", table);
+  int64_t rows = sizes[0], width = sizes[1], count = want::sizes<1>("ids", ids)[0];
+  want::shape("y", y->dimensions(), {count, width});
   int64_t in_task = std::max<int64_t>(1, kTask / std::max<int64_t>(1, width));
   const float* from = table.typed_data();
   const int32_t* id = ids.typed_data();
@@ -44,7 +46,9 @@ ffi::Error take_rows(ffi::ThreadPool threads, Floats table, Ids ids, ffi::Result
 // Zeros in large pieces, which memset writes without reading what was there; then a block of columns a task, so that all
 // have as much to do, however often an id comes.
 ffi::Error add_rows(ffi::ThreadPool threads, Floats dy, Ids ids, ffi::Result<Floats> table) {
-  int64_t rows = table->dimensions()[0], width = table->dimensions()[1], count = ids.dimensions()[0];
+  auto sizes = want::sizes<2>("table", *table);
+  int64_t rows = sizes[0], width = sizes[1], count = want::sizes<1>("ids", ids)[0];
+  want::shape("dy", dy.dimensions(), {count, width});
   const float* from = dy.typed_data();
   const int32_t* id = ids.typed_data();
   float* to = table->typed_data();
@@ -64,23 +68,20 @@ ffi::Error add_rows(ffi::ThreadPool threads, Floats dy, Ids ids, ffi::Result<Flo
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_take_rows_1, take_rows,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Arg<Ids>()
+                  .Ret<Floats>()
+                  .Attr<bool>("nan"));
+
+KERYX_HANDLER(keryx_add_rows_1, add_rows,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Arg<Ids>()
+                  .Ret<Floats>());
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_take_rows_1, keryx::take_rows,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats>()
-                                  .Arg<keryx::Ids>()
-                                  .Ret<keryx::Floats>()
-                                  .Attr<bool>("nan"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_add_rows_1, keryx::add_rows,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats>()
-                                  .Arg<keryx::Ids>()
-                                  .Ret<keryx::Floats>());
-
-#pragma GCC visibility pop

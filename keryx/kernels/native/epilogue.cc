@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
-#include "xla/ffi/api/ffi.h"
-
-namespace ffi = xla::ffi;
 
 namespace keryx {
 namespace {
@@ -67,35 +65,41 @@ void gradient(ffi::ThreadPool& pool, const float* y, const float* dy, float* dz,
 ffi::Error EpilogueGradient(ffi::ThreadPool pool, Matrix y, Matrix dy,
                             ffi::Result<Matrix> dz, ffi::Result<Row> sums,
                             int64_t activation) {
+  auto [rows, columns] = want::sizes<2>("y", y);
+  want::shape("dy", dy.dimensions(), {rows, columns});
+  want::shape("dz", dz->dimensions(), {rows, columns});
+  want::shape("sums", sums->dimensions(), {columns});
+  want::between("activation", activation, 0, 3);
   auto run = activation == 1   ? gradient<Relu>
              : activation == 2 ? gradient<Tanh>
              : activation == 3 ? gradient<Sigmoid>
                                : gradient<Linear>;
-  run(pool, y.typed_data(), dy.typed_data(), dz->typed_data(), sums->typed_data(), dy.dimensions()[0],
-      dy.dimensions()[1]);
+  run(pool, y.typed_data(), dy.typed_data(), dz->typed_data(), sums->typed_data(), rows, columns);
   return ffi::Error::Success();
 }
 
 ffi::Error SumOfRows(ffi::ThreadPool pool, Matrix dy, ffi::Result<Row> sums) {
-  gradient<Linear>(pool, nullptr, dy.typed_data(), nullptr, sums->typed_data(), dy.dimensions()[0],
-                   dy.dimensions()[1]);
+  auto [rows, columns] = want::sizes<2>("dy", dy);
+  want::shape("sums", sums->dimensions(), {columns});
+  gradient<Linear>(pool, nullptr, dy.typed_data(), nullptr, sums->typed_data(), rows, columns);
   return ffi::Error::Success();
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_epilogue_gradient_1, EpilogueGradient,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Matrix>()
+                  .Arg<Matrix>()
+                  .Ret<Matrix>()
+                  .Ret<Row>()
+                  .Attr<int64_t>("activation"));
+
+KERYX_HANDLER(keryx_sum_of_rows_1, SumOfRows,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Matrix>()
+                  .Ret<Row>());
+
 }  // namespace keryx
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_epilogue_gradient_1, keryx::EpilogueGradient,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<keryx::Matrix>()
-                                  .Arg<keryx::Matrix>()
-                                  .Ret<keryx::Matrix>()
-                                  .Ret<keryx::Row>()
-                                  .Attr<int64_t>("activation"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_sum_of_rows_1, keryx::SumOfRows,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<keryx::Matrix>()
-                                  .Ret<keryx::Row>());

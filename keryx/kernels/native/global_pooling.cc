@@ -4,13 +4,13 @@
 #include <limits>
 #include <vector>
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
 
 namespace keryx {
 namespace {
 
-namespace ffi = xla::ffi;
 using Floats = ffi::Buffer<ffi::F32>;
 
 constexpr int64_t kTask = 1 << 16;  // floats read in a task
@@ -54,9 +54,10 @@ void reduce(const float* x, int64_t places, int64_t channels, float* into) {
 
 // Blocks of places first, then their results in order.
 template <typename Join>
-void pool(ffi::ThreadPool& threads, Floats x, float* y, float divisor) {
-  auto sizes = x.dimensions();
+void pool(ffi::ThreadPool& threads, Floats x, ffi::Result<Floats> y, bool mean) {
+  auto sizes = want::sizes<3>("x", x);
   int64_t batch = sizes[0], places = sizes[1], channels = sizes[2];
+  want::shape("y", y->dimensions(), {batch, channels});
   if (batch == 0 || channels == 0) return;
   int64_t block = std::max<int64_t>(1, kTask / channels), blocks = std::max<int64_t>(1, (places + block - 1) / block);
   std::vector<float> joined(batch * blocks * channels);  // (batch, blocks, channels)
@@ -67,33 +68,30 @@ void pool(ffi::ThreadPool& threads, Floats x, float* y, float divisor) {
                  joined.data() + task * channels);
   });
   for (int64_t image = 0; image < batch; image++) {
-    float* result = y + image * channels;
+    float* result = y->typed_data() + image * channels;
     reduce<Join>(joined.data() + image * blocks * channels, blocks, channels, result);
-    for (int64_t c = 0; c < channels; c++) result[c] /= divisor;
+    for (int64_t c = 0; mean && c < channels; c++) result[c] /= static_cast<float>(places);
   }
 }
 
 ffi::Error global_average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y) {
-  pool<Sum>(threads, x, y->typed_data(), x.dimensions()[1]);
+  pool<Sum>(threads, x, y, true);
   return ffi::Error::Success();
 }
 
 ffi::Error global_max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y) {
-  pool<Largest>(threads, x, y->typed_data(), 1);
+  pool<Largest>(threads, x, y, false);
   return ffi::Error::Success();
 }
 
 }  // namespace
+
+KERYX_HANDLER(
+    keryx_global_average_pool_1, global_average_pool,
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
+
+KERYX_HANDLER(
+    keryx_global_max_pool_1, global_max_pool,
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    keryx_global_average_pool_1, keryx::global_average_pool,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<keryx::Floats>().Ret<keryx::Floats>());
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    keryx_global_max_pool_1, keryx::global_max_pool,
-    xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>().Arg<keryx::Floats>().Ret<keryx::Floats>());
-
-#pragma GCC visibility pop

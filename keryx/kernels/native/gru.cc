@@ -7,13 +7,13 @@ namespace {
 
 struct Gru : Sequence {
   static constexpr int kGates = 3, kSums = 4;
-  States h;
-  float* gates;       // (batch, time, 3, units): x @ kernel, then z, r, g, then its cotangents
-  float* h_g;         // (batch, time, units): h @ recurrent_kernel of the gate g, then its cotangents
-  const float* bias;  // (2, 3, units): for x and for h
+  States h{};
+  float* gates = nullptr;       // (batch, time, 3, units): x @ kernel, then z, r, g, then its cotangents
+  float* h_g = nullptr;         // (batch, time, units): h @ recurrent_kernel of the gate g, then its cotangents
+  const float* bias = nullptr;  // (2, 3, units): for x and for h
   // Backward only.
-  const float* d_outputs;  // (batch, time, units)
-  float* dh;               // (batch, units)
+  const float* d_outputs = nullptr;  // (batch, time, units)
+  float* dh = nullptr;               // (batch, units)
 
   float* gate(const Step& at, int which) const { return gates + offset(at, 3, which); }
 
@@ -68,6 +68,12 @@ ffi::Error gru(ffi::ThreadPool pool, Floats<3> from_x, Floats<2> recurrent_kerne
                Mask mask, ffi::Result<Floats<3>> hs, ffi::Result<Floats<3>> gates, ffi::Result<Floats<3>> h_g,
                bool reverse) {
   Gru cell{sequence_of(*hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 3);
+  want::shape("bias", bias.dimensions(), {2, 3 * cell.units});
+  want_state(cell, "h", h);
+  want_steps(cell, "from_x", from_x, 3);
+  want_steps(cell, "gates", *gates, 3);
+  want_steps(cell, "h_g", *h_g);
   cell.h = {h.typed_data(), hs->typed_data()};
   cell.bias = bias.typed_data();
   cell.gates = overwritten(from_x, gates);
@@ -82,6 +88,17 @@ ffi::Error gru_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel, Floats
                         ffi::Result<Floats<2>> d_recurrent, ffi::Result<Floats<2>> d_bias, ffi::Result<Floats<2>> dh,
                         bool reverse) {
   Gru cell{sequence_of(hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 3);
+  want_kernel(cell, "d_recurrent", *d_recurrent, 3);
+  want::shape("d_bias", d_bias->dimensions(), {2, 3 * cell.units});
+  want_state(cell, "h", h);
+  want_state(cell, "dh_last", dh_last);
+  want_state(cell, "dh", *dh);
+  want_steps(cell, "gates", gates, 3);
+  want_steps(cell, "h_g", h_g);
+  want_steps(cell, "d_outputs", d_outputs);
+  want_steps(cell, "d_from_x", *d_from_x, 3);
+  want_steps(cell, "d_h_g", *d_h_g);
   cell.h = {h.typed_data(), hs.typed_data()};
   cell.gates = overwritten(gates, d_from_x);
   cell.h_g = overwritten(h_g, d_h_g);
@@ -101,39 +118,36 @@ ffi::Error gru_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel, Floats
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_gru_1, gru,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<3>>()  // x @ kernel
+                  .Arg<Floats<2>>()  // recurrent kernel
+                  .Arg<Floats<2>>()  // biases
+                  .Arg<Floats<2>>()  // h
+                  .Arg<Mask>()
+                  .Ret<Floats<3>>()  // h after each step
+                  .Ret<Floats<3>>()  // gates
+                  .Ret<Floats<3>>()  // h @ recurrent kernel of the gate g
+                  .Attr<bool>("reverse"));
+
+KERYX_HANDLER(keryx_gru_backward_1, gru_backward,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<2>>()  // recurrent kernel
+                  .Arg<Floats<2>>()  // h
+                  .Arg<Mask>()
+                  .Arg<Floats<3>>()  // h after each step
+                  .Arg<Floats<3>>()  // gates
+                  .Arg<Floats<3>>()  // h @ recurrent kernel of the gate g
+                  .Arg<Floats<3>>()  // cotangents of h after each step
+                  .Arg<Floats<2>>()  // and of the last h
+                  .Ret<Floats<3>>()  // those of x @ kernel,
+                  .Ret<Floats<3>>()  // of h @ recurrent kernel of the gate g,
+                  .Ret<Floats<2>>()  // of the recurrent kernel,
+                  .Ret<Floats<2>>()  // biases
+                  .Ret<Floats<2>>()  // and h
+                  .Attr<bool>("reverse"));
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_gru_1, keryx::gru,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<3>>()  // x @ kernel
-                                  .Arg<keryx::Floats<2>>()  // recurrent kernel
-                                  .Arg<keryx::Floats<2>>()  // biases
-                                  .Arg<keryx::Floats<2>>()  // h
-                                  .Arg<keryx::Mask>()
-                                  .Ret<keryx::Floats<3>>()  // h after each step
-                                  .Ret<keryx::Floats<3>>()  // gates
-                                  .Ret<keryx::Floats<3>>()  // h @ recurrent kernel of the gate g
-                                  .Attr<bool>("reverse"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_gru_backward_1, keryx::gru_backward,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<2>>()  // recurrent kernel
-                                  .Arg<keryx::Floats<2>>()  // h
-                                  .Arg<keryx::Mask>()
-                                  .Arg<keryx::Floats<3>>()  // h after each step
-                                  .Arg<keryx::Floats<3>>()  // gates
-                                  .Arg<keryx::Floats<3>>()  // h @ recurrent kernel of the gate g
-                                  .Arg<keryx::Floats<3>>()  // cotangents of h after each step
-                                  .Arg<keryx::Floats<2>>()  // and of the last h
-                                  .Ret<keryx::Floats<3>>()  // those of x @ kernel,
-                                  .Ret<keryx::Floats<3>>()  // of h @ recurrent kernel of the gate g,
-                                  .Ret<keryx::Floats<2>>()  // of the recurrent kernel,
-                                  .Ret<keryx::Floats<2>>()  // biases
-                                  .Ret<keryx::Floats<2>>()  // and h
-                                  .Attr<bool>("reverse"));
-
-#pragma GCC visibility pop

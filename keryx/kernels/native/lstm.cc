@@ -7,12 +7,12 @@ namespace {
 
 struct Lstm : Sequence {
   static constexpr int kGates = 4, kSums = 4;
-  States h, c;
-  float* gates;       // (batch, time, 4, units): x @ kernel, then i, f, g, o, then their cotangents
-  const float* bias;  // (4, units)
+  States h{}, c{};
+  float* gates = nullptr;       // (batch, time, 4, units): x @ kernel, then i, f, g, o, then their cotangents
+  const float* bias = nullptr;  // (4, units)
   // Backward only.
-  const float* d_outputs;  // (batch, time, units)
-  float *dh, *dc;          // (batch, units)
+  const float* d_outputs = nullptr;  // (batch, time, units)
+  float *dh = nullptr, *dc = nullptr;          // (batch, units)
 
   float* gate(const Step& at, int which) const { return gates + offset(at, 4, which); }
 
@@ -69,6 +69,13 @@ ffi::Error lstm(ffi::ThreadPool pool, Floats<3> from_x, Floats<2> recurrent_kern
                 Floats<2> c, Mask mask, ffi::Result<Floats<3>> hs, ffi::Result<Floats<3>> cs,
                 ffi::Result<Floats<3>> gates, bool reverse) {
   Lstm cell{sequence_of(*hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 4);
+  want::shape("bias", bias.dimensions(), {4 * cell.units});
+  want_state(cell, "h", h);
+  want_state(cell, "c", c);
+  want_steps(cell, "from_x", from_x, 4);
+  want_steps(cell, "cs", *cs);
+  want_steps(cell, "gates", *gates, 4);
   cell.h = {h.typed_data(), hs->typed_data()};
   cell.c = {c.typed_data(), cs->typed_data()};
   cell.bias = bias.typed_data();
@@ -83,6 +90,19 @@ ffi::Error lstm_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel, Float
                          ffi::Result<Floats<1>> d_bias, ffi::Result<Floats<2>> dh, ffi::Result<Floats<2>> dc,
                          bool reverse) {
   Lstm cell{sequence_of(hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 4);
+  want_kernel(cell, "d_recurrent", *d_recurrent, 4);
+  want::shape("d_bias", d_bias->dimensions(), {4 * cell.units});
+  want_state(cell, "h", h);
+  want_state(cell, "c", c);
+  want_state(cell, "dh_last", dh_last);
+  want_state(cell, "dc_last", dc_last);
+  want_state(cell, "dh", *dh);
+  want_state(cell, "dc", *dc);
+  want_steps(cell, "cs", cs);
+  want_steps(cell, "gates", gates, 4);
+  want_steps(cell, "d_outputs", d_outputs);
+  want_steps(cell, "dz", *dz, 4);
   cell.h = {h.typed_data(), hs.typed_data()};
   cell.c = {c.typed_data(), cs.typed_data()};
   cell.gates = overwritten(gates, dz);
@@ -96,42 +116,39 @@ ffi::Error lstm_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel, Float
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_lstm_1, lstm,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<3>>()   // x @ kernel
+                  .Arg<Floats<2>>()   // recurrent kernel
+                  .Arg<Floats<1>>()   // bias
+                  .Arg<Floats<2>>()   // h
+                  .Arg<Floats<2>>()   // c
+                  .Arg<Mask>()
+                  .Ret<Floats<3>>()   // h after each step
+                  .Ret<Floats<3>>()   // c after each step
+                  .Ret<Floats<3>>()   // gates
+                  .Attr<bool>("reverse"));
+
+KERYX_HANDLER(keryx_lstm_backward_1, lstm_backward,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<2>>()   // recurrent kernel
+                  .Arg<Floats<2>>()   // h
+                  .Arg<Floats<2>>()   // c
+                  .Arg<Mask>()
+                  .Arg<Floats<3>>()   // h after each step
+                  .Arg<Floats<3>>()   // c after each step
+                  .Arg<Floats<3>>()   // gates
+                  .Arg<Floats<3>>()   // cotangents of h after each step,
+                  .Arg<Floats<2>>()   // of the last h
+                  .Arg<Floats<2>>()   // and of the last c
+                  .Ret<Floats<3>>()   // those of x @ kernel,
+                  .Ret<Floats<2>>()   // of the recurrent kernel,
+                  .Ret<Floats<1>>()   // bias,
+                  .Ret<Floats<2>>()   // h
+                  .Ret<Floats<2>>()   // and c
+                  .Attr<bool>("reverse"));
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_lstm_1, keryx::lstm,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<3>>()   // x @ kernel
-                                  .Arg<keryx::Floats<2>>()   // recurrent kernel
-                                  .Arg<keryx::Floats<1>>()   // bias
-                                  .Arg<keryx::Floats<2>>()   // h
-                                  .Arg<keryx::Floats<2>>()   // c
-                                  .Arg<keryx::Mask>()
-                                  .Ret<keryx::Floats<3>>()   // h after each step
-                                  .Ret<keryx::Floats<3>>()   // c after each step
-                                  .Ret<keryx::Floats<3>>()   // gates
-                                  .Attr<bool>("reverse"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_lstm_backward_1, keryx::lstm_backward,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<2>>()   // recurrent kernel
-                                  .Arg<keryx::Floats<2>>()   // h
-                                  .Arg<keryx::Floats<2>>()   // c
-                                  .Arg<keryx::Mask>()
-                                  .Arg<keryx::Floats<3>>()   // h after each step
-                                  .Arg<keryx::Floats<3>>()   // c after each step
-                                  .Arg<keryx::Floats<3>>()   // gates
-                                  .Arg<keryx::Floats<3>>()   // cotangents of h after each step,
-                                  .Arg<keryx::Floats<2>>()   // of the last h
-                                  .Arg<keryx::Floats<2>>()   // and of the last c
-                                  .Ret<keryx::Floats<3>>()   // those of x @ kernel,
-                                  .Ret<keryx::Floats<2>>()   // of the recurrent kernel,
-                                  .Ret<keryx::Floats<1>>()   // bias,
-                                  .Ret<keryx::Floats<2>>()   // h
-                                  .Ret<keryx::Floats<2>>()   // and c
-                                  .Attr<bool>("reverse"));
-
-#pragma GCC visibility pop

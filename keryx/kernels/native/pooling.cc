@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
 
 namespace keryx {
 namespace {
-
-namespace ffi = xla::ffi;
-using Sizes = ffi::Span<const int64_t>;
 
 constexpr int64_t kMostPlaces = 256;  // an index is one byte
 constexpr int64_t kTask = 1 << 15;    // floats written in a task
@@ -59,7 +57,9 @@ struct Pool {
   Side side;
 
   static int64_t here(const Axis& axis, Side side) { return side == kWindows ? axis.windows : axis.size; }
-  Partners partners(const Axis& axis, int64_t i) const { return side == kWindows ? axis.of_window(i) : axis.of_input(i); }
+  Partners partners(const Axis& axis, int64_t i) const {
+    return side == kWindows ? axis.of_window(i) : axis.of_input(i);
+  }
 
   // The runs of a row, and what tells their lists of places apart: few, though there may be a run a pixel.
   std::vector<Run> runs(std::vector<Partners>& patterns) const {
@@ -205,8 +205,22 @@ void total(const Places& places, const float* x, float divisor, float* y, int64_
 
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
-// Sizes are (batch, depth, height, width, channels); windows, strides and padding (depth, height, width).
-Pool pool_of(Sizes x, Sizes y, Sizes window, Sizes strides, Sizes before, Side side) {
+// Numbers are (batch, depth, height, width, channels); windows, strides and padding (depth, height, width). Each window
+// has a place within x.
+Pool pool_of(Numbers x, Numbers y, Numbers window, Numbers strides, Numbers before, Side side) {
+  want::rank("x", x, 5);
+  want::rank("y", y, 5);
+  want::length("window", window.size(), 3);
+  want::length("strides", strides.size(), 3);
+  want::length("before", before.size(), 3);
+  want::between("window", window, 1, kMostPlaces);
+  want::between("places in the window", window[0] * window[1] * window[2], 1, kMostPlaces);
+  want::between("strides", strides, 1, want::kFar);
+  want::shape("y", y, {x[0], y[1], y[2], y[3], x[4]});
+  for (int i = 0; i < 3; i++) {
+    want::between("before", before[i], 0, window[i] - 1);
+    want::outputs("y", i + 1, y[i + 1], x[i + 1], window[i], strides[i], before[i], window[i] - 1);
+  }
   auto axis = [&](int i) { return Axis{x[i + 1], y[i + 1], window[i], strides[i], before[i]}; };
   return {x[0], x[4], axis(0), axis(1), axis(2), side};
 }
@@ -215,11 +229,12 @@ using Floats = ffi::Buffer<ffi::F32>;
 using Bytes = ffi::Buffer<ffi::U8>;
 
 // An empty `index` is not asked for.
-ffi::Error max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, ffi::Result<Bytes> index, Sizes window,
-                    Sizes strides, Sizes before) {
+ffi::Error max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, ffi::Result<Bytes> index, Numbers window,
+                    Numbers strides, Numbers before) {
   Pool pool = pool_of(x.dimensions(), y->dimensions(), window, strides, before, kWindows);
   const float* from = x.typed_data();
   float* to = y->typed_data();
+  if (index->element_count()) want::same("index", index->dimensions(), y->dimensions());
   uint8_t* winners = index->element_count() ? index->typed_data() : nullptr;
   pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
     largest(places, from + image, to + at, winners ? winners + at : nullptr, count);
@@ -227,9 +242,10 @@ ffi::Error max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, ff
   return ffi::Error::Success();
 }
 
-ffi::Error max_pool_gradient(ffi::ThreadPool threads, Bytes index, Floats dy, ffi::Result<Floats> dx, Sizes window,
-                             Sizes strides, Sizes before) {
+ffi::Error max_pool_gradient(ffi::ThreadPool threads, Bytes index, Floats dy, ffi::Result<Floats> dx, Numbers window,
+                             Numbers strides, Numbers before) {
   Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
+  want::same("index", index.dimensions(), dy.dimensions());
   const uint8_t* winners = index.typed_data();
   const float* from = dy.typed_data();
   float* to = dx->typed_data();
@@ -239,8 +255,8 @@ ffi::Error max_pool_gradient(ffi::ThreadPool threads, Bytes index, Floats dy, ff
   return ffi::Error::Success();
 }
 
-ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, Sizes window, Sizes strides,
-                        Sizes before) {
+ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, Numbers window, Numbers strides,
+                        Numbers before) {
   Pool pool = pool_of(x.dimensions(), y->dimensions(), window, strides, before, kWindows);
   const float* from = x.typed_data();
   float* to = y->typed_data();
@@ -251,8 +267,9 @@ ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y
 }
 
 // Each number of dy over `divisor` to all the places of its window.
-ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Sizes window, Sizes strides,
-                                 Sizes before, int64_t divisor) {
+ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window,
+                                 Numbers strides, Numbers before, int64_t divisor) {
+  want::between("divisor", divisor, 1, kMostPlaces);
   Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
   const float* from = dy.typed_data();
   float* to = dx->typed_data();
@@ -263,47 +280,44 @@ ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_max_pool_1, max_pool,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Ret<Floats>()
+                  .Ret<Bytes>()
+                  .Attr<Numbers>("window")
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("before"));
+
+KERYX_HANDLER(keryx_max_pool_gradient_1, max_pool_gradient,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Bytes>()
+                  .Arg<Floats>()
+                  .Ret<Floats>()
+                  .Attr<Numbers>("window")
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("before"));
+
+KERYX_HANDLER(keryx_average_pool_1, average_pool,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Ret<Floats>()
+                  .Attr<Numbers>("window")
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("before"));
+
+KERYX_HANDLER(keryx_average_pool_gradient_1, average_pool_gradient,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Ret<Floats>()
+                  .Attr<Numbers>("window")
+                  .Attr<Numbers>("strides")
+                  .Attr<Numbers>("before")
+                  .Attr<int64_t>("divisor"));
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_max_pool_1, keryx::max_pool,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats>()
-                                  .Ret<keryx::Floats>()
-                                  .Ret<keryx::Bytes>()
-                                  .Attr<keryx::Sizes>("window")
-                                  .Attr<keryx::Sizes>("strides")
-                                  .Attr<keryx::Sizes>("before"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_max_pool_gradient_1, keryx::max_pool_gradient,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Bytes>()
-                                  .Arg<keryx::Floats>()
-                                  .Ret<keryx::Floats>()
-                                  .Attr<keryx::Sizes>("window")
-                                  .Attr<keryx::Sizes>("strides")
-                                  .Attr<keryx::Sizes>("before"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_average_pool_1, keryx::average_pool,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats>()
-                                  .Ret<keryx::Floats>()
-                                  .Attr<keryx::Sizes>("window")
-                                  .Attr<keryx::Sizes>("strides")
-                                  .Attr<keryx::Sizes>("before"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_average_pool_gradient_1, keryx::average_pool_gradient,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats>()
-                                  .Ret<keryx::Floats>()
-                                  .Attr<keryx::Sizes>("window")
-                                  .Attr<keryx::Sizes>("strides")
-                                  .Attr<keryx::Sizes>("before")
-                                  .Attr<int64_t>("divisor"));
-
-#pragma GCC visibility pop

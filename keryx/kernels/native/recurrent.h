@@ -6,17 +6,16 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
-#include <new>
 
 #include "activation.h"
 #include "gemm.h"
+#include "handler.h"
 #include "parallel.h"
+#include "scratch.h"
 #include "simd.h"
 
 namespace keryx {
 
-namespace ffi = xla::ffi;
 template <size_t rank>
 using Floats = ffi::Buffer<ffi::F32, rank>;
 using Mask = ffi::Buffer<ffi::PRED>;  // (batch, time), or empty where no step is left out
@@ -36,7 +35,7 @@ struct WholeStep : Step {
 struct Sequence {
   int64_t batch, time, units;
   bool reverse;
-  const bool* mask;
+  const uint8_t* mask;  // 0 where a step is left out; null where none is
 
   // Where in memory the nth step lies.
   int64_t place(int64_t n) const { return reverse ? time - 1 - n : n; }
@@ -47,9 +46,27 @@ struct Sequence {
   }
 };
 
-inline Sequence sequence_of(const Floats<3>& outputs, const Mask& mask, bool reverse) {
-  auto sizes = outputs.dimensions();
-  return {sizes[0], sizes[1], sizes[2], reverse, mask.element_count() ? mask.typed_data() : nullptr};
+// Of the states after each step; that there are steps and units is wanted, and a mask of all steps or none.
+inline Sequence sequence_of(const Floats<3>& hs, const Mask& mask, bool reverse) {
+  auto sizes = want::sizes<3>("hs", hs);
+  want::between("steps and units", std::min(sizes[1], sizes[2]), 1, want::kFar);
+  if (mask.element_count()) want::shape("mask", mask.dimensions(), {sizes[0], sizes[1]});
+  const void* bytes = mask.element_count() ? mask.untyped_data() : nullptr;
+  return {sizes[0], sizes[1], sizes[2], reverse, static_cast<const uint8_t*>(bytes)};
+}
+
+// Arrays of (units, gates * units), of (batch, units), and of (batch, time, width * units).
+template <typename Buffer>
+void want_kernel(const Sequence& s, want::Name name, const Buffer& buffer, int64_t gates) {
+  want::shape(name, buffer.dimensions(), {s.units, gates * s.units});
+}
+template <typename Buffer>
+void want_state(const Sequence& s, want::Name name, const Buffer& buffer) {
+  want::shape(name, buffer.dimensions(), {s.batch, s.units});
+}
+template <typename Buffer>
+void want_steps(const Sequence& s, want::Name name, const Buffer& buffer, int64_t width = 1) {
+  want::shape(name, buffer.dimensions(), {s.batch, s.time, width * s.units});
 }
 
 // The memory of a result that takes its operand's place; XLA may have kept the two apart.
@@ -83,15 +100,6 @@ struct States {
     store(all + s.offset(at, 1, 0), v, at.count());
   }
 };
-
-struct Freed {
-  void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
-};
-using Scratch = std::unique_ptr<float[], Freed>;
-
-inline Scratch scratch(int64_t size) {
-  return Scratch(static_cast<float*>(::operator new[](size * sizeof(float), std::align_val_t(64))));
-}
 
 inline int64_t whole_vectors(int64_t units) { return (units + kLanes - 1) / kLanes * kLanes; }
 
@@ -269,8 +277,8 @@ void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
       over_units(units, kVectors * kLanes, n, [&](int64_t unit) {
         const float* panel = panels.get() + unit * Cell::kGates * units;
         int vectors = std::min<int64_t>(kVectors, (units - unit + kLanes - 1) / kLanes);
-        for (Step at{begin, cell.place(n), n, unit, units - unit}; at.row < end; at.row += kTile) {
-          step_back_tile<kTile, kVectors>(cell, panel, std::min<int64_t>(kTile, end - at.row), vectors, at);
+        for (Step tile{begin, cell.place(n), n, unit, units - unit}; tile.row < end; tile.row += kTile) {
+          step_back_tile<kTile, kVectors>(cell, panel, std::min<int64_t>(kTile, end - tile.row), vectors, tile);
         }
       });
     }

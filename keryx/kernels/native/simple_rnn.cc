@@ -7,13 +7,13 @@ namespace {
 
 struct SimpleRnn : Sequence {
   static constexpr int kGates = 1, kSums = 1;
-  States h;
-  const float* from_x;  // (batch, time, units): x @ kernel
-  const float* bias;    // (units,)
+  States h{};
+  const float* from_x = nullptr;  // (batch, time, units): x @ kernel
+  const float* bias = nullptr;    // (units,)
   // Backward only.
-  const float* d_outputs;  // (batch, time, units)
-  float* dz;               // (batch, time, units)
-  float* dh;               // (batch, units)
+  const float* d_outputs = nullptr;  // (batch, time, units)
+  float* dz = nullptr;               // (batch, time, units)
+  float* dh = nullptr;               // (batch, units)
 
   template <typename At>
   void forward(const Vec* from_h, const At& at) const {
@@ -44,6 +44,10 @@ struct SimpleRnn : Sequence {
 ffi::Error simple_rnn(ffi::ThreadPool pool, Floats<3> from_x, Floats<2> recurrent_kernel, Floats<1> bias, Floats<2> h,
                       Mask mask, ffi::Result<Floats<3>> hs, bool reverse) {
   SimpleRnn cell{sequence_of(*hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 1);
+  want::shape("bias", bias.dimensions(), {cell.units});
+  want_state(cell, "h", h);
+  want_steps(cell, "from_x", from_x);
   cell.h = {h.typed_data(), hs->typed_data()};
   cell.from_x = from_x.typed_data();
   cell.bias = bias.typed_data();
@@ -56,6 +60,14 @@ ffi::Error simple_rnn_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel,
                                ffi::Result<Floats<2>> d_recurrent, ffi::Result<Floats<1>> d_bias,
                                ffi::Result<Floats<2>> dh, bool reverse) {
   SimpleRnn cell{sequence_of(hs, mask, reverse)};
+  want_kernel(cell, "recurrent_kernel", recurrent_kernel, 1);
+  want_kernel(cell, "d_recurrent", *d_recurrent, 1);
+  want::shape("d_bias", d_bias->dimensions(), {cell.units});
+  want_state(cell, "h", h);
+  want_state(cell, "dh_last", dh_last);
+  want_state(cell, "dh", *dh);
+  want_steps(cell, "d_outputs", d_outputs);
+  want_steps(cell, "dz", *dz);
   cell.h = {h.typed_data(), hs.typed_data()};
   cell.d_outputs = d_outputs.typed_data();
   cell.dz = dz->typed_data();
@@ -66,34 +78,31 @@ ffi::Error simple_rnn_backward(ffi::ThreadPool pool, Floats<2> recurrent_kernel,
 }
 
 }  // namespace
+
+KERYX_HANDLER(keryx_simple_rnn_1, simple_rnn,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<3>>()  // x @ kernel
+                  .Arg<Floats<2>>()  // recurrent kernel
+                  .Arg<Floats<1>>()  // bias
+                  .Arg<Floats<2>>()  // h
+                  .Arg<Mask>()
+                  .Ret<Floats<3>>()  // h after each step
+                  .Attr<bool>("reverse"));
+
+KERYX_HANDLER(keryx_simple_rnn_backward_1, simple_rnn_backward,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats<2>>()  // recurrent kernel
+                  .Arg<Floats<2>>()  // h
+                  .Arg<Mask>()
+                  .Arg<Floats<3>>()  // h after each step
+                  .Arg<Floats<3>>()  // its cotangents
+                  .Arg<Floats<2>>()  // and those of the last h
+                  .Ret<Floats<3>>()  // those of x @ kernel,
+                  .Ret<Floats<2>>()  // of the recurrent kernel,
+                  .Ret<Floats<1>>()  // bias
+                  .Ret<Floats<2>>()  // and h
+                  .Attr<bool>("reverse"));
+
 }  // namespace keryx
-
-#pragma GCC visibility push(default)
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_simple_rnn_1, keryx::simple_rnn,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<3>>()  // x @ kernel
-                                  .Arg<keryx::Floats<2>>()  // recurrent kernel
-                                  .Arg<keryx::Floats<1>>()  // bias
-                                  .Arg<keryx::Floats<2>>()  // h
-                                  .Arg<keryx::Mask>()
-                                  .Ret<keryx::Floats<3>>()  // h after each step
-                                  .Attr<bool>("reverse"));
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_simple_rnn_backward_1, keryx::simple_rnn_backward,
-                              xla::ffi::Ffi::Bind()
-                                  .Ctx<xla::ffi::ThreadPool>()
-                                  .Arg<keryx::Floats<2>>()  // recurrent kernel
-                                  .Arg<keryx::Floats<2>>()  // h
-                                  .Arg<keryx::Mask>()
-                                  .Arg<keryx::Floats<3>>()  // h after each step
-                                  .Arg<keryx::Floats<3>>()  // its cotangents
-                                  .Arg<keryx::Floats<2>>()  // and those of the last h
-                                  .Ret<keryx::Floats<3>>()  // those of x @ kernel,
-                                  .Ret<keryx::Floats<2>>()  // of the recurrent kernel,
-                                  .Ret<keryx::Floats<1>>()  // bias
-                                  .Ret<keryx::Floats<2>>()  // and h
-                                  .Attr<bool>("reverse"));
-
-#pragma GCC visibility pop

@@ -4,11 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include "handler.h"
 #include "parallel.h"
 #include "simd.h"
-#include "xla/ffi/api/ffi.h"
-
-namespace ffi = xla::ffi;
 
 namespace keryx {
 namespace {
@@ -123,22 +121,37 @@ ffi::Error update(ffi::ThreadPool& pool, const std::vector<Places>& weights, flo
   return ffi::Error::Success();
 }
 
+// What belongs to a weight has its shape.
+float* floats_of(want::Name name, const ffi::AnyBuffer& buffer, Numbers shape) {
+  if (buffer.element_type() != ffi::F32) want::refuse(name, "float32", "another dtype");
+  want::same(name, buffer.dimensions(), shape);
+  return buffer.typed_data<float>();
+}
+
 // Operands: the rate; the weights, their gradients, and slot by slot theirs. Results: the new weights and slots.
 ffi::Error Update(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> rate, ffi::RemainingArgs args, ffi::RemainingRets results,
                   int64_t rule, ffi::Span<const double> numbers) {
   constexpr int kSlotsOf[] = {Descent::kSlots, Momentum::kSlots, Nesterov::kSlots, Rms::kSlots, Adam::kSlots};
-  if (rule < 0 || rule >= 5) return ffi::Error::InvalidArgument("keryx_update: no such rule");
+  constexpr int kNumbersOf[] = {0, 1, 1, 2, 3};
+  want::between("rule", rule, 0, 4);
+  want::length("numbers", numbers.size(), kNumbersOf[rule]);
+  want::shape("rate", rate.dimensions(), {});
   int64_t slots = kSlotsOf[rule], count = static_cast<int64_t>(args.size()) / (2 + slots);
-  if (count * (2 + slots) != static_cast<int64_t>(args.size()) ||
-      count * (1 + slots) != static_cast<int64_t>(results.size())) {
-    return ffi::Error::InvalidArgument("keryx_update: wants weights, gradients and slots, as many of each");
-  }
+  want::length("operands behind the rate", args.size(), count * (2 + slots));
+  want::length("results", results.size(), count * (1 + slots));
   std::vector<Places> weights(count);
   for (int64_t i = 0; i < count; i++) {
     Places& at = weights[i];
-    auto operand = [&](int64_t k) { return args.get<ffi::AnyBuffer>(k * count + i)->typed_data<float>(); };
-    auto result = [&](int64_t k) { return (*results.get<ffi::AnyBuffer>(k * count + i))->typed_data<float>(); };
-    at.size = args.get<ffi::AnyBuffer>(i)->element_count();
+    const ffi::AnyBuffer weight = *args.get<ffi::AnyBuffer>(i);
+    auto operand = [&](int64_t k) {
+      int64_t number = k * count + i;
+      return floats_of({"operand", 1 + number}, *args.get<ffi::AnyBuffer>(number), weight.dimensions());
+    };
+    auto result = [&](int64_t k) {
+      int64_t number = k * count + i;
+      return floats_of({"result", number}, **results.get<ffi::AnyBuffer>(number), weight.dimensions());
+    };
+    at.size = weight.element_count();
     at.weight = operand(0), at.gradient = operand(1), at.new_weight = result(0);
     for (int64_t k = 0; k < slots; k++) at.slots.push_back(operand(2 + k)), at.new_slots.push_back(result(1 + k));
   }
@@ -153,13 +166,14 @@ ffi::Error Update(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> rate, ffi::Remaini
 }
 
 }  // namespace
-}  // namespace keryx
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_update_1, keryx::Update,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<ffi::Buffer<ffi::F32>>()
-                                  .RemainingArgs()
-                                  .RemainingRets()
-                                  .Attr<int64_t>("rule")
-                                  .Attr<ffi::Span<const double>>("numbers"));
+KERYX_HANDLER(keryx_update_1, Update,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::Buffer<ffi::F32>>()
+                  .RemainingArgs()
+                  .RemainingRets()
+                  .Attr<int64_t>("rule")
+                  .Attr<ffi::Span<const double>>("numbers"));
+
+}  // namespace keryx

@@ -6,18 +6,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
-#include <new>
 #include <type_traits>
+#include <utility>
 
+#include "handler.h"
 #include "parallel.h"
+#include "scratch.h"
 #include "simd.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace keryx::winograd {
 namespace {
 
-namespace ffi = xla::ffi;
 using Array = ffi::Buffer<ffi::F32>;
 
 // Tiles transformed at a time: as many as fit into the half of a core's cache, but the kernel has to be read for each.
@@ -30,14 +29,6 @@ int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // How many of the next vector's lanes there are where `rest` numbers are left.
 int lanes(int64_t rest) { return static_cast<int>(std::clamp<int64_t>(rest, 0, kLanes)); }
-
-struct Freed {
-  void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
-};
-using Scratch = std::unique_ptr<float[], Freed>;
-Scratch scratch(int64_t numbers) {
-  return Scratch(static_cast<float*>(::operator new[](numbers * sizeof(float), std::align_val_t(64))));
-}
 
 // Calls f(std::integral_constant<int, rows>) for 1 <= rows <= kRows.
 template <int M = kRows, typename F>
@@ -303,52 +294,65 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   });
 }
 
-ffi::Error unknown_window() { return ffi::Error::InvalidArgument("Winograd's algorithm is for windows of 3 and 5"); }
+// What all forms want of x and y, and of the kernel between them. Where that is mirrored all sizes of y are right: an
+// input gradient has zeros for inputs that no output is made of.
+void want_convolution(Numbers x, want::Name y_name, Numbers y, want::Name kernel_name, Numbers kernel, Numbers pads,
+                      bool mirrored) {
+  want::rank("x", x, 4);
+  want::rank(y_name, y, 4);
+  want::rank(kernel_name, kernel, 4);
+  int64_t window = kernel[0], channels = x[3], filters = y[3];
+  if (window != 3 && window != 5) want::refuse(kernel_name, "a window of 3 x 3 or 5 x 5", want::text(kernel));
+  if (mirrored) std::swap(channels, filters);
+  want::shape(kernel_name, kernel, {window, window, channels, filters});
+  want::between("channels and filters", std::min(channels, filters), 1, want::kFar);
+  want::shape(y_name, y, {x[0], y[1], y[2], y[3]});
+  want::length("pads", pads.size(), 2);
+  want::between("pads", pads, -want::kFar, want::kFar);
+  for (int axis = 0; axis < 2 && !mirrored; axis++) {
+    want::outputs(y_name, axis + 1, y[axis + 1], x[axis + 1], window, 1, pads[axis], want::kFar);
+  }
+}
 
 // `pads` are those before the first row and the first column; the size of y says what is behind the last.
-ffi::Error run_convolution(ffi::ThreadPool pool, Array x, Array kernel, Array bias,
-                           ffi::Result<Array> y, ffi::Span<const int64_t> pads, bool mirrored, bool relu) {
+ffi::Error run_convolution(ffi::ThreadPool pool, Array x, Array kernel, Array bias, ffi::Result<Array> y, Numbers pads,
+                           bool mirrored, bool relu) {
+  want_convolution(x.dimensions(), "y", y->dimensions(), "kernel", kernel.dimensions(), pads, mirrored);
   Images x_sizes(x.dimensions()), y_sizes(y->dimensions());
+  if (bias.element_count()) want::shape("bias", bias.dimensions(), {y_sizes.channels});
   Epilogue epilogue{bias.element_count() ? bias.typed_data() : nullptr, relu};
-  int64_t window = kernel.dimensions()[0];
-  auto* way = window == 3 ? convolve<3> : window == 5 ? convolve<5> : nullptr;
-  if (!way || window != kernel.dimensions()[1]) return unknown_window();
-  way(pool, x.typed_data(), x_sizes, kernel.typed_data(), mirrored, epilogue, y->typed_data(),
-             y_sizes, pads);
+  auto* way = kernel.dimensions()[0] == 3 ? convolve<3> : convolve<5>;
+  way(pool, x.typed_data(), x_sizes, kernel.typed_data(), mirrored, epilogue, y->typed_data(), y_sizes, pads);
   return ffi::Error::Success();
 }
 
-ffi::Error run_kernel_gradient(ffi::ThreadPool pool, Array x, Array dy,
-                               ffi::Result<Array> dk, ffi::Span<const int64_t> pads) {
+ffi::Error run_kernel_gradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<Array> dk, Numbers pads) {
+  want_convolution(x.dimensions(), "dy", dy.dimensions(), "dk", dk->dimensions(), pads, false);
   Images x_sizes(x.dimensions()), dy_sizes(dy.dimensions());
-  int64_t window = dk->dimensions()[0];
-  auto* way = window == 3 ? differentiate<3> : window == 5 ? differentiate<5> : nullptr;
-  if (!way || window != dk->dimensions()[1]) return unknown_window();
+  auto* way = dk->dimensions()[0] == 3 ? differentiate<3> : differentiate<5>;
   way(pool, x.typed_data(), x_sizes, dy.typed_data(), dy_sizes, dk->typed_data(), pads);
   return ffi::Error::Success();
 }
 
 }  // namespace
 
-#pragma GCC visibility push(default)
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_winograd_1, run_convolution,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Attr<ffi::Span<const int64_t>>("pads")
-                                  .Attr<bool>("mirrored")
-                                  .Attr<bool>("relu"));
+KERYX_HANDLER(keryx_winograd_1, run_convolution,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Attr<ffi::Span<const int64_t>>("pads")
+                  .Attr<bool>("mirrored")
+                  .Attr<bool>("relu"));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(keryx_winograd_kernel_gradient_1, run_kernel_gradient,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Attr<ffi::Span<const int64_t>>("pads"));
-#pragma GCC visibility pop
+KERYX_HANDLER(keryx_winograd_kernel_gradient_1, run_kernel_gradient,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Array>()
+                  .Arg<Array>()
+                  .Ret<Array>()
+                  .Attr<ffi::Span<const int64_t>>("pads"));
 
 }  // namespace keryx::winograd

@@ -1,0 +1,94 @@
+"""What is known of a layer's outputs before it runs: traced, or as the layer itself says."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from keryx.core import graph, shapes
+from keryx.core.symbol import SymbolicTensor
+from keryx.errors import ShapeError
+
+
+class OutputSpec:
+    """The part of a layer that tells the shapes of its outputs."""
+
+    def compute_output_shape(self: Any, *input_shapes: Any) -> Any:
+        """The shape of the outputs for these shapes of the inputs; None is a size that is not known.
+
+        They are found by tracing `call`. A layer that defines this method itself is believed.
+        """
+        symbols = shapes.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype, "x"), input_shapes)
+        return jax.tree.map(lambda symbol: symbol.shape, OutputSpec.compute_output_spec(self, *symbols))
+
+    def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic tensors like the outputs for these inputs. A layer that defines this method itself is believed."""
+        self._build_for(args, kwargs)
+        return graph.trace(self, args, kwargs)
+
+    def symbolic_outputs(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """New symbols for the outputs of a call of the layer, which is built.
+
+        Raises:
+            Exception: What `call` raises; where the layer tells its shapes, only as far as all sizes but the batch's
+                are known.
+        """
+        told = self._told(args, kwargs)
+        if told is None:
+            return graph.trace(self, args, kwargs)
+        try:
+            traced = jax.tree.leaves(graph.trace(self, args, kwargs))
+        except Exception:
+            if not any(None in symbol.shape[1:] for symbol in graph.symbols_in((args, kwargs))):
+                raise
+            traced = []
+        outputs = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype or self.compute_dtype, "told"), told)
+        leaves = jax.tree.leaves(outputs)
+        if traced and len(leaves) != len(traced):
+            raise ShapeError(
+                f"{type(self).__name__} says that it has {len(leaves)} outputs; its call returns {len(traced)}."
+            )
+        for symbol, spec, real in zip(leaves, jax.tree.leaves(told), traced, strict=False):
+            symbol.mask = real.mask
+            symbol.dtype = spec.dtype or real.dtype
+        return outputs
+
+    def _told(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The Specs of the outputs that the layer tells, without a dtype if it tells only shapes; None if neither."""
+        if type(self).compute_output_spec is not OutputSpec.compute_output_spec:
+            symbols = self.compute_output_spec(*args, **kwargs)
+            return jax.tree.map(lambda symbol: shapes.Spec(symbol.shape, symbol.dtype), symbols)
+        if type(self).compute_output_shape is OutputSpec.compute_output_shape:
+            return None
+        wanted, _ = graph.accepted_arguments(self.compute_output_shape)
+        given = shapes_for(call_arguments(type(self).call)[0], wanted, args, kwargs)
+        told = self.compute_output_shape(*given)
+        return shapes.map_shapes(lambda shape: shapes.Spec(shape, None), told)
+
+
+@functools.cache
+def call_arguments(call: Callable) -> tuple[list[str], bool]:
+    """The names of the arguments of a `call` after self, and whether it takes others by `**kwargs`."""
+    names, takes_more = graph.accepted_arguments(call)
+    return names[1:], takes_more
+
+
+def shapes_for(names: list[str], wanted: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+    """The shapes that a method asks for: of the first input, or of each as `<argument>_shape`.
+
+    Args:
+        names: The arguments of `call`.
+        wanted: Those of the method.
+        args: What the layer is called on.
+        kwargs: Likewise, by name.
+    """
+    if len(wanted) <= 1:
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        return [jax.tree.map(_shape_of, first)][: len(wanted)]
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return [jax.tree.map(_shape_of, given.get(name.removesuffix("_shape"))) for name in wanted]
+
+
+def _shape_of(x: Any) -> Any:
+    return shapes.known(x.shape) if hasattr(x, "shape") else None

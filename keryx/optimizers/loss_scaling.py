@@ -1,0 +1,132 @@
+"""Loss scaling: gradients that a float of 16 bits would round to 0 are multiplied on their way, and divided after."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from keryx.core.variable import Variable
+from keryx.errors import ArgumentError, ConfigError
+from keryx.optimizers.base import Optimizer, OptimizerState, registry
+
+
+class ScaleState(NamedTuple):
+    """What the scaling remembers, beside the state of the optimizer within."""
+
+    rule: OptimizerState
+    scale: jax.Array  # () float32
+    good_steps: jax.Array  # () int32, the steps with finite gradients since the scale last changed
+
+
+@registry.register()
+class LossScaleOptimizer(Optimizer):
+    """An optimizer within a scale that adapts: `gradient(scale * loss) / scale`. Micikevicius et al. 2018.
+
+    A step whose gradients are not finite is left out and halves the scale; `dynamic_growth_steps` finite ones in a
+    row double it. `compile` puts the optimizer of a `mixed_float16` model into one.
+
+    Args:
+        inner_optimizer: The optimizer that takes the steps.
+        initial_scale: 32768.
+        dynamic_growth_steps: 2000.
+        name: The class's name in lower case unless given.
+
+    Raises:
+        ArgumentError: Where `inner_optimizer` is none, or scales the loss itself.
+        ConfigError: On a scale or a number of steps that is not above 0, and on options of the optimizer within.
+
+    >>> from keryx.optimizers import SGD
+    >>> optimizer = LossScaleOptimizer(SGD(0.5), initial_scale=8.0)
+    >>> weights, state = [jnp.ones(2)], optimizer.init([jnp.ones(2)])
+    >>> optimizer.update([jnp.full(2, 8.0)], state, weights)[0]
+    [Array([0.5, 0.5], dtype=float32)]
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Optimizer,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **options: Any,
+    ):
+        if not isinstance(inner_optimizer, Optimizer) or isinstance(inner_optimizer, LossScaleOptimizer):
+            raise ArgumentError(
+                f"LossScaleOptimizer() wants an optimizer that takes the steps; got {inner_optimizer!r}."
+            )
+        if inner_optimizer.loss_scale_factor is not None:
+            raise ArgumentError(
+                "The optimizer within a LossScaleOptimizer has a loss_scale_factor: leave one of them out."
+            )
+        if not initial_scale > 0 or not dynamic_growth_steps > 0:
+            raise ConfigError(
+                f"initial_scale and dynamic_growth_steps are above 0; got {initial_scale!r}, {dynamic_growth_steps!r}."
+            )
+        self.inner_optimizer = inner_optimizer
+        super().__init__(inner_optimizer.schedule or inner_optimizer.learning_rate, name=name, **options)
+        if any(
+            getattr(self, option) for option in ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
+        ):
+            raise ConfigError("Options of the steps, such as clipnorm, belong to the optimizer within.")
+        self.initial_scale, self.dynamic_growth_steps = float(initial_scale), dynamic_growth_steps
+
+    @property  # one rate for both, whichever of them it is set on
+    def _learning_rate(self) -> Any:  # type: ignore[override]
+        return self.inner_optimizer._learning_rate
+
+    @_learning_rate.setter
+    def _learning_rate(self, value: Any) -> None:
+        if value is not None:
+            self.inner_optimizer._learning_rate = value
+
+    def init(self, weights: Any) -> OptimizerState:
+        """The state before the first step."""
+        rule = self.inner_optimizer.init(weights)
+        scaling = ScaleState(rule, jnp.float32(self.initial_scale), jnp.zeros((), jnp.int32))
+        return OptimizerState(jnp.copy(rule.step), jnp.copy(rule.learning_rate), scaling)
+
+    def update(self, grads: Any, state: OptimizerState, weights: Any) -> tuple[Any, OptimizerState]:
+        """One step of the optimizer within, or none where a gradient is not finite. Pure."""
+        rule, scale, good_steps = state.inner
+        rule = rule._replace(learning_rate=state.learning_rate)
+
+        def step():
+            unscaled = jax.tree.map(lambda g: g / scale.astype(g.dtype), grads)
+            grown = good_steps + 1 >= self.dynamic_growth_steps
+            new = jnp.where(grown, scale * 2, scale), jnp.where(grown, 0, good_steps + 1)
+            return self.inner_optimizer.update(unscaled, rule, weights), new
+
+        def leave_out():
+            return (weights, rule), (scale / 2, jnp.zeros_like(good_steps))
+
+        finite = jnp.array([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
+        (weights, rule), (scale, good_steps) = jax.lax.cond(finite, step, leave_out)
+        return weights, OptimizerState(rule.step, rule.learning_rate, ScaleState(rule, scale, good_steps))
+
+    def finalize(self, state: OptimizerState, weights: Any) -> Any:
+        """The weights to keep when training ends."""
+        return self.inner_optimizer.finalize(state.inner.rule, weights)
+
+    def loss_scale(self, state: OptimizerState | None) -> Any:
+        """What the loss is to be multiplied by before it is differentiated, at this state."""
+        return self.initial_scale if state is None else state.inner.scale
+
+    @property
+    def iterations(self) -> int:
+        """The steps taken so far, without those that were left out."""
+        return super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Start afresh for these Variables."""
+        self.inner_optimizer.decide_decay(variables)
+        super().build(variables)
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """As of the optimizer within."""
+        self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    def get_config(self) -> dict[str, Any]:
+        """The optimizer within, and the scale that training begins with."""
+        config = super().get_config()
+        return {name: config[name] for name in ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")}
