@@ -38,7 +38,7 @@ def get_value(x: Any) -> np.ndarray:
 
 def set_value(x: Variable, value: Any) -> None:
     """Give a variable a value."""
-    x.assign(np.asarray(value))
+    x.store(np.asarray(value))
 
 
 def is_float_dtype(dtype: Any) -> bool:

@@ -12,7 +12,7 @@ class KeryxError(Exception):
     """The base of every error that Keryx raises on purpose."""
 
 
-class ArgumentError(KeryxError, TypeError):
+class ArgumentError(KeryxError, ValueError, TypeError):
     """An argument that the function does not have, or that lacks a value."""
 
 
@@ -28,12 +28,16 @@ class ConfigError(KeryxError, ValueError):
     """A setting or a config that means nothing here."""
 
 
-class StateError(KeryxError, RuntimeError):
+class StateError(KeryxError, RuntimeError, ValueError):
     """Something was asked of an object that is not ready for it: not built, not compiled."""
 
 
 class ForkError(StateError):
     """Compiled code was to run in a child that was forked from a process that had run some."""
+
+
+class UndefinedError(StateError, AttributeError):
+    """An attribute that has no value yet, so that `hasattr` is false."""
 
 
 class NonFiniteLossError(KeryxError, ArithmeticError):
@@ -48,7 +52,9 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["epochs"])
     ''
     """
-    close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.6)
+    known, letters = [str(w) for w in words], sorted(str(word))
+    swapped = [w for w in known if sorted(w) == letters]  # 'adma' is nearer to 'adam' than to 'adamax'
+    close = swapped or difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

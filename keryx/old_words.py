@@ -48,7 +48,6 @@ LAYERS = {
 }
 FIT = {
     "nb_epoch": ("epochs",),
-    "epoch": ("epochs",),
     "nb_val_samples": ("validation_steps",),
     "samples_per_epoch": ("steps_per_epoch",),
     "show_accuracy": ("metrics",),
@@ -61,9 +60,7 @@ FIT = {
     "pickle_safe": (),
 }
 MODEL = {"input": ("inputs",), "output": ("outputs",)}
-COMPILE = {
-    "loss_weight": ("loss_weights",),
-    "metric": ("metrics",),
+COMPILE: dict[str, tuple[str, ...]] = {
     "sample_weight_mode": (),
     "target_tensors": (),
 }
@@ -77,9 +74,9 @@ def check_arguments(
 ) -> None:
     """Raise ArgumentError at the first of `given` that is not among `known`, with the new word or a close one.
 
-    >>> check_arguments("fit()", ["epoch"], ["epochs"], FIT)
+    >>> check_arguments("fit()", ["nb_epoch"], ["epochs"], FIT)
     Traceback (most recent call last):
-    keryx.errors.ArgumentError: fit() has no argument 'epoch': it is 'epochs' now.
+    keryx.errors.ArgumentError: fit() has no argument 'nb_epoch': it is 'epochs' now.
     """
     known = list(known)
     for word in given:
@@ -103,8 +100,10 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     given = [word for word in kwargs if word not in DECLARED and (own or word in renamed)]
     check_arguments(where, given, known, renamed)
     kernel_rank = getattr(cls, "rank", 0)
-    if kernel_rank > 1 and len(args) > kernel_rank and all(isinstance(a, int) for a in args[1 : kernel_rank + 1]):
-        written = ", ".join(str(a) for a in args)
+    counts = args[: kernel_rank + 1]
+    # A third number is a stride since Keras 2. Written as Keras 1 wrote a kernel, it is one that hardly anybody means.
+    if kernel_rank > 1 and len(counts) > kernel_rank and all(isinstance(a, int) and a > 2 for a in counts):
+        written = ", ".join(repr(a) for a in args)
         size = ", ".join(str(a) for a in args[1 : kernel_rank + 1])
         raise ArgumentError(
             f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since "

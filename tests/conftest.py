@@ -1,10 +1,19 @@
-"""Before any test: the oracle's backend, and Ctrl-C."""
+"""Before any test: the oracle's backend, Ctrl-C, and which tests `-m smoke` takes."""
 
 import os
 import signal
+
+import pytest
+from smoke import smoke
 
 os.environ["KERAS_BACKEND"] = "jax"  # Keras, the oracle of the tests, has to be told so before it is imported
 
 # A script's shell has SIGINT ignored in what it puts into the background; then Ctrl-C would reach no test.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.markexpr == "smoke":
+        for item in smoke(items):
+            item.add_marker(pytest.mark.smoke)

@@ -89,3 +89,8 @@ def test_pairs_as_complex_numbers():
         assert ops.view_as_complex(x).dtype == "complex64"
     with pytest.raises(ShapeError, match=r"wants pairs .* got the shape \(2, 3\)"):
         ops.view_as_complex(ROWS)
+
+
+def test_int_is_a_dtype():
+    assert ops.cast([1.5], "int").dtype == keras.ops.cast([1.5], "int").dtype == "int32"
+    assert keryx.Input((2,), dtype="int").dtype == "int32"

@@ -311,7 +311,7 @@ def test_apply_gradients_on_variables():
         optimizer.apply_gradients(zip(g, variables, strict=True))
     for v, expected in zip(variables, theirs(keras.optimizers.Adam(0.05), weights, grads), strict=True):
         np.testing.assert_allclose(v.numpy(), expected, rtol=1e-5, atol=1e-5)
-    with pytest.raises(ArgumentError, match="got None for 'kernel'"):
+    with pytest.raises(ArgumentError, match="got None for each of 'kernel'"):
         optimizer.apply([None], [Variable(np.ones(1), name="kernel")])
 
 

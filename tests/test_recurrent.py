@@ -10,7 +10,7 @@ from oracle import array, close, compare, same_weights
 import keryx
 from keryx import layers
 from keryx.core import scope
-from keryx.errors import ArgumentError, ShapeError
+from keryx.errors import ArgumentError, ConfigError, ShapeError
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 2
 KINDS = ["SimpleRNN", "GRU", "LSTM"]
@@ -197,7 +197,7 @@ def test_config_of_stacked_cells():
 
 
 def test_what_is_refused():
-    with pytest.raises(ArgumentError, match="units above 0; got 0"):
+    with pytest.raises(ConfigError, match="at least 1; got 0"):
         layers.LSTM(0)
     with pytest.raises(ArgumentError, match=r"wants a cell with a call"):
         layers.RNN(3)

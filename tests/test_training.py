@@ -229,3 +229,33 @@ def test_validation_does_not_touch_the_state():
     ours.predict(X)
     for old, new in zip(before, ours.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("source", ["arrays", "stream"])
+def test_each_step_drops_others(source):
+    """With one mask for all steps, half of the features would never be trained."""
+    x = keryx.Input((64,))
+    model = keryx.Model(x, L.Dense(1, use_bias=False)(L.Dropout(0.5)(x)))
+    model.compile("sgd", "mse")
+    before = model.get_weights()[0]
+    ones, target = np.ones((1, 64), "float32"), np.full((1, 1), 1e3, "float32")
+    if source == "arrays":
+        model.fit(np.tile(ones, (20, 1)), np.tile(target, (20, 1)), batch_size=1, verbose=0)
+    else:
+        model.fit(iter(lambda: (ones, target), None), steps_per_epoch=20, verbose=0)
+    assert (model.get_weights()[0] != before).all()
+
+
+def test_two_fits_shuffle_differently():
+    orders = []
+    for fits in (1, 2):
+        keryx.utils.set_random_seed(5)
+        x = keryx.Input((1,))
+        model = keryx.Model(x, L.Dense(1)(x))
+        model.compile("sgd", "mse")
+        begun = []
+        for _ in range(fits):
+            model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=8, verbose=0)
+            begun.append(model.session.order_key)
+        orders.append(begun)
+    assert orders[0][0] == orders[1][0] != orders[1][1]

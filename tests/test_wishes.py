@@ -368,7 +368,7 @@ def test_mixed_bfloat16_predicts_float32():
     ("call", "said"),
     [
         (lambda: dense().fit(A, B, nb_epoch=3), r"fit\(\) has no argument 'nb_epoch': it is 'epochs' now"),
-        (lambda: dense().fit(A, B, epoch=3), r"fit\(\) has no argument 'epoch': it is 'epochs' now"),
+        (lambda: dense().fit(A, B, epoch=3), r"fit\(\) has no argument 'epoch'. Did you mean 'epochs'"),
         (lambda: dense().fit(A, B, epohcs=3), r"fit\(\) has no argument 'epohcs'. Did you mean 'epochs'\?"),
         (lambda: dense().evaluate(A, B, show_accuracy=True), "no argument 'show_accuracy' any more"),
         (lambda: dense().fit_generator(iter([])), r"fit_generator\(.*\) is gone: write fit\(generator, ...\)"),

@@ -24,7 +24,7 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None or dtype is float:
         return config.floatx()
-    if dtype is int:
+    if dtype is int or dtype == "int":
         return "int32"
     try:
         name = dtype if isinstance(dtype, str) else jnp.dtype(dtype).name
@@ -39,16 +39,30 @@ registry = Registry("dtype policy", "keras.dtype_policies")
 
 
 def narrowed(array: Any, what: str) -> Any:
-    """A host array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit.
+    """A host array in a dtype that devices hold: float64 becomes float32, int64 int32 where its values fit;
+    the byte order becomes the processor's own.
 
     Raises:
-        DataError: For whole numbers that int32 cannot hold, which a plain cast would turn into others.
+        DataError: For whole numbers that int32 cannot hold, which a plain cast would turn into others; for text,
+            dates and objects; for masked elements.
 
     >>> narrowed(np.array([2**32]), "input 'ids'")
     Traceback (most recent call last):
     keryx.errors.DataError: The input 'ids' holds 4294967296, which int32 cannot hold.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        if np.ma.is_masked(array):
+            raise DataError(f"The {what} has masked elements. Fill them, x.filled(0.0), and give weights or a mask.")
+        array = array.data
     dtype = array.dtype
+    if dtype.kind in "SUMmO":
+        raise DataError(f"The {what} holds {dtype}, not numbers.")
+    if isinstance(array, (np.ndarray, np.generic)) and not dtype.isnative:
+        array = array.astype(dtype.newbyteorder("="))
+        dtype = array.dtype
+    if dtype.kind == "f" and dtype.itemsize > 8:  # longdouble
+        array = array.astype(np.float64)
+        dtype = array.dtype
     if jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         return array
     if dtype == np.float64:

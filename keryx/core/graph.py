@@ -16,7 +16,6 @@ import numpy as np
 from keryx.core import scope, shapes
 from keryx.core.shapes import Spec
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.core.variable import Variable
 from keryx.errors import DataError
 
 _KEY = Spec((2,), np.dtype(np.uint32))  # of the random key that a trace is given
@@ -125,7 +124,7 @@ def lift(function: Callable, name: str | None = None) -> Callable:
 
     @functools.wraps(function)
     def lifted(*args, **kwargs):
-        leaves = jax.tree.leaves((args, kwargs))
+        leaves, nest = jax.tree.flatten((args, kwargs))  # a variable is its array there
         if any(isinstance(leaf, SymbolicTensor) for leaf in leaves):
             try:
                 op = Op(lifted, op_name)
@@ -134,8 +133,7 @@ def lift(function: Callable, name: str | None = None) -> Callable:
                 shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
                 error.add_note(f"In the op {op_name!r}, called on {shapes}.")
                 raise
-        if any(isinstance(leaf, Variable) for leaf in leaves):
-            args, kwargs = jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
+        args, kwargs = jax.tree.unflatten(nest, leaves)
         return function(*args, **kwargs)
 
     lifted.__name__ = op_name

@@ -111,7 +111,7 @@ class Owner:
             put(variables, [v.owned(value) for v, value in zip(variables, values, strict=True)])
             return
         for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+            variable.store(value)
 
 
 def _walk(value: Any) -> Iterator[Any]:

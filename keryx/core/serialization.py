@@ -120,6 +120,13 @@ class Registry:
 
 
 _registries: dict[str, Registry] = {}
+
+
+def registry_of(module: str) -> Registry:
+    """The table of the things that Keras keeps in this module."""
+    return _registries[module]
+
+
 _global_custom: dict[str, Any] = {}
 _scoped_custom: list[dict[str, Any]] = []
 _by_reference: list[bool] = []

@@ -11,6 +11,7 @@ from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.lending import Cell, reading
+from keryx.core.serialization import registry_of
 from keryx.errors import DataError, ShapeError, StateError
 from keryx.runtime import process
 
@@ -22,9 +23,12 @@ class Variable(Arithmetic, Cell):
     that one then, and `assign` is collected by the scope. Otherwise both speak of the array held here; where a step of
     training in another thread has it, they wait until that is done.
 
+    To JAX it is its array: `jax.jit`, `jax.grad`, `jax.device_put` and `jax.tree` take it as a pytree of one leaf, its
+    value, and what they make of it is an array.
+
     Args:
-        initializer: A function `(shape, dtype) -> array`, or the first value itself.
-        shape: Its shape, if `initializer` is a function.
+        initializer: A function `(shape, dtype) -> array`, an initializer's name, class or config, or the first value.
+        shape: Its shape, if `initializer` is no value.
         dtype: Its dtype; by default the dtype of the value, or float32.
         trainable: Whether the optimizer changes it.
         name: Its name among its layer's weights.
@@ -33,8 +37,9 @@ class Variable(Arithmetic, Cell):
 
     >>> v = Variable([1.0, 2.0], name="v")
     >>> v.assign_add([1.0, 1.0])
-    >>> v.numpy().tolist(), v.shape
-    ([2.0, 3.0], (2,))
+    Array([2., 3.], dtype=float32)
+    >>> jax.jit(lambda x: 2 * x)(v)
+    Array([4., 6.], dtype=float32)
     """
 
     autocast = True  # whether a layer sees it in the dtype that the layer computes in
@@ -53,6 +58,10 @@ class Variable(Arithmetic, Cell):
         self.name, self.trainable = name, trainable
         self.regularizer, self.constraint = regularizer, constraint
         self.path = "/".join((*scope.names(), name))
+        if isinstance(initializer, (str, type, dict)):
+            initializer = registry_of("keras.initializers").get(initializer)
+        if callable(initializer) and shape is None:
+            raise ShapeError(f"The variable {self.path!r} is made by an initializer: give its shape=, () for a scalar.")
         # A weight made while a function is traced is a real array all the same.
         with process.compiling(), jax.ensure_compile_time_eval():
             if callable(initializer):
@@ -82,8 +91,13 @@ class Variable(Arithmetic, Cell):
         running = scope.current()
         return self.hand_out() if running is None else running.read(self)
 
-    def assign(self, value: Any) -> None:
-        """Give the variable a new value of the same shape; it is cast to the variable's dtype."""
+    def assign(self, value: Any) -> jax.Array:
+        """Give the variable a new value of the same shape; it is cast to the variable's dtype, and returned."""
+        self.store(value)
+        return self.value
+
+    def store(self, value: Any) -> None:
+        """Assign without a result: what is handed out to nobody can be lent without a copy."""
         value = value.value if isinstance(value, Variable) else value
         shape = np.shape(value)
         if shape != self.shape:
@@ -110,13 +124,13 @@ class Variable(Arithmetic, Cell):
             raise DataError(f"The variable {self.path!r} holds {self.dtype}; it cannot take a value of {kind}.")
         return owned(value, self.dtype)
 
-    def assign_add(self, value: Any) -> None:
-        """Add to the value."""
-        self.assign(self.value + jnp.asarray(value))
+    def assign_add(self, value: Any) -> jax.Array:
+        """Add to the value, and return it."""
+        return self.assign(self.value + jnp.asarray(value))
 
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the value."""
-        self.assign(self.value - jnp.asarray(value))
+    def assign_sub(self, value: Any) -> jax.Array:
+        """Subtract from the value, and return it."""
+        return self.assign(self.value - jnp.asarray(value))
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own."""
@@ -142,6 +156,18 @@ class Variable(Arithmetic, Cell):
 
     def __repr__(self):
         return f"<Variable {self.path} {self.shape} {self.dtype}>"
+
+
+jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), None), lambda _, leaves: leaves[0])
+
+
+def is_variable(x: Any) -> bool:
+    """Whether `x` is a Variable: what `jax.tree` wants as `is_leaf` to stop at variables.
+
+    >>> is_variable(Variable(0.0)), is_variable(0.0)
+    (True, False)
+    """
+    return isinstance(x, Variable)
 
 
 def owned(value: Any, dtype: Any) -> jax.Array:

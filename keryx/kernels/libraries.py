@@ -140,7 +140,7 @@ def _load_all(folders: tuple[Path, ...]) -> dict[str, Library]:
     jax.devices("cpu")  # handlers that are registered before JAX has started are not checked until it does
     paths = {name: _first(folders, name) for name in processor.REQUIRED}
     try:
-        features = processor.features_here(_first(folders, "processor") or Path("libkeryx_processor.so"))
+        features = processor.features_here(_first(folders, "processor") or folders[0] / "libkeryx_processor.so")
     except OSError as error:
         features, unknown = frozenset[str](), str(error)
     else:

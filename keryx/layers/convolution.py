@@ -32,6 +32,7 @@ class Sliding(Layer):
 
     rank = 1
     paddings: tuple[str, ...] = ()
+    bias: Any = None
 
     def __init__(
         self,

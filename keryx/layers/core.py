@@ -11,6 +11,7 @@ from keryx.core.graph import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
 from keryx.kernels.dense import dense
 from keryx.layers.layer import InputSpec, Layer, registry
+from keryx.layers.sizes import whole
 
 
 @registry.register()
@@ -37,6 +38,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    bias: Any = None
 
     def __init__(
         self,
@@ -53,9 +55,7 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if not isinstance(units, int) or units <= 0:
-            raise ArgumentError(f"Dense() wants a whole number of units above 0; got {units!r}.")
-        self.units = units
+        self.units = whole("Dense()", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

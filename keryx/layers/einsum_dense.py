@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import activations, constraints, initializers, regularizers
 from keryx.core.symbol import Shape
@@ -34,6 +35,8 @@ class EinsumDense(Layer):
     (None, 10, 8, 64)
     """
 
+    bias: Any = None
+
     def __init__(
         self,
         equation: str,
@@ -50,7 +53,7 @@ class EinsumDense(Layer):
     ):
         super().__init__(**kwargs)
         self.equation, self.bias_axes = equation, bias_axes
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.output_shape = tuple(output_shape) if np.ndim(output_shape) else (output_shape,)
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from keryx.core import dtypes
 from keryx.core.graph import Node
 from keryx.core.symbol import Shape, SymbolicTensor
@@ -27,11 +29,16 @@ class InputLayer(Layer):
         batch_shape = declared if shape is None and batch_shape is None else batch_shape
         if shape is None and batch_shape is None:
             raise ArgumentError("Input() wants the shape of a sample: Input(shape=(784,)), or Input(shape=()).")
-        shape = (shape,) if isinstance(shape, int) else shape
+        if shape is not None and batch_shape is not None and declared is None:
+            raise ArgumentError(
+                f"Input() was given shape={shape} and batch_shape={batch_shape}: the second holds the batch axis too. "
+                "Give one of them."
+            )
+        shape = (shape,) if shape is not None and not np.ndim(shape) else shape
         self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *shape)
-        for size in self.batch_shape:
-            if size is not None and (not isinstance(size, int) or size < 0):
-                raise ShapeError(f"A size in the shape of an Input is a whole number or None; got {self.batch_shape}.")
+        if any(n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in self.batch_shape):
+            raise ShapeError(f"A size in the shape of an Input is a whole number or None; got {self.batch_shape}.")
+        self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
         self.input_dtype = dtypes.standardize_dtype(dtype)
         self.built = True
         node = Node(self, (), {})

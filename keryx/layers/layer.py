@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from keryx.core.owner import Owner
 from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.core.symbol import describe
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ShapeError, StateError
+from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
 from keryx.layers.input_spec import InputSpec
 from keryx.layers.output_spec import OutputSpec, call_arguments, shapes_for
 from keryx.runtime import process
@@ -87,17 +87,20 @@ class Layer(OutputSpec, Owner, Configurable):
         if not isinstance(self.name, str) or "/" in self.name:
             raise ArgumentError(f"The name of a layer is a string without '/'; got {name!r}.")
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.dtype_policy = dtypes.get(dtype)
+        self.dtype_policy = dtype
         self.autocast = autocast
         self._trainable = bool(trainable)
         unknown = [word for word in declared if word not in old_words.DECLARED]
         old_words.check_arguments(f"{type(self).__name__}()", unknown, init_arguments(type(self)), {})
         self._declared_shape = _declared_shape(declared)
+        # What this library offers without a build has nothing to build; a layer of the user's may have within.
+        self.built = type(self).build is Layer.build and type(self).__module__.startswith("keryx.layers.")
 
     # -- what a subclass writes ----------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Add the weights, now that the shape of the input is known. None is a size that is not."""
+        self.built = True
 
     def call(self, *args, **kwargs) -> Any:
         """The maths."""
@@ -109,7 +112,7 @@ class Layer(OutputSpec, Owner, Configurable):
 
     def add_weight(
         self,
-        shape: tuple[int, ...] | None = None,
+        shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -134,19 +137,21 @@ class Layer(OutputSpec, Owner, Configurable):
         dtype = dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
-        if isinstance(shape, int):
-            shape = (shape,)
+        if shape is not None:
+            shape = tuple(shape) if np.ndim(shape) else (shape,)
         if shape is not None and None in shape:
             raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
-        variable = Variable(
-            initializers.get(initializer),
-            tuple(shape or ()),
-            dtype,
-            trainable,
-            name or "variable",
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-        )
+        within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
+        with nullcontext() if within else scope.named(self.name):
+            variable = Variable(
+                initializers.get(initializer),
+                tuple(shape or ()),
+                dtype,
+                trainable,
+                name or "variable",
+                regularizers.get(regularizer),
+                constraints.get(constraint),
+            )
         variable.autocast = autocast
         return variable
 
@@ -277,6 +282,15 @@ class Layer(OutputSpec, Owner, Configurable):
         return f"{type(self).__name__} {self.name!r}"
 
     @property
+    def dtype_policy(self) -> dtypes.DTypePolicy:
+        """Which dtype the weights have, and which the layer computes in; weights that there are keep theirs."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtypes.get(value)
+
+    @property
     def dtype(self) -> str:
         """The dtype of the weights."""
         return self.dtype_policy.variable_dtype
@@ -304,7 +318,7 @@ class Layer(OutputSpec, Owner, Configurable):
     def _only_node(self, what: str) -> graph.Node:
         if len(self.nodes) != 1:
             count = "was not called on symbolic tensors" if not self.nodes else f"was called {len(self.nodes)} times"
-            raise StateError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
+            raise UndefinedError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
         return self.nodes[0]
 
     def get_config(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Layers that make one tensor of several, and the functions of the same names."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -248,10 +249,15 @@ class Dot(Merge):
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs):
         super().__init__(**kwargs)
-        both = isinstance(axes, (list, tuple)) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
-        if not both and not isinstance(axes, int):
+        try:
+            self.axes = (
+                type(axes)(map(operator.index, axes)) if isinstance(axes, (list, tuple)) else operator.index(axes)
+            )
+        except TypeError:
+            raise ConfigError(f"Dot() wants axes= as a whole number or two; got {axes!r}.") from None
+        if not isinstance(self.axes, int) and len(self.axes) != 2:
             raise ConfigError(f"Dot() wants axes= as a whole number or two; got {axes!r}.")
-        self.axes, self.normalize = axes, normalize
+        self.normalize = normalize
 
     def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless there are two that agree in the batch axis and in those of the sum."""

@@ -1,17 +1,19 @@
 """Layers that bring activations to mean 0 and variance 1, or to length 1. All compute in float32 at least."""
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import constraints, initializers, regularizers
 from keryx.core import scope
 from keryx.errors import ConfigError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import known_size
+from keryx.layers.sizes import known_size, whole
 
 
 def wide(x: jax.Array) -> jax.Array:
@@ -47,6 +49,9 @@ class Affine(Layer):
     """A normalization whose outputs are scaled by gamma and shifted by beta."""
 
     supports_masking = True
+
+    gamma: Any = None
+    beta: Any = None
 
     def __init__(
         self,
@@ -95,11 +100,10 @@ class Affine(Layer):
 
 
 def _axes(where: str, axis: Any) -> Any:
-    if isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis):
-        return list(axis)
-    if not isinstance(axis, int):
-        raise ConfigError(f"{where} wants axis= as a whole number or a list of them; got {axis!r}.")
-    return axis
+    try:
+        return [operator.index(a) for a in axis] if np.ndim(axis) else operator.index(axis)
+    except TypeError:
+        raise ConfigError(f"{where} wants axis= as a whole number or a list of them; got {axis!r}.") from None
 
 
 @registry.register()
@@ -203,9 +207,9 @@ class GroupNormalization(Affine):
     ):
         beta_and_gamma = beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer
         super().__init__(epsilon, center, scale, *beta_and_gamma, beta_constraint, gamma_constraint, **kwargs)
-        if not isinstance(groups, int) or groups == 0 or groups < -1:
+        if groups == 0:
             raise ConfigError(f"GroupNormalization() wants groups= above 0, or -1; got {groups!r}.")
-        self.groups, self.axis = groups, axis
+        self.groups, self.axis = whole("GroupNormalization()", "groups", groups, least=-1), axis
         self.autocast = False
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

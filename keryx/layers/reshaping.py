@@ -5,10 +5,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx.errors import ConfigError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import choice, layout, pairs, sizes, spatial_axes
+from keryx.layers.sizes import choice, layout, pairs, sizes, spatial_axes, whole
 
 
 @registry.register()
@@ -54,9 +55,9 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs):
         super().__init__(**kwargs)
-        target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
-        self.target_shape = tuple(-1 if n is None else n for n in target_shape)
-        if any(not isinstance(n, int) or n < -1 for n in self.target_shape) or self.target_shape.count(-1) > 1:
+        given = tuple(target_shape) if np.ndim(target_shape) else (target_shape,)
+        self.target_shape = tuple(-1 if n is None else whole("Reshape()", "target_shape", n, least=-1) for n in given)
+        if self.target_shape.count(-1) > 1:
             raise ConfigError(f"Reshape() wants whole numbers, at most one of them -1; got {target_shape!r}.")
 
     def call(self, inputs: jax.Array) -> jax.Array:

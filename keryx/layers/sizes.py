@@ -1,10 +1,24 @@
 """Arguments that say sizes and layouts, checked and brought into one form."""
 
-import operator
+import numbers
 from typing import Any
+
+import numpy as np
 
 from keryx import config
 from keryx.errors import ConfigError, ShapeError
+
+
+def whole(where: str, name: str, value: Any, least: int = 1) -> int:
+    """A whole number of any kind, NumPy's too, as an int.
+
+    >>> whole("Dense()", "units", np.int64(46))
+    46
+    """
+    number = value if isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_)) else None
+    if number is None or number < least:
+        raise ConfigError(f"{where} wants {name}= as a whole number of at least {least}; got {value!r}.")
+    return int(number)
 
 
 def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -14,13 +28,14 @@ def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple
     (2, 2)
     """
     try:
-        numbers = tuple(operator.index(n) for n in (value if isinstance(value, (list, tuple)) else [value] * rank))
-    except TypeError:
-        numbers = ()
-    if len(numbers) != rank or min(numbers) < least:
+        given = [value] * rank if np.ndim(value) == 0 else list(value)
+        found = tuple(whole(where, name, n, least) for n in given)
+    except (ConfigError, ValueError):
+        found = ()
+    if len(found) != rank:
         form = f"a whole number, or {rank} of them," if rank > 1 else "a whole number"
         raise ConfigError(f"{where} wants {name}= as {form} of at least {least}; got {value!r}.")
-    return numbers
+    return found
 
 
 def pairs(where: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
@@ -29,7 +44,7 @@ def pairs(where: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int]
     >>> pairs("ZeroPadding2D()", "padding", (1, (2, 3)), rank=2)
     ((1, 1), (2, 3))
     """
-    axes = [value] * rank if isinstance(value, int) else list(value)
+    axes = [value] * rank if isinstance(value, numbers.Integral) else list(value)
     if len(axes) != rank:
         raise ConfigError(f"{where} wants {name}= as a whole number, or as {rank} of them or of pairs; got {value!r}.")
     before_and_after = [sizes(where, name, axis, 2, least=0) for axis in axes]

@@ -28,7 +28,7 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{type(self).__name__}() wants a layer or a model; got {layer!r}.")
-        self.layer = layer
+        self.layer, self.built = layer, False
 
 
 @registry.register()
@@ -36,7 +36,7 @@ class TimeDistributed(Wrapper):
     """One layer or model applied at each time step: `outputs[:, t] = layer(inputs[:, t])`.
 
     The time axis is folded into the batch, so the layer runs once. At inference, inputs above 8 MiB run in parts,
-    one after another.
+    one after another. What it adds to the loss, as an activity regularizer does, is summed over the steps.
 
     Args:
         layer: The layer or model. It may have several inputs and outputs, each with a time axis.
@@ -56,23 +56,29 @@ class TimeDistributed(Wrapper):
         frames = jax.tree.map(lambda x: x.reshape(batch * time, *x.shape[2:]), inputs)
         _pass_masks_on(frames, mask)
         parts = 1 if training else _parts(frames)
+        added = (scope.current() or scope.Scope()).losses
+        before = len(added)
         if parts == 1:
             outputs = self.layer(frames, training=training)
         else:
-            outputs = self._in_parts(frames, parts)
+            outputs, losses = self._in_parts(frames, parts)
+            added.extend(losses)
+        added[before:] = [loss * time for loss in added[before:]]  # the mean over all frames, summed over the steps
         return jax.tree.map(lambda y: y.reshape(batch, time, *y.shape[1:]), outputs)
 
-    def _in_parts(self, frames: Any, parts: int) -> Any:
+    def _in_parts(self, frames: Any, parts: int) -> tuple[Any, list[jax.Array]]:
         def one(at):
             part, key = at
             with scope.isolated() as inner:
                 inner.key = key
-                return self.layer(part, training=False)
+                outputs = self.layer(part, training=False)
+                losses, inner.losses = inner.losses, []
+                return outputs, losses
 
         keys = jax.random.key_data(jax.random.split(scope.random_key(), parts))
         split = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), frames)
-        outputs = jax.lax.map(one, (split, keys))
-        return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), outputs)
+        outputs, losses = jax.lax.map(one, (split, keys))
+        return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), outputs), [jnp.mean(loss) for loss in losses]
 
 
 def _batch_and_time(layer: Layer, inputs: Any) -> tuple[int, int]:

@@ -73,7 +73,7 @@ class Metric(Configurable):
     def reset_state(self) -> None:
         """Forget all batches: every variable is zero again."""
         for variable in self.variables:
-            variable.assign(jnp.zeros(variable.shape, variable.dtype))
+            variable.store(jnp.zeros(variable.shape, variable.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and give the result of all so far."""
@@ -137,8 +137,8 @@ class Metric(Configurable):
         return scope.pure(self._read, self.variables)([jnp.asarray(v) for v in metric_variables], None)[0]
 
     def _read(self):
-        # `return self.total` is how people write a result.
-        return jax.tree.map(lambda x: x.value if isinstance(x, Variable) else x, self.result())
+        # `return self.total` is how people write a result: this makes it the array.
+        return jax.tree.map(lambda x: x, self.result())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__` that are attributes of the same name."""

@@ -8,6 +8,7 @@ import jax
 
 from keryx.core.serialization import by_reference, custom_object_scope, deserialize
 from keryx.core.symbol import SymbolicTensor
+from keryx.core.variable import is_variable
 from keryx.errors import ArgumentError, ConfigError
 from keryx.layers.input import Input, InputLayer
 from keryx.layers.layer import Layer
@@ -94,7 +95,9 @@ def _functional(model: Model, inputs: Any, copied: Callable, call: Callable | No
         is_layer = isinstance(node.operation, Layer)
         if node.operation not in layers:
             layers[node.operation] = copied(node.operation) if is_layer else node.operation.function
-        args, kwargs = jax.tree.map(lambda x: made[x] if isinstance(x, SymbolicTensor) else x, (node.args, node.kwargs))
+        args, kwargs = jax.tree.map(
+            lambda x: made[x] if isinstance(x, SymbolicTensor) else x, (node.args, node.kwargs), is_leaf=is_variable
+        )
         run = layers[node.operation]
         outputs = call(run, *args, **kwargs) if call and is_layer else run(*args, **kwargs)
         made.update(zip(jax.tree.leaves(node.outputs), jax.tree.leaves(outputs), strict=True))

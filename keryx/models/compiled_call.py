@@ -61,7 +61,7 @@ class CompiledCall:
                     f"{self.model.title} was called with training=True inside a function that JAX traces; its update "
                     f"of {program.variables[place].path!r} cannot leave it. Use model.stateless_call there."
                 )
-            program.variables[place].assign(value)
+            program.variables[place].store(value)
         for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
             if mask is not None:
                 scope.set_mask(output, mask)

@@ -14,7 +14,16 @@ from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.serialization import serialize
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing
+from keryx.errors import (
+    ArgumentError,
+    ConfigError,
+    DataError,
+    ShapeError,
+    StateError,
+    UndefinedError,
+    did_you_mean,
+    listing,
+)
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
@@ -225,7 +234,7 @@ class Model(Trainer, Layer):
 
     def _own_graph(self, what: str) -> graph.Graph:
         if self._graph is None:
-            raise StateError(
+            raise UndefinedError(
                 f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
             )
         return self._graph
@@ -326,7 +335,12 @@ def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) ->
     if isinstance(x, SymbolicTensor):
         return x
     if not isinstance(x, jax.Array):
-        x = jax.device_put(narrowed(np.asarray(x), f"input {symbol.name!r}").astype(symbol.dtype))
+        host = narrowed(x if isinstance(x, np.ndarray) else np.asarray(x), f"input {symbol.name!r}")
+        if host.dtype.kind == "c" and not jnp.issubdtype(symbol.dtype, jnp.complexfloating):
+            raise DataError(
+                f"The input {symbol.name!r} is {host.dtype}; give its real and imaginary parts as separate features."
+            )
+        x = jax.device_put(host.astype(symbol.dtype))
     x = x.astype(symbol.dtype)
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)

@@ -15,7 +15,6 @@ from keryx import ops
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.graph import lift, symbols_in
 from keryx.core.symbol import SymbolicTensor
-from keryx.core.variable import Variable
 from keryx.errors import ArgumentError
 
 _BINARY = {
@@ -90,8 +89,8 @@ def _array_function(self, func, types, args, kwargs):
         return counterpart(*args, **kwargs)
     if symbols_in((args, kwargs)):
         raise ArgumentError(f"np.{func.__name__} has no counterpart in JAX, so it does not take {self!r}.")
-    args, kwargs = jax.tree.map(lambda x: x.numpy() if isinstance(x, Variable) else x, (args, kwargs))
-    return func(*args, **kwargs)
+    arrays = jax.tree.map(lambda x: np.asarray(x) if isinstance(x, jax.Array) else x, (args, kwargs))
+    return func(*arrays[0], **arrays[1])
 
 
 _ATTRIBUTES_OF_BOTH: dict[str, Any] = {

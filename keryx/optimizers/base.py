@@ -1,7 +1,8 @@
 """What every optimizer shares: one pure pair, `init` and `update`, around an Optax transformation."""
 
 import inspect
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -239,7 +240,7 @@ class Optimizer(Configurable):
             if self._learning_rate is None:
                 self._learning_rate = Variable(number, dtype="float32", trainable=False, name="learning_rate")
             else:
-                self._learning_rate.assign(number)
+                self._learning_rate.store(number)
 
     @property
     def schedule(self) -> Any:
@@ -286,8 +287,13 @@ class Optimizer(Configurable):
 
     @property
     def variables(self) -> list[jax.Array]:
-        """All arrays of the state, in flat order, for loops of your own."""
-        return jax.tree.leaves(self.state)
+        """All arrays of the state, in flat order, for loops of your own; before `build` those that are no weight's."""
+        return jax.tree.leaves(self.init([]) if self.state is None else self.state)
+
+    @property
+    def built(self) -> bool:
+        """Whether it has a state for the Variables that it trains."""
+        return self.state is not None
 
     def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Any):
         """One step as a pure function of flat lists.
@@ -303,7 +309,8 @@ class Optimizer(Configurable):
         if self.state is None:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
-        weights, state = self.update(list(grads), state, list(trainable_variables))
+        grads, weights = jax.tree.map(jnp.asarray, (list(grads), list(trainable_variables)))
+        weights, state = self.update(grads, state, weights)
         return weights, jax.tree.leaves(state)
 
     def resume(self, state: OptimizerState | None) -> OptimizerState:
@@ -324,19 +331,23 @@ class Optimizer(Configurable):
         >>> w.numpy()
         array([0.5, 0. ], dtype=float32)
         """
-        variables = list(trainable_variables)
-        missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
+        variables, grads = list(trainable_variables), list(grads)
+        missing = {i: v.path for i, (g, v) in enumerate(zip(grads, variables, strict=True)) if g is None}
+        if missing and len(missing) == len(grads):
+            raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing.values())}.")
         if missing:
-            raise ArgumentError(f"apply() wants a gradient for every variable; got None for {listing(missing)}.")
+            warnings.warn(f"No gradient came for {listing(missing.values())}: they stay as they are.", stacklevel=2)
+            grads = [jnp.zeros(v.shape, v.dtype) if g is None else g for g, v in zip(grads, variables, strict=True)]
         if self.slots.is_empty:
             self.build(variables)
         if self._compiled is None:
             self._compiled = jax.jit(self.update)
-        values = [v.value for v in variables]
-        values, self.state = self._compiled([jnp.asarray(g) for g in grads], self.resume(self.state), values)
+        before = [v.value for v in variables], self.resume(self.state)
+        after = self._compiled([jnp.asarray(g) for g in grads], before[1], before[0])
+        values, self.state = _with_old(after, before, missing) if missing else after
         for variable, value in zip(variables, values, strict=True):
             constraint = getattr(variable, "constraint", None)
-            variable.assign(constraint(value) if constraint else value)
+            variable.store(constraint(value) if constraint else value)
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""
@@ -379,6 +390,18 @@ class Optimizer(Configurable):
         if config.get("epsilon", 0) is None:
             del config["epsilon"]
         return cls(**config)
+
+
+def _with_old(after: Any, before: Any, places: Collection[int]) -> Any:
+    """`after` with what `before` holds at these places of each of its lists, which are as long as the weights."""
+
+    def mix(new: Any, old: Any) -> Any:
+        return [o if i in places else n for i, (n, o) in enumerate(zip(new, old, strict=True))]
+
+    def is_list(x: Any) -> bool:
+        return isinstance(x, list)
+
+    return jax.tree.map(lambda new, old: mix(new, old) if is_list(new) else new, after, before, is_leaf=is_list)
 
 
 def _hint(cls: type, word: str) -> str:

@@ -64,6 +64,8 @@ class Lion(Optimizer):
 
     def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **base: Any):
         super().__init__(learning_rate, **base)
+        if not 0 < beta_1 <= 1:
+            raise ConfigError(f"beta_1 of Lion lies above 0 and up to 1; got {beta_1!r}.")
         self.beta_1, self.beta_2 = beta_1, beta_2
 
     def transformation(self) -> optax.GradientTransformation:
@@ -105,6 +107,15 @@ class Ftrl(Optimizer):
         super().__init__(learning_rate, **base)
         if learning_rate_power > 0:
             raise ConfigError(f"learning_rate_power is at most 0; got {learning_rate_power!r}.")
+        amounts = {
+            "initial_accumulator_value": initial_accumulator_value,
+            "l1_regularization_strength": l1_regularization_strength,
+            "l2_regularization_strength": l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
+        }
+        for word, value in amounts.items():
+            if value < 0:
+                raise ConfigError(f"{word} is 0 or above; got {value!r}.")
         self.learning_rate_power, self.beta = learning_rate_power, beta
         self.initial_accumulator_value = initial_accumulator_value
         self.l1_regularization_strength = l1_regularization_strength

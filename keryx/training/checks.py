@@ -26,6 +26,8 @@ def as_array(x: Any) -> Any:
         return x
     if hasattr(x, "to_numpy"):
         array = x.to_numpy()
+        if array.dtype == object and hasattr(x, "isna") and np.any(x.isna()):
+            raise DataError("The data has missing values (NA). Fill them, x.fillna(0), or leave their rows out.")
         plain = array.dtype == object and array.ndim == 2 and all(getattr(t, "kind", "O") in "biuf" for t in x.dtypes)
         return array.astype(np.float64) if plain else array  # columns of numbers and of truth values
     if hasattr(x, "detach"):  # a PyTorch tensor, maybe on an accelerator or in need of a gradient
@@ -113,6 +115,8 @@ class Checks:
         targets = self._by_output(y, "target")
         weights = self._by_output(weight, "sample weight")
         for i, target in enumerate(targets):
+            if target is not None:
+                check_kind(target, f"target {self._name(i)!r}")
             check_range(
                 target,
                 self.labels[i] if i < len(self.labels) else None,
@@ -204,7 +208,13 @@ def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
     classes = np.round(classes).astype(np.int64)
     weights = np.ones(classes.shape, np.float32)
     for label, weight in table.items():
-        weights[classes == int(label)] = weight
+        try:
+            weights[classes == int(label)] = float(weight)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"class_weight is a dict of a number for each class, such as {{0: 1.0, 1: 2.5}}; got {label!r}: "
+                f"{weight!r}."
+            ) from None
     return weights
 
 
@@ -240,6 +250,8 @@ def check_kind(array: Any, what: str) -> None:
         raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
     if dtype.kind == "m" or not (dtype.kind == "b" or jax.dtypes.issubdtype(dtype, np.number)):
         hint = " If it is ragged, pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
+        if dtype.kind in "SU" and what.startswith("target"):
+            hint = " classes, y = numpy.unique(y, return_inverse=True) numbers the classes."
         raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
 
 

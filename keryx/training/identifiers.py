@@ -51,6 +51,12 @@ def as_metric(identifier: Any, target: Any, output: Any) -> Metric:
     return found
 
 
+def check_name(name: str, role: str) -> None:
+    """Raise ConfigError, with what is near, where no loss or metric is called so."""
+    if _kind_of_name(name) not in ("accuracy", "crossentropy"):
+        (loss_functions if role == "loss" else metric_objects).get(name)
+
+
 def make_variables(metric: Metric, target: Any, output: Any) -> None:
     """Let a metric that makes its variables at the first batch make them now, before it runs in compiled code."""
     if hasattr(metric, "build"):

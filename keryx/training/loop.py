@@ -5,12 +5,13 @@ import warnings
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from keryx.callbacks import CallbackList, History
 from keryx.errors import ArgumentError, DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
-from keryx.training.checks import Checks
 from keryx.training.feed import Feed, check_count, feed_of, split
 from keryx.training.progress import Progress
 from keryx.training.session import Session
@@ -25,6 +26,8 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
     data, validation_data = with_split(data, validation_data, options["validation_split"])
     feed = training_feed(session, data, options)
     held_out = validation_feed(session, validation_data, options)
+    if held_out is not None:
+        session.check_validation(held_out.example())
     epochs, frequency = options["epochs"], options["validation_freq"]
     params = {"epochs": epochs, "steps": feed.steps, "verbose": options["verbose"], "validation_freq": frequency}
     hooks = CallbackList(options["callbacks"], add_history=True, model=model, **params)
@@ -80,6 +83,11 @@ def check_options(options: dict[str, Any]) -> None:
     if options["on_nan"] not in ("raise", "continue"):
         raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {options['on_nan']!r}.")
     check_count(options["epochs"], "fit()", "epochs")
+    initial, share = options["initial_epoch"], options["validation_split"]
+    if isinstance(initial, bool) or not isinstance(initial, (int, np.integer)) or initial < 0:
+        raise ArgumentError(f"fit() wants a whole initial_epoch from 0, the epochs that are done; got {initial!r}.")
+    if share is not None and (isinstance(share, bool) or not isinstance(share, (int, float, np.number))):
+        raise ArgumentError(f"validation_split lies between 0 and 1; got {share!r}.")
     if isinstance(options["validation_freq"], (int, float)):
         check_count(options["validation_freq"], "fit()", "validation_freq")
 
@@ -189,7 +197,7 @@ def _prepared(session: Session, x: Any) -> Any:
     """The data, with nothing taken out of it, after a model without a graph was built for it."""
     if not session.objective.names:
         first, x = peek(x)
-        session.prepare(Checks(None, None).inputs(first))
+        session.prepare(first)
     return x
 
 

@@ -14,7 +14,7 @@ from keryx.core.variable import Variable
 from keryx.errors import ConfigError, DataError, did_you_mean, listing
 from keryx.losses import Loss
 from keryx.metrics import Mean, Metric
-from keryx.training.identifiers import as_loss, as_metric, make_variables
+from keryx.training.identifiers import as_loss, as_metric, check_name, make_variables
 
 # A metric of the user's own is handed sample weights alone, as in Keras, for it may not know of masks.
 _KNOW_MASKS = {thing for thing in metric_objects.base.registry.table.values() if isinstance(thing, type)}
@@ -48,6 +48,8 @@ class Objective:
     """
 
     def __init__(self, loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None):
+        for role, given in (("loss", loss), ("metric", metrics), ("weighted metric", weighted_metrics)):
+            _check_names(given, role)
         self.loss, self.loss_weights = loss, loss_weights
         self.asked_metrics, self.asked_weighted = metrics, weighted_metrics
         self.heads: list[Head] = []
@@ -266,6 +268,17 @@ class Objective:
             rest = iter(parts)
             return [next(rest) if needed else None for needed in with_loss]
         return match(given, self.layers, self.structure, role, partial=True)
+
+
+def _check_names(given: Any, role: str) -> None:
+    """Raise ConfigError where something in a nest is no loss or metric, before the outputs are known."""
+    if isinstance(given, (list, tuple, dict)):
+        for part in given.values() if isinstance(given, dict) else given:
+            _check_names(part, role)
+    elif isinstance(given, str):
+        check_name(given, role)
+    elif given is not None and not callable(given) and not isinstance(given, (Loss, Metric)):
+        raise ConfigError(f"compile() wants a {role} by name, as an object or as a function; got {given!r}.")
 
 
 def _is_loss(value: Any) -> bool:

@@ -98,6 +98,11 @@ def net(session: Any) -> Iterator[Net]:
     except BaseException as error:
         if guard.settle():
             error.add_note("The weights are those from the beginning of the epoch; the optimizer starts afresh.")
+            if any(isinstance(v._value, Kept) for v in guard.weights):
+                error.add_note(
+                    "The device had no memory for them: they are kept on the host, and put back when they are used. "
+                    "Free some memory first."
+                )
         raise
     finally:
         guard.kept.clear()

@@ -4,6 +4,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
-from keryx.errors import StateError, listing
+from keryx.errors import DataError, StateError, listing
 from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
@@ -53,7 +54,9 @@ class Session:
         with self._preparing:
             if self.objective.names:
                 return
-            outputs = abstract_outputs(self.model, x)
+            if x is None:
+                raise DataError(f"{self.model.title} was given no data: x is None.")
+            outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
             if self.model.outputs:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
@@ -100,6 +103,23 @@ class Session:
             return
         state = self.lend(loan, taken_over=False)
         self.take(loan, state._replace(weights=self.optimizer.finalize(state.slots, state.weights)))
+
+    def check_validation(self, batch: Batch) -> None:
+        """Raise now, before the first step, what a batch of another shape than the training's would raise later."""
+
+        def shape(array):
+            return (*array.shape[1:], array.dtype)
+
+        if jax.tree.map(shape, batch) == jax.tree.map(shape, self.example):
+            return  # the first step of training will see
+        run = partial(test_step, self.model)
+        trained = len(self.trained)
+        with self.reading() as values:
+            try:
+                jax.eval_shape(run, TestState.begin(self.fresh_metrics()), (values[:trained], values[trained:]), batch)
+            except Exception as error:
+                error.add_note("(In the validation data of fit().)")
+                raise
 
     def checks(self) -> Checks:
         """What the model wants of its data."""

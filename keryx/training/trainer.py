@@ -69,26 +69,31 @@ class Trainer:
             auto_scale_loss: Whether the optimizer of a `mixed_float16` model is put into a LossScaleOptimizer.
 
         Raises:
-            ConfigError: Where a name means nothing, or an output does not exist.
+            ConfigError: Where a name means nothing, or an output does not exist. The model keeps the compile it had.
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
         self._check_overrides()
         from keryx import optimizers
 
-        self.optimizer = optimizers.get(optimizer)
+        optimizer = optimizers.get(optimizer)
         half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
-        if auto_scale_loss and half and isinstance(self.optimizer, optimizers.Optimizer):
-            self.optimizer = optimizers.scaling(self.optimizer)
-        self.loss, self.run_eagerly = loss, run_eagerly or jit_compile is False
-        self._session = Session(self, self.optimizer, Objective(loss, loss_weights, metrics, weighted_metrics))
-        self._compile_arguments = {
-            "optimizer": self.optimizer,
+        if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
+            optimizer = optimizers.scaling(optimizer)
+        asked = {
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        made = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "run_eagerly": run_eagerly or jit_compile is False,
+            "_session": Session(self, optimizer, Objective(**asked)),
+            "_compile_arguments": {"optimizer": optimizer, **asked},
+        }
+        vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
     def _check_overrides(self) -> None:
         for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):

@@ -277,6 +277,7 @@ REFUSAL = r"INVALID_ARGUMENT: .*({handler}: .* wants .*; got .*|Wrong number of|
 OF_SPACE = r"(operand|result) [01] axis [0-3] .*|result 1 is empty|(window|strides|pads|before|dilation)\[.*"
 
 
+@pytest.mark.once  # what is checked is the same code for all; each of the many calls is a program to compile
 @pytest.mark.parametrize("handlers", [libraries.TARGETS[i::4] for i in range(4)], ids=lambda names: names[0])
 def test_wrong_calls_are_refused_in_words(handlers):
     done = subprocess.run([sys.executable, "-W", "error", __file__, *handlers], capture_output=True, text=True)

@@ -8,15 +8,17 @@ import jax.numpy as jnp
 from keryx import activations, constraints, initializers, random, regularizers
 from keryx.core import scope
 from keryx.core.serialization import init_arguments, snake_case
-from keryx.errors import ArgumentError, ShapeError
+from keryx.errors import ShapeError
 from keryx.layers.layer import Layer
 from keryx.layers.recurrent.rnn import RNN
+from keryx.layers.sizes import whole
 
 
 class Cell(Layer):
     """A cell with a kernel for the inputs, one for the state, and a bias, each with `gates` times `units` columns."""
 
     gates = 1
+    bias: Any = None
 
     def __init__(
         self,
@@ -39,9 +41,8 @@ class Cell(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units <= 0:
-            raise ArgumentError(f"{type(self).__name__}() wants a whole number of units above 0; got {units!r}.")
-        self.units, self.use_bias, self.seed, self.implementation = units, use_bias, seed, implementation
+        self.units = whole(f"{type(self).__name__}()", "units", units)
+        self.use_bias, self.seed, self.implementation = use_bias, seed, implementation
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -133,7 +134,7 @@ class CellLayer(RNN):
         cell = vars(self).get("cell")
         if cell is not None and name in init_arguments(type(cell)):
             return getattr(cell, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+        return super().__getattribute__(name)  # raises what it did before Python came here
 
     def fast(self, training: bool) -> bool:
         """Whether a kernel does what the cell would do, step by step."""

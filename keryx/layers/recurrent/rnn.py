@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx.core import scope
-from keryx.core.variable import Variable
+from keryx.core.variable import Variable, is_variable
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
 
@@ -94,8 +94,8 @@ class RNN(Layer):
 
     def reset_state(self) -> None:
         """Set the states of a stateful layer to 0."""
-        for state in jax.tree.leaves(self.states):
-            state.assign(jnp.zeros(state.shape))
+        for state in jax.tree.leaves(self.states, is_leaf=is_variable):
+            state.store(jnp.zeros(state.shape))
 
     def reset_states(self) -> None:
         """Set the states of a stateful layer to 0."""
@@ -109,7 +109,7 @@ class RNN(Layer):
             valid = jnp.expand_dims(mask, range(2, outputs.ndim))
             outputs = jnp.where(valid, outputs, 0)
         if self.stateful:
-            jax.tree.map(lambda variable, state: variable.assign(state), self.states, states)
+            jax.tree.map(lambda variable, state: variable.store(state), self.states, states, is_leaf=is_variable)
         if self.go_backwards:
             outputs = jnp.flip(outputs, 1)
         output = outputs if self.return_sequences else outputs[:, -1]
@@ -123,14 +123,14 @@ class RNN(Layer):
         if given is None:
             given = self.states if self.stateful else self.get_initial_state(batch)
         given = list(given) if isinstance(given, (list, tuple)) else [given]
-        states = jax.tree.map(lambda s: jnp.asarray(s.value if isinstance(s, Variable) else s), given)
+        states = jax.tree.map(lambda s: jnp.asarray(s), given)
         if len(states) != len(self.state_size):
             raise ShapeError(f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with.")
         return jax.tree.map(lambda s: s.astype(self.compute_dtype), states)
 
     def run(self, x: jax.Array, states: list[Any], mask: Any, training: bool) -> tuple[jax.Array, list[Any]]:
         """The outputs (batch, time, ...) in the order of the inputs, and the last states, by one scan."""
-        key = jax.random.key_data(scope.random_key())
+        key, output = self._key_and_output(x[:, 0], states, training)
 
         def step(carried, at):
             (states, before), (x, valid) = carried, at
@@ -146,7 +146,6 @@ class RNN(Layer):
                 )
             return (new, output), output
 
-        output = jax.eval_shape(lambda: self._shape_of_output(x[:, 0], states, training, key))
         first = jax.tree.leaves(states[-1] if isinstance(states[-1], list) else states)[0]
         before = first if first.shape == output.shape else jnp.zeros(output.shape)
         at = (jnp.swapaxes(x, 0, 1), None if mask is None else jnp.swapaxes(mask, 0, 1))
@@ -155,10 +154,20 @@ class RNN(Layer):
         (states, _), outputs = lax.scan(step, begin, at, reverse=self.go_backwards, unroll=unroll)
         return jnp.swapaxes(outputs, 0, 1), states
 
-    def _shape_of_output(self, x, states, training, key):
-        with scope.isolated() as inner:
-            inner.key = key
-            return self._call_cell(x, states, training)[0]
+    def _key_and_output(self, x, states, training):
+        """The key that all steps draw from, and the shape and dtype of their outputs; no key is used up for nothing."""
+        draws = 0
+
+        def first_step():
+            nonlocal draws
+            with scope.isolated() as inner:
+                inner.key, inner.draws = jnp.zeros(2, jnp.uint32), 0
+                output = self._call_cell(x, states, training)[0]
+                draws = inner.draws
+            return output
+
+        output = jax.eval_shape(first_step)
+        return jax.random.key_data(scope.random_key()) if draws else jnp.zeros(2, jnp.uint32), output
 
     def _call_cell(self, x, states, training):
         call = self.cell if isinstance(self.cell, Layer) else self.cell.call
