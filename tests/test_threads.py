@@ -331,7 +331,7 @@ def test_who_waits_is_served_before_the_values_are_lent_again():
             seen.append([float(value[0]) for value in values])
 
     threads = [threading.Thread(target=read) for _ in range(5)]
-    threads.append(threading.Thread(target=variables[0].assign, args=([7.0],)))
+    threads.append(threading.Thread(target=variables[0].store, args=([7.0],)))
     for thread in threads:
         thread.start()
     while len(loan.requests) < len(threads):

@@ -22,9 +22,12 @@ namespace keryx {
 // What a task throws, on whichever thread, this call throws when no task runs any more; those not begun are left out.
 template <typename Task>
 void parallel(xla::ffi::ThreadPool& pool, int64_t count, Task&& task) {
+  // One copy of the task's code for both ways below: in two, the compiler may make one instruction of other products and
+  // sums, which rounds otherwise.
+  auto run = [&task](int64_t i) __attribute__((noinline)) { task(i); };
   int64_t helpers = count > 1 ? std::min<int64_t>(count, pool.num_threads()) - 1 : 0;
   if (helpers <= 0) {
-    for (int64_t i = 0; i < count; i++) task(i);
+    for (int64_t i = 0; i < count; i++) run(i);
     return;
   }
   struct Progress {
@@ -33,10 +36,10 @@ void parallel(xla::ffi::ThreadPool& pool, int64_t count, Task&& task) {
     std::exception_ptr failure;  // of the task that set `failed`
   };
   auto progress = std::make_shared<Progress>();  // outlives this call: a helper may come when all is done
-  auto work = [progress, count, &task] {
+  auto work = [progress, count, run] {
     for (int64_t i; (i = progress->begun.fetch_add(1, std::memory_order_relaxed)) < count;) {
       try {
-        if (!progress->failed.load(std::memory_order_relaxed)) task(i);
+        if (!progress->failed.load(std::memory_order_relaxed)) run(i);
       } catch (...) {
         if (!progress->failed.exchange(true)) progress->failure = std::current_exception();
       }

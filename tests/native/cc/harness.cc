@@ -274,7 +274,7 @@ void Call::run() {
   int64_t size = 0;
   for (const Array* array : operands_) size += array->size();
   for (const Array* array : results_) size += array->size();
-  if (size < 2000) without_memory();
+  if (size < 120000) without_memory();
   std::vector<std::vector<std::byte>> first;
   for (int threads : {1, 3}) {
     Error error = once(threads);

@@ -61,8 +61,8 @@ struct Error {
   std::string message;
 };
 
-// A call of a handler. It is made on one thread and on several, which has to give the same bits; and if it is a small
-// one, before that, with less and less of its memory refused, which has to give an error or to do without.
+// A call of a handler. It is made on one thread and on several, which has to give the same bits; and if it is not large,
+// before that, with each of its allocations refused, and all from each on: that has to give an error or to do without.
 class Call {
  public:
   explicit Call(std::string handler) : handler_(std::move(handler)) {}
