@@ -9,9 +9,8 @@ from keryx.core.names import is_own
 from keryx.errors import ArgumentError
 
 _everywhere: dict[str, Any] = {}
-_scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar(
-    "custom_objects", default=()
-)  # of this thread, inmost last
+# Of this thread, the innermost last.
+_scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar("custom_objects", default=())
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None):
