@@ -367,8 +367,8 @@ def test_a_reading_may_end_while_a_loan_begins(monkeypatch):
 
     variable = Variable([1.0])
     held = variable._value
-    for reading in (Reading([held]), Reading([held])):
-        monkeypatch.setitem(lending._readings, id(reading), reading)
+    for values in (Reading([held]), Reading([held])):
+        monkeypatch.setitem(lending._readings, id(values), values)
     loan = Loan([variable])
     (lent,) = loan.begin()
     loan.end([lent])
