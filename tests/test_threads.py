@@ -359,6 +359,23 @@ def test_loans_of_shared_variables_wait_for_each_other():
     assert [v.numpy().item() for v in (a, b, c)] == [400.0] * 3
 
 
+def test_a_reading_may_end_while_a_loan_begins(monkeypatch):
+    class Reading(list):
+        def __iter__(self):
+            lending.end_reading(self)  # as another thread does at any time
+            return super().__iter__()
+
+    variable = Variable([1.0])
+    held = variable._value
+    for values in (Reading([held]), Reading([held])):
+        monkeypatch.setitem(lending._readings, id(values), values)
+    loan = Loan([variable])
+    (lent,) = loan.begin()
+    loan.end([lent])
+    assert lent is not held  # for it was being read
+    assert not lending._readings
+
+
 def test_a_thread_that_python_did_not_start_waits_for_a_while_only(monkeypatch):
     monkeypatch.setattr(lending, "PATIENCE", 0.2)
     variable = Variable([1.0])

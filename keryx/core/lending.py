@@ -167,7 +167,8 @@ class Loan(Away):
 
         def move(values: list[Any]) -> None:
             self.lent, self.returned = values, None
-            read = {id(value) for values in _readings.values() for value in values} if _readings else ()
+            # Readings end without the lock: a list of them first, which is made in one go.
+            read = {id(value) for values in list(_readings.values()) for value in values} if _readings else ()
             for i, cell in enumerate(self.cells):
                 if taken_over and (cell._shared or id(cell._value) in read):
                     shared.append(i)

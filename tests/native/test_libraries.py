@@ -106,6 +106,7 @@ def test_without_a_library_the_way_out_is_a_compiler(folder):
     assert report().library is None
 
 
+@pytest.mark.skipif(HERE["baseline"].refused is not None, reason="The baseline's library was not built.")
 def test_a_processor_that_cannot_be_asked_gets_the_baseline(folder):
     put(folder, "baseline", *(name for name in ("avx2",) if not HERE[name].refused))
     found = libraries.libraries()
@@ -116,7 +117,8 @@ def test_a_processor_that_cannot_be_asked_gets_the_baseline(folder):
 
 
 def test_handlers_are_registered_all_or_the_library_is_not_used(folder, monkeypatch):
-    put(folder, "processor", "baseline")
+    best = next(name for name, library in HERE.items() if library.refused is None)
+    put(folder, "processor", best)
     registered = []
 
     def register(name, function, platform):
@@ -125,7 +127,7 @@ def test_handlers_are_registered_all_or_the_library_is_not_used(folder, monkeypa
         registered.append(name)
 
     monkeypatch.setattr(libraries.jax.ffi, "register_ffi_target", register)
-    why = libraries.libraries()["baseline"].refused
+    why = libraries.libraries()[best].refused
     assert why == "it was built for another version of XLA's foreign functions: version 0.9 of the API"
     with pytest.warns(libraries.NativeKernelsMissing, match="with this JAX"):
         assert libraries.serving() is None
