@@ -28,6 +28,10 @@ class ConfigError(KeryxError, ValueError):
     """A setting or a config that means nothing here."""
 
 
+class FileError(KeryxError, ValueError, OSError):
+    """A file that is damaged, of another kind than was asked for, or that holds what is refused."""
+
+
 class StateError(KeryxError, RuntimeError, ValueError):
     """Something was asked of an object that is not ready for it: not built, not compiled."""
 
