@@ -77,7 +77,9 @@ def test_what_h5py_writes_is_read(plain):
         assert not array.array().flags.writeable
     assert root["texts"].array().tolist() == ["one", "zwölf"]
     assert root["unwritten"].array().tolist() == [0, 0, 0, 0]
-    assert list(root["nothing"]) == [] and "many/layer_3/vars" in root and "many/layer_3/var" not in root
+    assert list(root["nothing"]) == []
+    assert "many/layer_3/vars" in root
+    assert "many/layer_3/var" not in root
     assert [float(root[f"many/layer_{i}/vars/0"].array()[0]) for i in range(100)] == list(range(100))
     assert len(list(root.walk())) == len(ARRAYS) + 2 + 100
 
@@ -87,9 +89,12 @@ def test_attributes(plain):
     assert got.keys() == ATTRIBUTES.keys()
     for name in ("name", "words", "long"):
         assert got[name] == ATTRIBUTES[name]
-    assert got["number"] == 7 and got["numbers"].tolist() == [0, 1, 2]
-    assert got["names"] == ["dense/kernel:0", "dense/bias:0"] and got["strings"] == ["a", "bc"]
-    assert got["bytes"] == "2.15.0" and got["nothing"] is None
+    assert got["number"] == 7
+    assert got["numbers"].tolist() == [0, 1, 2]
+    assert got["names"] == ["dense/kernel:0", "dense/bias:0"]
+    assert got["strings"] == ["a", "bc"]
+    assert got["bytes"] == "2.15.0"
+    assert got["nothing"] is None
 
 
 @pytest.mark.parametrize("how", PACKINGS, ids=str)
@@ -113,7 +118,8 @@ def test_nothing_is_copied(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = np.zeros(1000, "float32")
     a, b = (hdf5.read(tmp_path / "a.h5")["x"] for _ in range(2))
-    assert np.shares_memory(a.array(), a.array()) and not np.shares_memory(a.array(), b.array())
+    assert np.shares_memory(a.array(), a.array())
+    assert not np.shares_memory(a.array(), b.array())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:keras")
@@ -130,7 +136,8 @@ def test_layers_of_keras(tmp_path):
         for j, value in enumerate(layer.get_weights()):
             np.testing.assert_array_equal(root[f"layers/dense{f'_{i}' * (i > 0)}/vars/{j}"].array(), value)
     whole = hdf5.read(tmp_path / "a.h5")
-    assert whole.attributes["keras_version"] == keras.__version__ and '"Dense"' in whole.attributes["model_config"]
+    assert whole.attributes["keras_version"] == keras.__version__
+    assert '"Dense"' in whole.attributes["model_config"]
     weights = whole["model_weights"].attributes
     assert weights["layer_names"] == [layer.name for layer in model.layers]
 
@@ -254,4 +261,5 @@ def test_mutants(tmp_path):
             survived += 1
         except FileError:
             refused += 1
-    assert survived > 100 and refused > 1000
+    assert survived > 100
+    assert refused > 1000
