@@ -1,0 +1,148 @@
+"""Zip archives of a model's parts: read by a list of our own, written in one pass.
+
+Nothing is ever extracted to a place that the archive names. A part that is stored as it is, as Keras writes them, is
+a view of the file's bytes.
+"""
+
+import mmap
+import os
+import zipfile
+import zlib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from keryx.errors import FileError, listing
+from keryx.saving.limits import Budget
+
+MAGIC = b"PK\x03\x04"
+_STORED, _DEFLATED = 0, 8
+
+
+class Archive:
+    """The parts of a zip archive by name, all checked before the first is read.
+
+    Args:
+        path: The file.
+        budget: What its reading may use up.
+
+    Raises:
+        FileError: Where it is no archive, is damaged, or has parts that are encrypted, stand twice, share bytes, or
+            have names that lead elsewhere.
+
+    >>> import tempfile
+    >>> path = tempfile.mkdtemp() + "/a.zip"
+    >>> with zipfile.ZipFile(path, "w") as archive:
+    ...     archive.writestr("config.json", "{}")
+    >>> archive = Archive(path)
+    >>> list(archive), bytes(archive["config.json"])
+    (['config.json'], b'{}')
+    """
+
+    def __init__(self, path: str | os.PathLike, budget: Budget | None = None):
+        self.path, self.budget = Path(path), budget or Budget()
+        try:
+            with open(self.path, "rb") as file:
+                parts = zipfile.ZipFile(file).infolist()
+                size = os.fstat(file.fileno()).st_size
+                self._data = memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+        except FileNotFoundError:
+            raise FileError(f"There is no file {self.path}.") from None
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+        except Exception as error:  # zipfile raises many kinds on damaged files
+            raise FileError(f"{self.path} is no archive, or is truncated or damaged: {error}.") from None
+        self.budget.count(len(parts))
+        self._parts: dict[str, tuple[zipfile.ZipInfo, int]] = {}
+        for part in parts:
+            if not part.is_dir():
+                self._parts[part.filename] = part, self._checked(part)
+        self._refuse_shared_bytes()
+
+    def __iter__(self):
+        return iter(self._parts)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parts
+
+    def __getitem__(self, name: str) -> memoryview:
+        """The bytes of a part.
+
+        Raises:
+            FileError: Where there is no such part, or its bytes are not those that were written.
+        """
+        if name not in self._parts:
+            raise FileError(f"{self.path} has no part {name!r}; it has {listing(self._parts)}.")
+        part, start = self._parts[name]
+        data = self._data[start : start + part.compress_size]
+        if part.compress_type == _DEFLATED:
+            self.budget.allocate(part.file_size, f"{name!r} in {self.path}")
+            try:
+                data = memoryview(zlib.decompressobj(-15).decompress(data, part.file_size + 1))
+            except zlib.error as error:
+                raise FileError(f"{name!r} in {self.path} cannot be unpacked: {error}.") from None
+            if len(data) != part.file_size:
+                raise FileError(f"{name!r} in {self.path} has another length than the archive says: damaged.")
+        return data
+
+    def check(self, name: str) -> bool:
+        """Whether the checksum of a part is that of its bytes."""
+        return zlib.crc32(self[name]) == self._parts[name][0].CRC
+
+    def _checked(self, part: zipfile.ZipInfo) -> int:
+        """Where the bytes of a part begin, once all that the archive says of it is checked."""
+        name, where = part.filename, f"{part.filename!r:.200} in {self.path}"
+        if name in self._parts:
+            raise FileError(f"{where} stands there twice.")
+        steps = name.split("/")
+        if not name.isprintable() or "\\" in name or ":" in name or any(step in ("", ".", "..") for step in steps):
+            raise FileError(f"{where} has a name that could lead out of the archive.")
+        if part.flag_bits & 0x1:
+            raise FileError(f"{where} is encrypted.")
+        if (part.external_attr >> 28) == 0xA:
+            raise FileError(f"{where} is a symbolic link.")
+        if part.compress_type not in (_STORED, _DEFLATED):
+            raise FileError(f"{where} is packed by method {part.compress_type}; stored and deflated parts are read.")
+        if part.compress_type == _STORED and part.compress_size != part.file_size:
+            raise FileError(f"{where} has two lengths: damaged.")
+        head, _named = bytes(self._data[part.header_offset :][:30]), part.orig_filename.encode()
+        if len(head) < 30 or head[:4] != MAGIC:
+            raise FileError(f"{where} does not begin where the archive says: damaged.")
+        start = part.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+        if start + part.compress_size > len(self._data):
+            raise FileError(f"{where} goes on after the end of the file: truncated or damaged.")
+        written = bytes(
+            self._data[part.header_offset + 30 : part.header_offset + 30 + len(part.orig_filename.encode())]
+        )
+        if written.decode(errors="replace") != part.orig_filename:
+            raise FileError(f"{where} has two names: damaged.")
+        return start
+
+    def _refuse_shared_bytes(self) -> None:
+        """Parts that share bytes are how a small archive unpacks to a huge one."""
+        spans = sorted((part.header_offset, start + part.compress_size) for part, start in self._parts.values())
+        for (_, end), (begin, _) in pairwise(spans):
+            if begin < end:
+                raise FileError(f"Two parts of {self.path} share bytes.")
+
+
+class Writer:
+    """An archive in the making: parts are stored as they are, one after another.
+
+    Args:
+        file: Where it is written to.
+    """
+
+    def __init__(self, file: Any):
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+
+    def add(self, name: str, *pieces: Any) -> None:
+        """Add a part that consists of these pieces, bytes or arrays."""
+        # The time of no day: the same model gives the same bytes.
+        with self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=True) as part:
+            for piece in pieces:
+                part.write(piece)
+
+    def close(self) -> None:
+        """Write the list of the parts."""
+        self._zip.close()
