@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import scope, shapes
+from keryx.core import host, scope, shapes
 from keryx.core.shapes import Spec
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import DataError
@@ -93,6 +93,9 @@ def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) ->
 
 def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """New symbols for the results of a call on symbols, which is not written down."""
+    if getattr(operation, "on_host", False):
+        return host.trial(operation, args, kwargs)
+    host.refuse_text(operation, (args, kwargs))
     leaves, tree = jax.tree.flatten((args, kwargs))
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
     masked = {i: symbol.mask for i, symbol in symbols.items() if symbol.mask is not None}
@@ -147,12 +150,15 @@ class Graph:
         inputs: Symbolic tensors, in any nest of lists, tuples and dicts.
         outputs: Symbolic tensors that follow from them.
         losses: Scalars that follow from them as well, and are added to the loss wherever the graph runs.
+        nodes: The nodes, in an order in which they can run, where they are known.
 
     Raises:
         DataError: Where an output needs a tensor that is not among the inputs.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = ()):
+    def __init__(
+        self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = (), nodes: list[Node] | None = None
+    ):
         self.inputs, self.outputs, self.losses = inputs, outputs, list(losses)
         self.flat_inputs: list[SymbolicTensor] = jax.tree.leaves(inputs)
         self.flat_outputs: list[SymbolicTensor] = jax.tree.leaves(outputs)
@@ -165,7 +171,7 @@ class Graph:
                     )
         if not self.flat_outputs:
             raise DataError("A Model needs at least one output.")
-        self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
+        self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses]) if nodes is None else nodes
 
     def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
         """The outputs at these values of the inputs."""

@@ -23,7 +23,7 @@ class SymbolicTensor(Arithmetic):
 
     Args:
         shape: Its sizes; None where a size is not known yet.
-        dtype: Its dtype.
+        dtype: Its dtype; `string` for text, which stays on the host.
         name: Its name.
         node: The call that made it.
         index: Its place among the results of that call.
@@ -37,7 +37,7 @@ class SymbolicTensor(Arithmetic):
     __array_priority__ = 1000
 
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
-        self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
+        self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype, text=True), name
         self.node, self.index = node, index
         self.mask: Any = None  # the Spec of the mask that travels beside it
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, plain, scope, shapes
+from keryx.core import dtypes, graph, host, plain, scope, shapes
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
@@ -60,6 +60,8 @@ class Layer(OutputSpec, Owner, Configurable):
     _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
+    # Such a layer runs before the rest of a model, outside of compiled code: `call` is given NumPy arrays.
+    on_host = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -179,6 +181,8 @@ class Layer(OutputSpec, Owner, Configurable):
             if graph.symbols_in((args, kwargs)):
                 self._build_for(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
+            if self.on_host:
+                return self._run_on_host(args, kwargs)
             with ExitStack() as stack:
                 outer = scope.current()
                 if outer is None:
@@ -192,6 +196,12 @@ class Layer(OutputSpec, Owner, Configurable):
             self._call_losses = running.losses
             _keep_masks(running, outputs)
         return outputs
+
+    def _run_on_host(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        args = tuple(host.argument(arg, self.title) for arg in args)
+        kwargs = {name: host.argument(arg, self.title) for name, arg in kwargs.items()}
+        self._build_for(args, kwargs)
+        return self.call(*args, **kwargs)
 
     def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
         args, kwargs = jax.tree.map(_as_array, (args, kwargs))

@@ -1,6 +1,6 @@
 """Data seen on the host, before any cast: names, shapes, ranges, emptiness, and where a NaN came from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -8,6 +8,7 @@ import numpy as np
 
 from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
+from keryx.core.split import Fed
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError, ShapeError
 from keryx.training.step import Batch
@@ -96,6 +97,8 @@ class Checks:
         ranges: For each input the whole numbers that an Embedding behind it takes, or None.
         objective: Matches targets to outputs; None where there are no targets.
         labels: For each output the labels that its loss takes, or None.
+        host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
+            of the model that runs on the host. None where the program takes them as they are.
     """
 
     def __init__(
@@ -105,9 +108,10 @@ class Checks:
         ranges: Sequence[Range | None] = (),
         objective: Any = None,
         labels: Sequence[Range | None] = (),
+        host: Callable[[Any], Any] | None = None,
     ):
         self.symbols, self.structure, self.ranges = symbols, structure, ranges
-        self.objective, self.labels = objective, labels
+        self.objective, self.labels, self.host = objective, labels, host
 
     def batch(self, x: Any, y: Any = None, weight: Any = None, class_weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
@@ -141,6 +145,8 @@ class Checks:
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
+        if isinstance(x, Fed):
+            return x
         x = arrays_in(x, [f"input {symbol.name!r}" for symbol in self.symbols] if self.symbols else None)
         if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
             raise DataError("The data is empty: it is a list of nothing.")
@@ -150,12 +156,14 @@ class Checks:
         ready = []
         for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
             array = array if is_array(array) else numbers(array, f"input {symbol.name!r}")
-            check_kind(array, f"input {symbol.name!r}")
             shape = fit_shape(array.shape, symbol, self.symbols, batch=False)
-            check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
-            array = device_ready(array, f"input {symbol.name!r}")
+            if symbol.dtype != "string":
+                check_kind(array, f"input {symbol.name!r}")
+                check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
+                array = device_ready(array, f"input {symbol.name!r}")
             ready.append(array if array.shape == shape else array.reshape(shape))
-        return jax.tree.unflatten(jax.tree.structure(self.structure), ready)
+        inputs = jax.tree.unflatten(jax.tree.structure(self.structure), ready)
+        return inputs if self.host is None else jax.tree.map(lambda a: device_ready(a, "input"), self.host(inputs))
 
     def _by_output(self, given: Any, role: str) -> list[Any]:
         if self.objective is None:

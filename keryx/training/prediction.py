@@ -27,7 +27,7 @@ CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the arguments are."""
-    checks = Checks(model.inputs, model.input_structure, model.input_ranges())
+    checks = Checks(model.inputs, model.input_structure, model.input_ranges(), host=model.halves.feeding)
     with jax.disable_jit() if model.run_eagerly else nullcontext():
         if callbacks is None and steps is None and batch_size is None and x is not None and not is_stream(x):
             x = checks.inputs(x)

@@ -126,7 +126,8 @@ class Session:
         ranges = self.objective.label_ranges(self.outputs)
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
-        return Checks(self.model.inputs, self.model.input_structure, self.model.input_ranges(), self.objective, labels)
+        model, host = self.model, self.model.halves.feeding
+        return Checks(model.inputs, model.input_structure, model.input_ranges(), self.objective, labels, host)
 
     # -- lending and taking back ---------------------------------------------------------------------------------
 

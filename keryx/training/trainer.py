@@ -9,6 +9,7 @@ import jax
 
 from keryx import old_words
 from keryx.callbacks import History
+from keryx.core.split import Halves
 from keryx.errors import StateError
 from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
@@ -32,6 +33,8 @@ class Trainer:
     # What the model itself brings along.
     if TYPE_CHECKING:
 
+        @property
+        def halves(self) -> Halves: ...
         @property
         def inputs(self) -> Any: ...
         @property
@@ -305,7 +308,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
+        inputs = Checks(self.inputs, self.input_structure, self.input_ranges(), host=self.halves.feeding).inputs(x)
         count_rows(inputs)
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
