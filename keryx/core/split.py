@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from keryx.core import host
+from keryx.core.dtypes import narrowed
 from keryx.core.graph import Graph, Node
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
@@ -38,22 +39,33 @@ class Halves(NamedTuple):
     def feed(self, inputs: Any) -> Fed:
         """What the device part is given for these inputs: the host part runs on them, as NumPy arrays."""
         assert self.host is not None
-        flat = self._matched(inputs)
-        return Fed(self.host.run([self._on_host(x, s) for x, s in zip(flat, self.host.flat_inputs, strict=True)]))
+        symbols = self.host.flat_inputs
+        flat = match(inputs, [symbol.name for symbol in symbols], self.host.inputs)
+        results = self.host.run([_on_host(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)])
+        return Fed([narrowed(value, "output of the host part") for value in results])
 
-    def symbolic(self, inputs: Any) -> Fed:
-        """What the device part is given for symbolic inputs, as symbols."""
-        self._matched(inputs)
-        return Fed(self.device.flat_inputs)
+    def fed(self, args: tuple) -> tuple:
+        """The arguments of a call of the model, fed where there is a host part."""
+        if self.host is None or not args or isinstance(args[0], Fed):
+            return args
+        return self.feed(args[0]), *args[1:]
 
-    def _matched(self, inputs: Any) -> list[Any]:
-        assert self.host is not None
-        return match(inputs, [symbol.name for symbol in self.host.flat_inputs], self.host.inputs)
+    def symbolic(self, model: Any, args: tuple) -> tuple:
+        """The arguments of a call of the model on symbols, as the device part takes them."""
+        if self.host is None:
+            return args
+        host.refuse_device(model, args)
+        match(args[0], [symbol.name for symbol in self.host.flat_inputs], self.host.inputs)
+        return Fed(self.device.flat_inputs), *args[1:]
 
-    def _on_host(self, x: Any, symbol: SymbolicTensor) -> np.ndarray:
-        what = f"input {symbol.name!r}"
-        array = host.as_text(x, what) if symbol.dtype == "string" else host.as_array(x, what)
-        return array.reshape(fit_shape(array.shape, symbol, self.host.flat_inputs, batch=False))  # type: ignore
+
+def _on_host(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> np.ndarray:
+    what = f"input {symbol.name!r}"
+    if symbol.dtype == "string":
+        array = host.as_text(x, what)
+    else:
+        array = narrowed(host.as_array(x, what), what).astype(symbol.dtype, copy=False)
+    return array.reshape(fit_shape(array.shape, symbol, symbols, batch=False))
 
 
 def halves(graph: Graph | None) -> Halves:

@@ -33,6 +33,9 @@ class Layer(OutputSpec, Owner, Configurable):
     `call(inputs, ...)`. Weights and sub-layers are found by walking its attributes in the order in which they were
     set. Called on symbolic tensors, a layer writes the call down; called on arrays, it computes.
 
+    A layer with `on_host = True` runs before the rest of a model, outside of compiled code: its `call` is given NumPy
+    arrays, text among them, and returns such.
+
     Args:
         activity_regularizer: A function of the outputs that is added to the loss.
         trainable: Whether its weights are trained.
@@ -60,7 +63,6 @@ class Layer(OutputSpec, Owner, Configurable):
     _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
-    # Such a layer runs before the rest of a model, outside of compiled code: `call` is given NumPy arrays.
     on_host = False
 
     def __init_subclass__(cls, **kwargs):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import old_words
-from keryx.core import graph, host, scope, seeds, split
+from keryx.core import graph, scope, seeds, split
 from keryx.core.codec import reads, serialize
 from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
@@ -128,9 +128,9 @@ class Model(Trainer, Layer):
         """The outputs for these inputs. A subclass without a graph writes its own."""
         if self._graph is None:
             raise StateError(f"{self.title} has neither inputs and outputs nor a call(self, inputs) of its own.")
-        flat = self._arguments(inputs)
         if isinstance(inputs, Fed):
-            return self.halves.device.run(flat)
+            return self.halves.device.run(inputs.values)
+        flat = self._arguments(inputs)
         if mask is not None:
             masks = match(mask, self.input_names, self._graph.inputs, "mask", partial=True)
             for x, m in zip(flat, masks, strict=True):
@@ -141,32 +141,26 @@ class Model(Trainer, Layer):
     def _arguments(self, inputs: Any) -> list[Any]:
         """The inputs in the graph's order, each of the dtype and shape that its Input wants."""
         assert self._graph is not None
-        symbols = self.halves.device.flat_inputs if isinstance(inputs, Fed) else self._graph.flat_inputs
-        flat = inputs.values if isinstance(inputs, Fed) else match(inputs, self.input_names, self._graph.inputs)
+        symbols = self._graph.flat_inputs
+        flat = match(inputs, self.input_names, self._graph.inputs)
         return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
     def __call__(self, *args, **kwargs) -> Any:
         """On symbolic tensors, write the call down; on arrays, compute: a graph runs as one compiled program."""
-        args = self._fed(args)
+        if not graph.symbols_in(args):
+            args = self.halves.fed(args)
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
         if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
             return super().__call__(*args, **kwargs)
         process.ready()
-        flat = self._arguments(args[0])
-        x = Fed(flat) if isinstance(args[0], Fed) else jax.tree.unflatten(self._input_tree, flat)
+        x = args[0]
+        if not isinstance(x, Fed):
+            x = jax.tree.unflatten(self._input_tree, self._arguments(x))
         return self.compiled_call(x, bool(kwargs.get("training")))
-
-    def _fed(self, args: tuple) -> tuple:
-        """The arguments of a call, the inputs as the device part takes them where there is a host part."""
-        if self.halves.host is None or not args or isinstance(args[0], Fed) or graph.symbols_in(args):
-            return args
-        return self.halves.feed(args[0]), *args[1:]
 
     def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """New symbols for the outputs of a call: of the device part, where there is one on the host."""
-        if self.halves.host is not None:
-            host.refuse_device(self, args)
-            args = self.halves.symbolic(args[0]), *args[1:]
+        args = self.halves.symbolic(self, args)
         return super().symbolic_outputs(args, kwargs)
 
     def input_ranges(self) -> list[Any]:
@@ -197,7 +191,7 @@ class Model(Trainer, Layer):
         Returns:
             The outputs, and the new values of the non-trainable variables (and the losses).
         """
-        args = self._fed(args)
+        args = self.halves.fed(args)
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
         raw = seeds.next_key() if key is None else _raw_key(key)
