@@ -57,6 +57,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
+    _graph: graph.Graph | None = None
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -69,7 +70,6 @@ class Model(Trainer, Layer):
             name = graph.unique_name("functional")
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
-        self._graph: graph.Graph | None = None
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
