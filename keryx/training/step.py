@@ -147,9 +147,9 @@ class Program:
                 return (state.position < stop) & (state.bad_step < 0)
 
             def next_step(state):
-                chosen = lax.dynamic_slice(order, (state.position,), (size,))
+                chosen = lax.dynamic_slice(order, (state.position * size,), (size,))
                 batch = jax.tree.map(lambda array: kernels.pick_rows(array, chosen), data)
-                return step(state, fixed, batch)._replace(position=state.position + size)
+                return step(state, fixed, batch)._replace(position=state.position + 1)
 
             state = lax.while_loop(unfinished, next_step, state)
             return state, results(state.metrics)
