@@ -61,13 +61,14 @@ def run_training(session: Session, source: Source, held_out: Source | None, opti
         )
         if not resume:
             session.set_clock(begun=session.clock["step"], epoch=options.initial_epoch, position=0)
+        first, start = int(session.clock["epoch"]), int(session.clock["position"])
         net.renew()
         hooks.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(int(session.clock["epoch"]), epochs):
+        for epoch in range(first, epochs):
             hooks.on_epoch_begin(epoch)
             progress.begin(epoch, source.steps)
-            steps, logs = train_epoch(session, blocks, epoch, progress)
+            steps, logs = train_epoch(session, blocks, epoch, start if epoch == first else 0, progress)
             if stops_at_nan and not weights_are_good(session, blocks, epoch, net, raising=not hooks.handles_nan):
                 logs = logs | {"loss": math.nan}
             net.renew()
@@ -124,12 +125,13 @@ def sources(session: Session, x: Any, y: Any, weight: Any, options: FitOptions) 
     return source, held_out
 
 
-def train_epoch(session: Session, blocks: Blocks, epoch: int, progress: Progress) -> tuple[int, dict[str, Any]]:
-    """Run the steps of an epoch from where the clock stands: how many are done, and what is logged."""
-    start = int(session.clock["position"])
+def train_epoch(
+    session: Session, blocks: Blocks, epoch: int, start: int, progress: Progress
+) -> tuple[int, dict[str, Any]]:
+    """Run the steps of an epoch from batch `start` on: how many are done, and what is logged."""
     if start == 0:
         session.reset_metrics()
-    session.set_clock(epoch=epoch, bad_step=-1)
+    session.set_clock(epoch=epoch, position=start, bad_step=-1)
     steps, logs, stopped = start, dict[str, Any](), False
     for steps, logs in blocks.epoch(session.order_key, epoch, start):
         progress.update(steps, logs)
