@@ -4,7 +4,6 @@ An operation is anything that can be called and has a name: a layer, a model, or
 """
 
 import functools
-import inspect
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -200,10 +199,3 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
                 waiting.append((tensor, True))
                 waiting.extend((argument, False) for argument in reversed(node.inputs))
     return order
-
-
-def accepted_arguments(function: Callable) -> tuple[list[str], bool]:
-    """The names of a function's arguments, and whether it takes others by `**kwargs`."""
-    parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)

@@ -96,7 +96,7 @@ class Sequential(Model):
     def __call__(self, *args, **kwargs) -> Any:
         """On symbolic tensors, write the call down; on arrays, compute."""
         if self._graph is None and args:
-            self._build_for(args, kwargs)
+            self._prepare(args, kwargs)
         return super().__call__(*args, **kwargs)
 
     @property
