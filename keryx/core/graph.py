@@ -61,18 +61,6 @@ class Node:
         self.outputs: Any = None
         self.models: weakref.WeakSet = weakref.WeakSet()  # whose graphs it belongs to
 
-    def run(self, values: dict[SymbolicTensor, Any]) -> None:
-        """Call the operation on the values of its inputs, and put the values of its outputs beside them."""
-        args, kwargs = jax.tree.map(
-            lambda x: values[x] if isinstance(x, SymbolicTensor) else x, (self.args, self.kwargs), is_leaf=_is_symbol
-        )
-        results = self.operation(*args, **kwargs)
-        values.update(zip(jax.tree.leaves(self.outputs), jax.tree.leaves(results), strict=True))
-
-
-def _is_symbol(x: Any) -> bool:
-    return isinstance(x, SymbolicTensor)
-
 
 def symbols_in(tree: Any) -> list[SymbolicTensor]:
     """The symbolic tensors in a nest of lists, tuples and dicts."""
@@ -166,11 +154,23 @@ class Graph:
             raise DataError("A Model needs at least one output.")
         self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
 
+    def append(self, output: SymbolicTensor) -> None:
+        """Let the graph end in the one result of a call on its output."""
+        assert output.node is not None
+        self.outputs, self.flat_outputs = output, [output]
+        self.nodes.append(output.node)
+
     def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
         """The outputs at these values of the inputs."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
+
+        def value(x: Any) -> Any:
+            return values[x] if isinstance(x, SymbolicTensor) else x
+
         for node in self.nodes:
-            node.run(values)
+            args, kwargs = jax.tree.map(value, (node.args, node.kwargs))
+            results = node.operation(*args, **kwargs)
+            values.update(zip(jax.tree.leaves(node.outputs), jax.tree.leaves(results), strict=True))
         running = scope.current()
         if running is not None:
             running.losses.extend(values[loss] for loss in self.losses)

@@ -177,25 +177,29 @@ class Layer(OutputSpec, Owner, Configurable):
         """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
         if "name" not in vars(self):
             raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
-        scopes = scope.here.scopes
-        outer = bool(scopes)
         try:
             leaves, nest = jax.tree.flatten((args, kwargs))
             if SymbolicTensor in map(type, leaves):
                 self._prepare(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
-            if outer:
+            if scope.here.scopes:
                 return self._run(*jax.tree.unflatten(nest, map(self._taken, leaves)))
             if process.owner != os.getpid():
                 process.ready()
-            scopes.append(running := scope.Scope())
-            try:
-                outputs = self._run(*jax.tree.unflatten(nest, map(self._taken, leaves)))
-            finally:
-                scopes.pop()
+            return self._run_eagerly(args, kwargs)
         except Exception as error:
             self._note(error, args)
             raise
+
+    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute as the outermost layer."""
+        scopes, running = scope.here.scopes, scope.Scope()
+        scopes.append(running)
+        try:
+            args, kwargs = jax.tree.map(self._taken, (args, kwargs))
+            outputs = self._run(args, kwargs)
+        finally:
+            scopes.pop()
         if not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
             self._call_losses = running.losses
             if running.masks:
