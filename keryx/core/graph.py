@@ -61,6 +61,21 @@ class Node:
         self.outputs: Any = None
         self.models: weakref.WeakSet = weakref.WeakSet()  # whose graphs it belongs to
 
+    def end_in(self, outputs: Any) -> None:
+        """Let symbols be the results of the call, and the operation know of it."""
+        self.outputs = outputs
+        for index, symbol in enumerate(jax.tree.leaves(outputs)):
+            symbol.node, symbol.index = self, index
+        if hasattr(self.operation, "nodes"):
+            self.operation.nodes.append(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "models"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, models=weakref.WeakSet())
+        self.end_in(self.outputs)
+
 
 def symbols_in(tree: Any) -> list[SymbolicTensor]:
     """The symbolic tensors in a nest of lists, tuples and dicts."""
@@ -69,13 +84,10 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
 
 def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) -> Any:
     """Write a call on symbols down as a node that new symbols, those of its results, come out of."""
-    node = Node(operation, args, kwargs)
-    node.outputs = outputs
-    for index, symbol in enumerate(jax.tree.leaves(node.outputs)):
-        symbol.name, symbol.node, symbol.index = unique_name("keras_tensor"), node, index
-    if hasattr(operation, "nodes"):
-        operation.nodes.append(node)
-    return node.outputs
+    for symbol in jax.tree.leaves(outputs):
+        symbol.name = unique_name("keras_tensor")
+    Node(operation, args, kwargs).end_in(outputs)
+    return outputs
 
 
 def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -153,6 +165,14 @@ class Graph:
         if not self.flat_outputs:
             raise DataError("A Model needs at least one output.")
         self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The nodes with which the inputs come in come along: a symbol by itself says nothing of its node.
+        return vars(self) | {"sources": [s.node for s in self.flat_inputs if s.node and not s.node.inputs]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["sources"]
+        vars(self).update(state)
 
     def append(self, output: SymbolicTensor) -> None:
         """Let the graph end in the one result of a call on its output."""

@@ -48,6 +48,14 @@ class Cell:
         """Hold another value, which nobody else may hold."""
         put([self], [value])
 
+    def __getstate__(self) -> dict[str, Any]:
+        with reading([self]) as (value,):
+            return vars(self) | {"_value": jax.tree.map(np.array, value), "_shared": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arrays = jax.tree.map(lambda array: jax.device_put(array, may_alias=False), state["_value"])
+        vars(self).update(state, _value=jax.block_until_ready(arrays))
+
     @property
     def is_empty(self) -> bool:
         """Whether it holds nothing yet."""

@@ -42,6 +42,9 @@ class SymbolicTensor(Arithmetic):
         self.sizes_are_open = False  # whether data may have other sizes: those here are of the first that came
         self.mask: Any = None  # the Spec of the mask that travels beside it
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"node": None}  # the node has it, and says so where it is copied too
+
     def like(self) -> "SymbolicTensor":
         """A new one of the same shape, dtype and mask."""
         symbol = SymbolicTensor(self.shape, self.dtype, self.name)

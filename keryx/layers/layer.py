@@ -15,6 +15,7 @@ from keryx import constraints, initializers, old_words, regularizers
 from keryx.core import dtypes, graph, plain, scope, shapes
 from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
 from keryx.core.symbol import SymbolicTensor, describe
@@ -28,7 +29,7 @@ registry = Registry("layer", "keras.layers")
 _building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
-class Layer(OutputSpec, Owner, Configurable):
+class Layer(OutputSpec, Owner, Copyable, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -53,6 +54,7 @@ class Layer(OutputSpec, Owner, Configurable):
     """
 
     config_module = "keras.layers"
+    _made_again: tuple[str, ...] = "nodes", "_call_losses", "_seen_shapes"
     supports_masking = False
     name: str
     built: bool
@@ -250,13 +252,7 @@ class Layer(OutputSpec, Owner, Configurable):
 
     def _prepare(self, args: tuple, kwargs: dict[str, Any]) -> None:
         """Check the inputs, and build at the first call."""
-        inputs = jax.tree.leaves(args[0]) if args else []
-        if str in map(type, inputs):
-            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
-        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
-        for spec, x in zip(specs, inputs, strict=False):
-            if spec is not None and x.shape not in spec.fitting:
-                spec.check(self, x)
+        self._check(args)
         if self.built:
             return
         wanted, _ = accepted_arguments(self.build)
@@ -264,6 +260,17 @@ class Layer(OutputSpec, Owner, Configurable):
         if shapes.probing.get():
             raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
         self._build_once(given)
+        self._check(args)
+
+    def _check(self, args: tuple) -> None:
+        """Raise where the inputs are not as `input_spec` says, which `build` may have set."""
+        inputs = jax.tree.leaves(args[0]) if args else []
+        if str in map(type, inputs):
+            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
+        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
+        for spec, x in zip(specs, inputs, strict=False):
+            if spec is not None and x.shape not in spec.fitting:
+                spec.check(self, x)
 
     def _build_once(self, given: list[Any]) -> None:
         with _building:

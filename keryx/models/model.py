@@ -55,6 +55,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
+    _made_again = (*Layer._made_again, "compiled_call", "_session", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -78,7 +79,6 @@ class Model(Trainer, Layer):
         """Take the graph between `inputs` and `outputs` as what the model computes."""
         self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs), losses)
         self._layers = configs.layers_in_order(self._graph)
-        self._input_tree = jax.tree.structure(inputs)
         self._ranges = None
         for node in self._graph.nodes:
             node.models.add(self)
@@ -140,7 +140,9 @@ class Model(Trainer, Layer):
         if not plain or self._graph is None:
             return super()._run_eagerly(args, kwargs)
         flat = self._arguments(args[0])
-        return self.compiled_call(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
+        return self.compiled_call(
+            jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), bool(kwargs.get("training"))
+        )
 
     def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """New symbols for the outputs of a call: like its own, where a graph is called on symbols like its inputs."""
@@ -196,6 +198,21 @@ class Model(Trainer, Layer):
         (outputs, penalties), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The models within come first, the innermost first, so that copying does not descend from one to the next.
+        within, waiting = list[Model](), [self]
+        while waiting:
+            inner = [layer for layer in waiting.pop().children() if isinstance(layer, Model) and layer not in within]
+            within += inner
+            waiting += inner
+        return {"within": within[::-1]} | super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["within"]
+        vars(self).update(state, compiled_call=CompiledCall(self))
+        for node in self._graph.nodes if self._graph is not None else []:
+            node.models.add(self)
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
