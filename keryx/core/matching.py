@@ -133,7 +133,7 @@ def fit_shape(
     elif len(fitted) == symbol.ndim + 1 and fitted[-1] == 1:
         fitted = fitted[:-1]
     sizes_fit = len(fitted) == symbol.ndim and all(
-        want is None or have == want or (i == 0 and not batch)
+        symbol.sizes_are_open or want is None or have == want or (i == 0 and not batch)
         for i, (have, want) in enumerate(zip(fitted, symbol.shape, strict=True))
     )
     if not sizes_fit:
