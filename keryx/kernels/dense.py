@@ -1,5 +1,7 @@
 """A product with a weight, its bias and activation."""
 
+from functools import partial
+
 import jax
 from jax import lax
 
@@ -8,6 +10,8 @@ from keryx.kernels.epilogue import ACTIVATIONS, SLOPES, number
 from keryx.kernels.kernel import Kernel, Trained, Way, bilinear
 
 
+# Outside of compiled code it is one program, which JAX calls without a line of Python.
+@partial(jax.jit, static_argnames="activation", inline=True)
 def dense(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None, activation: str | None = None) -> jax.Array:
     """`activation(x @ kernel + bias)`.
 

@@ -157,7 +157,7 @@ class _Conv(Sliding):
             self.bias.value if self.use_bias else None,
             fused,
         )
-        return outputs if fused else self.activation(outputs)
+        return outputs if self.activation in activations.FUSED else self.activation(outputs)
 
 
 @registry.register("Convolution1D")
