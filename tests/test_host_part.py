@@ -1,5 +1,8 @@
 """Models of text: layers that run on the host, and the graph in its two parts."""
 
+import copy
+import pickle
+
 import jax
 import numpy as np
 import pandas as pd
@@ -356,6 +359,15 @@ def test_configs_and_clones():
     clone = keryx.models.clone_model(keryx.models.model_from_json(model.to_json()))
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone(x), model(x))
+
+
+def test_copies():
+    model, x = text_model(), data(4)
+    want = np.asarray(model(x))
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again(x), want)
+        again.set_weights([w + 1 for w in again.get_weights()])
+    np.testing.assert_array_equal(model(x), want)
 
 
 def test_summary(capsys):
