@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.interpreters import ad
 
-from keryx.kernels import native
+from keryx.kernels import native, tuning
 from keryx.kernels.kernel import Kernel
 
 # Numbers from which on native code is the faster: below, XLA takes as long, and may fuse.
@@ -70,7 +70,13 @@ def _wins(x, axes):
 
 
 _MEAN = Kernel("global_average_pool", _mean, partial(_native, "keryx_global_average_pool_1"), takes=_takes, wins=_wins)
-_MAX = Kernel("global_max_pool", _largest, partial(_native, "keryx_global_max_pool_1"), takes=_takes, wins=_wins)
+_MAX = Kernel(
+    "global_max_pool",
+    _largest,
+    partial(_native, "keryx_global_max_pool_1"),
+    takes=_takes,
+    wins=lambda x, axes: tuning.here().global_max and _wins(x, axes),
+)
 
 
 def _mean_jvp(primals, tangents, axes):
