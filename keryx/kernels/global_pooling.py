@@ -69,7 +69,13 @@ def _wins(x, axes):
     return prod(x.shape[axes[-1] + 1 :]) >= 16 and prod(x.shape) >= _LARGE
 
 
-_MEAN = Kernel("global_average_pool", _mean, partial(_native, "keryx_global_average_pool_1"), takes=_takes, wins=_wins)
+_MEAN = Kernel(
+    "global_average_pool",
+    _mean,
+    partial(_native, "keryx_global_average_pool_1"),
+    takes=_takes,
+    wins=lambda x, axes: tuning.here().global_average and _wins(x, axes),
+)
 _MAX = Kernel(
     "global_max_pool",
     _largest,

@@ -27,7 +27,8 @@ class Tuning:
         dense_deep: A product no deeper than that loses, or
         dense_high: of fewer rows, if the largest of its three matrices has
         dense_large: so many numbers.
-        global_max: Whether the maximum over all of space wins.
+        global_average: Whether the mean over all of space wins,
+        global_max: and the maximum.
     """
 
     measured: str
@@ -43,9 +44,11 @@ class Tuning:
     dense_deep: int
     dense_high: int
     dense_large: int
+    global_average: bool
     global_max: bool
 
 
+_ANY = 2**62  # more than any array has
 _AVX512 = Tuning(
     measured="Zen 5",
     lanes=16,
@@ -59,7 +62,8 @@ _AVX512 = Tuning(
     dense_rows=128,
     dense_deep=0,
     dense_high=0,
-    dense_large=0,
+    dense_large=_ANY,
+    global_average=True,
     global_max=True,
 )
 _AVX2 = Tuning(
@@ -76,13 +80,28 @@ _AVX2 = Tuning(
     dense_deep=32,
     dense_high=4,
     dense_large=2**17,
+    global_average=True,
+    global_max=False,
+)
+# XLA's products of matrices come with jaxlib, which runs on AVX at least: against those SSE2 has small products alone.
+_BASELINE = replace(
+    _AVX512,
+    measured="Zen 3; of convolutions, Winograd's costs alone",
+    lanes=4,
+    winograd_tile=400,
+    winograd_kernel=300,
+    dense_columns=2,
+    dense_rows=1024,
+    dense_deep=_ANY,
+    dense_large=2**15,
+    global_average=False,
     global_max=False,
 )
 TUNING = {
     "avx512": _AVX512,
     "avx2": _AVX2,
     "neon": replace(_AVX512, measured="nowhere yet: as AVX-512", lanes=4),
-    "baseline": replace(_AVX2, measured="Zen 3", lanes=4),
+    "baseline": _BASELINE,
 }
 
 

@@ -48,10 +48,14 @@ def test_the_row_of_the_set_that_serves_decides(way):
         x, kernel = jnp.ones((1, 8, 8, channels)), jnp.ones((1, 1, channels, filters))
         assert served(kernels.conv, x, kernel)["conv"] == (filters == row.conv_filters)
     for rows in (row.dense_rows, row.dense_rows + 1):
-        x, kernel = jnp.ones((rows, 40)), jnp.ones((40, row.dense_columns - 1))
+        x, kernel = jnp.ones((rows, 16)), jnp.ones((16, row.dense_columns - 1))
         assert served(kernels.dense, x, kernel)["product"] == (rows == row.dense_rows)
+    for depth in (8, 100):
+        loses = depth <= row.dense_deep and row.dense_large <= 512 * 512
+        assert served(kernels.dense, jnp.ones((512, depth)), jnp.ones((depth, 512)))["product"] == (not loses)
     x = jnp.ones((4, 128, 32, 64))
     assert served(lambda x: kernels.global_max_pool(x, (1, 2)), x)["global_max_pool"] == row.global_max
+    assert served(lambda x: kernels.global_average_pool(x, (1, 2)), x)["global_average_pool"] == row.global_average
 
 
 def test_native_where_it_is_forced_whatever_the_row_says():
