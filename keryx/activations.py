@@ -5,9 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.core.codec import Registry
+from keryx.core.codec import serialize as _serialize
 from keryx.core.graph import lift
-from keryx.core.serialization import Registry, custom_object_scope
-from keryx.core.serialization import serialize as _serialize
+from keryx.errors import ConfigError
 
 registry = Registry("activation", "keras.activations")
 
@@ -249,7 +250,13 @@ def get(identifier: Any) -> Any:
     >>> get("relu") is relu, get(None) is linear
     (True, True)
     """
-    return linear if identifier is None else registry.get(identifier)
+    found = linear if identifier is None else registry.get(identifier)
+    if found is threshold and isinstance(identifier, str):
+        raise ConfigError(
+            "The activation 'threshold' has no defaults: give a function, "
+            "lambda x: keryx.activations.threshold(x, 0.5, 0.0)."
+        )
+    return found
 
 
 def serialize(activation: Any) -> Any:
@@ -263,5 +270,4 @@ def serialize(activation: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The activation that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return get(config)
+    return linear if config is None else registry.get(config, custom_objects)

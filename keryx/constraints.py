@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.core.serialization import Configurable, Registry, custom_object_scope
-from keryx.core.serialization import serialize as _serialize
+from keryx.core.codec import Configurable, Registry
+from keryx.core.codec import serialize as _serialize
 
 registry = Registry("constraint", "keras.constraints")
 
@@ -106,5 +106,4 @@ def serialize(constraint: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The constraint that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return registry.get(config)
+    return registry.get(config, custom_objects)

@@ -13,9 +13,9 @@ import numpy as np
 
 from keryx import config
 from keryx.core import draw
+from keryx.core.codec import Configurable, Registry
+from keryx.core.codec import serialize as _serialize
 from keryx.core.seeds import as_seed, next_seed
-from keryx.core.serialization import Configurable, Registry, custom_object_scope
-from keryx.core.serialization import serialize as _serialize
 from keryx.errors import ConfigError, ShapeError
 from keryx.random import SeedGenerator
 
@@ -377,8 +377,7 @@ def serialize(initializer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The initializer that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return registry.get(config)
+    return registry.get(config, custom_objects)
 
 
 class _Given(Constant):

@@ -6,7 +6,7 @@ An old word is never taken in another meaning, and never without a word.
 from collections.abc import Iterable
 from typing import Any
 
-from keryx.core.serialization import init_arguments
+from keryx.core.names import init_arguments
 from keryx.errors import ArgumentError, did_you_mean, listing
 
 # What a layer's argument was called -> what it is called now. Which one is meant where a word has several meanings

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
+from keryx.core.codec import Configurable, Registry
 from keryx.core.seeds import as_seed, next_seed, set_seed
-from keryx.core.serialization import Configurable, Registry
 from keryx.errors import ConfigError, ShapeError
 
 __all__ = [

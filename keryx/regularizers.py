@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.core.serialization import Configurable, Registry, custom_object_scope
-from keryx.core.serialization import serialize as _serialize
+from keryx.core.codec import Configurable, Registry
+from keryx.core.codec import serialize as _serialize
 from keryx.errors import ConfigError, ShapeError
 
 registry = Registry("regularizer", "keras.regularizers")
@@ -127,5 +127,4 @@ def serialize(regularizer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The regularizer that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return registry.get(config)
+    return registry.get(config, custom_objects)

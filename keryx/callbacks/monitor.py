@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from keryx.callbacks.callback import Callback
-from keryx.core.serialization import snake_case
+from keryx.core.names import snake_case
 from keryx.errors import ConfigError, did_you_mean, listing
 
 _HIGHER = "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|score|iou|io_u|r2|similarity|correlation"

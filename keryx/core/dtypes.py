@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
-from keryx.core.serialization import Configurable, Registry
+from keryx.core.codec import Configurable, Registry
 from keryx.errors import ConfigError, DataError
 
 _NAMES = {
@@ -116,7 +116,7 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        return DTypePolicy(identifier["config"]["name"])
+        return registry.get(identifier)
     if isinstance(identifier, str) and identifier.startswith("mixed_"):
         return DTypePolicy(identifier)
     return DTypePolicy(standardize_dtype(identifier))

@@ -9,9 +9,9 @@ import numpy as np
 
 from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
+from keryx.core.codec import registry_of
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.lending import Cell, reading
-from keryx.core.serialization import registry_of
 from keryx.errors import DataError, ShapeError, StateError
 from keryx.runtime import process
 

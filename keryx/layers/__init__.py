@@ -1,5 +1,6 @@
 """Layers, by Keras's names."""
 
+from keryx.core import codec
 from keryx.layers.activation import ELU as ELU
 from keryx.layers.activation import LeakyReLU as LeakyReLU
 from keryx.layers.activation import PReLU as PReLU
@@ -29,6 +30,7 @@ from keryx.layers.input import Input as Input
 from keryx.layers.input import InputLayer as InputLayer
 from keryx.layers.layer import InputSpec as InputSpec
 from keryx.layers.layer import Layer as Layer
+from keryx.layers.layer import registry
 from keryx.layers.merging import Add as Add
 from keryx.layers.merging import Average as Average
 from keryx.layers.merging import Concatenate as Concatenate
@@ -116,6 +118,20 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
+
+
+def serialize(layer: Layer) -> dict:
+    """The layer as plain data."""
+    return codec.serialize(layer)
+
+
+def deserialize(config: dict, custom_objects: dict | None = None) -> Layer:
+    """The layer or model that `serialize` wrote down, or Keras.
+
+    >>> deserialize({"class_name": "Dense", "config": {"units": 3}}).units
+    3
+    """
+    return codec.deserialize(config, registry, custom_objects)
 
 
 def __getattr__(name: str):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keryx.core import dtypes
+from keryx.core.codec import reads
 from keryx.core.graph import Node
 from keryx.core.symbol import Shape, SymbolicTensor
 from keryx.errors import ArgumentError, ShapeError
@@ -55,7 +56,7 @@ class InputLayer(Layer):
         kind = {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False}
         return kind | {"name": self.name, "optional": False}
 
-    @classmethod
+    @reads
     def from_config(cls, config: dict[str, Any]):
         """A new one; a config of Keras may hold what is not offered here, as long as it is off."""
         for word in ("sparse", "ragged", "optional"):

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, scope, shapes
+from keryx.core import dtypes, graph, plain, scope, shapes
+from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
-from keryx.core.serialization import Configurable, Registry, init_arguments, serialize, snake_case
 from keryx.core.symbol import describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
@@ -55,6 +56,8 @@ class Layer(OutputSpec, Owner, Configurable):
     built: bool
     nodes: list[graph.Node]
     input_spec: InputSpec | None = None
+    _given: dict[str, Any]
+    _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
 
@@ -71,6 +74,7 @@ class Layer(OutputSpec, Owner, Configurable):
         layer.nodes = []
         layer.built = False
         layer._call_losses = []
+        layer._given = given_arguments(cls, args, kwargs)
         return layer
 
     def __init__(
@@ -84,8 +88,10 @@ class Layer(OutputSpec, Owner, Configurable):
         **declared,
     ):
         self.name = name or graph.unique_name(snake_case(type(self).__name__))
-        if not isinstance(self.name, str) or "/" in self.name:
-            raise ArgumentError(f"The name of a layer is a string without '/'; got {name!r}.")
+        if not is_name(self.name):
+            raise ArgumentError(
+                f"The name of a layer is a string without '/' and control characters, not '.' or '..'; got {name!r}."
+            )
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype
         self.autocast = autocast
@@ -141,6 +147,7 @@ class Layer(OutputSpec, Owner, Configurable):
             shape = tuple(shape) if np.ndim(shape) else (shape,)
         if shape is not None and None in shape:
             raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
+        plain.spend(tuple(shape or ()), np.dtype(dtype).itemsize)
         within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
         with nullcontext() if within else scope.named(self.name):
             variable = Variable(
@@ -323,29 +330,32 @@ class Layer(OutputSpec, Owner, Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Name, trainable, dtype and the layer's own arguments, as plain data."""
-        own = [name for name in init_arguments(type(self)) if name not in _LAYER_ARGUMENTS]
+        own = [name for name in config_arguments(type(self)) if name not in self._base_arguments]
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
-        if self.activity_regularizer is not None or "activity_regularizer" in init_arguments(type(self)):
+        takes = is_own(type(self)) and "activity_regularizer" in init_arguments(type(self))
+        if self.activity_regularizer is not None or takes:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
-        missing = [name for name in own if not hasattr(self, name)]
+        missing = [name for name in own if not hasattr(self, name) and name not in self._given]
         if missing:
             raise StateError(
                 f"{type(self).__name__} has no attribute {missing[0]!r}, so its config cannot be read off it: store "
                 "the argument under its own name in __init__, or write a get_config method."
             )
-        return config | {name: serialize(getattr(self, name)) for name in own}
+        values = {name: getattr(self, name) if hasattr(self, name) else self._given[name] for name in own}
+        return config | {name: serialize(value) for name, value in values.items()}
 
-    @classmethod
+    @reads
     def from_config(cls, config: dict[str, Any]):
         """A layer made anew from what `get_config` gave, here or in Keras."""
+        # What Keras has and Keryx has not is left aside where it is off.
         unused = [name for name, value in config.items() if name == "quantization_config" and value is None]
-        return super().from_config({name: value for name, value in config.items() if name not in unused})
+        return cls(**{name: deserialize(value) for name, value in config.items() if name not in unused})
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
 
-_LAYER_ARGUMENTS = set(init_arguments(Layer))
+Layer._base_arguments = frozenset(init_arguments(Layer))
 
 
 def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:

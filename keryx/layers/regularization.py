@@ -96,10 +96,10 @@ class _SpatialDropout(Dropout):
         return (*shape[:2], *ones) if self.data_format == "channels_first" else (shape[0], *ones, shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The arguments that Keras takes; nothing here can be trained."""
         config = super().get_config()
-        del config["noise_shape"]
-        return config
+        unknown = ("noise_shape", "trainable", "activity_regularizer")
+        return {name: value for name, value in config.items() if name not in unknown}
 
 
 @registry.register()

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from keryx.core.serialization import custom_object_scope
-from keryx.core.serialization import serialize as _serialize
+from keryx.core.codec import serialize as _serialize
 from keryx.losses.base import Loss as Loss
 from keryx.losses.base import LossFunctionWrapper as LossFunctionWrapper
 from keryx.losses.base import registry
@@ -82,5 +81,4 @@ def serialize(loss: Any) -> Any:
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The loss that `serialize` wrote down."""
-    with custom_object_scope(custom_objects):
-        return registry.get(name)
+    return registry.get(name, custom_objects)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keryx.core import serialization
+from keryx.core import codec
 from keryx.losses import binary_crossentropy as binary_crossentropy
 from keryx.losses import binary_focal_crossentropy as binary_focal_crossentropy
 from keryx.losses import categorical_crossentropy as categorical_crossentropy
@@ -129,10 +129,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(metric: Any) -> Any:
     """The metric as plain data."""
-    return serialization.serialize(metric)
+    return codec.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The metric that `serialize` wrote down."""
-    with serialization.custom_object_scope(custom_objects):
-        return registry.get(config)
+    return registry.get(config, custom_objects)

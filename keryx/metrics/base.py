@@ -9,16 +9,10 @@ import numpy as np
 
 from keryx import config
 from keryx.core import scope
+from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import unique_name
-from keryx.core.serialization import (
-    Configurable,
-    Registry,
-    deserialize,
-    init_arguments,
-    serialize,
-    snake_case,
-)
+from keryx.core.names import config_arguments, snake_case
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, ShapeError, StateError
 
@@ -142,7 +136,7 @@ class Metric(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__` that are attributes of the same name."""
-        names = [name for name in init_arguments(type(self)) if name not in ("name", "dtype")]
+        names = [name for name in config_arguments(type(self)) if name not in ("name", "dtype")]
         own = {name: serialize(getattr(self, name)) for name in names if hasattr(self, name)}
         return {"name": self.name, "dtype": self.dtype} | own
 
@@ -223,7 +217,7 @@ class MeanMetricWrapper(Mean):
         options = self._options if type(self).__init__ is MeanMetricWrapper.__init__ else {}
         return super().get_config() | serialize(options)
 
-    @classmethod
+    @reads
     def from_config(cls, config: dict[str, Any]):
         config = {name: deserialize(value) for name, value in config.items()}
         if isinstance(config.get("fn"), str):

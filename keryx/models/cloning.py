@@ -1,17 +1,17 @@
 """Models made again: as copies with new weights, and from JSON."""
 
-import json
 from collections.abc import Callable
 from typing import Any, cast
 
 import jax
 
-from keryx.core.serialization import by_reference, custom_object_scope, deserialize
+from keryx.core import plain
+from keryx.core.codec import by_reference, deserialize, serialize
 from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import is_variable
 from keryx.errors import ArgumentError, ConfigError
 from keryx.layers.input import Input, InputLayer
-from keryx.layers.layer import Layer
+from keryx.layers.layer import Layer, registry
 from keryx.models.model import Model
 from keryx.models.sequential import Sequential
 
@@ -23,7 +23,7 @@ def clone_model(
     call_function: Callable | None = None,
     recursive: bool = False,
 ) -> Model:
-    """A model with the same layers, and new weights.
+    """A model with the same layers, and new weights, compiled as the model is.
 
     Args:
         model: A functional or Sequential model, or a subclass whose config makes it anew.
@@ -48,7 +48,7 @@ def clone_model(
                 f"{model.title} is a subclass with a call of its own, whose layers cannot be made one by one: give "
                 "clone_model(model) alone."
             )
-        return cast(Model, _copied(model))
+        return _compiled_like(model, cast(Model, _copied(model)))
 
     def copied(layer: Layer) -> Layer:
         if recursive and isinstance(layer, Model) and layer._graph is not None:
@@ -60,8 +60,17 @@ def clone_model(
             raise ArgumentError(
                 "clone_model: call_function is for functional models; a Sequential calls its layers in turn."
             )
-        return _sequential(model, input_tensors, copied)
-    return _functional(model, input_tensors, copied, call_function)
+        return _compiled_like(model, _sequential(model, input_tensors, copied))
+    return _compiled_like(model, _functional(model, input_tensors, copied, call_function))
+
+
+def _compiled_like(model: Model, clone: Model) -> Model:
+    """`clone`, compiled with copies of what `model` was compiled with."""
+    if model.compiled:
+        with by_reference():
+            arguments = deserialize(serialize(model._compile_arguments))
+        clone.compile(**arguments, run_eagerly=model.run_eagerly)
+    return clone
 
 
 def _copied(layer: Layer) -> Layer:
@@ -126,12 +135,8 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> model_from_json(text).count_params()
     8
     """
-    try:
-        config = json.loads(json_string)
-    except (ValueError, RecursionError, TypeError) as error:
-        raise ConfigError(f"model_from_json wants the text that model.to_json() gives; {error}.") from None
-    with custom_object_scope(custom_objects):
-        model = deserialize(config)
+    config = plain.loads(json_string, "model_from_json, of the text that model.to_json() gives")
+    model = deserialize(config, registry, custom_objects)
     if not isinstance(model, Model):
         raise ConfigError(f"The text holds the config of a {type(model).__name__}, not of a model.")
     return model

@@ -1,5 +1,6 @@
 """Graphs as plain data, in Keras's words, and made again from it."""
 
+import inspect
 from collections import defaultdict
 from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
@@ -8,12 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import graph
-from keryx.core.serialization import custom_object_scope, deserialize, init_arguments, serialize, snake_case
+from keryx.core import graph, plain
+from keryx.core.codec import deserialize, serialize
+from keryx.core.names import init_arguments
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ConfigError
-from keryx.layers.layer import Layer
-from keryx.ops.names import by_name
+from keryx.layers.input import InputLayer
+from keryx.layers.layer import Layer, registry
+from keryx.ops import names as ops
 
 
 def layers_in_order(closed: graph.Graph) -> list[Layer]:
@@ -61,15 +64,20 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
     calls: dict[Any, list[graph.Node]] = defaultdict(list)
     for node in closed.nodes:
         calls[node.operation].append(node)
-    ops = [operation for operation in calls if not isinstance(operation, Layer)]
     given = set(closed.flat_inputs)
     midst = [s for s in closed.flat_inputs if s.node is None or s.node.inputs]  # inputs from the midst of a graph
+
+    names = _names([*model.layers, *(operation for operation in calls if not isinstance(operation, Layer))])
 
     def history(symbol: SymbolicTensor) -> list[Any]:
         node = symbol.node
         if node is None or symbol in given:
             return [symbol.name, 0, 0]
-        return [node.operation.name, calls[node.operation].index(node), symbol.index]
+        return [names[node.operation], calls[node.operation].index(node), symbol.index]
+
+    def end(symbol: SymbolicTensor) -> list[Any]:
+        name, call, index = history(symbol)
+        return [name, call + _own_calls(symbol.node and symbol.node.operation), index]
 
     def written(value: Any) -> Any:
         if isinstance(value, SymbolicTensor):
@@ -77,55 +85,60 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
             return {"class_name": "__keras_tensor__", "config": config}
         return serialize(value)
 
-    def entry(operation: Any) -> dict[str, Any]:
-        inbound = [
-            {
-                "args": jax.tree.map(written, _plain_arguments(node), is_leaf=_is_leaf),
-                "kwargs": jax.tree.map(written, node.kwargs, is_leaf=_is_leaf),
-            }
-            for node in calls.get(operation, [])
-        ]
-        plain = serialize(operation) if isinstance(operation, Layer) else _of_op(operation)
-        return plain | {"name": operation.name, "inbound_nodes": inbound}
+    def inbound(args: Any, kwargs: Any) -> dict[str, Any]:
+        return {
+            "args": jax.tree.map(written, args, is_leaf=_is_leaf),
+            "kwargs": jax.tree.map(written, kwargs, is_leaf=_is_leaf),
+        }
+
+    def layer_entry(layer: Layer) -> dict[str, Any]:
+        nodes = [inbound(node.args, node.kwargs) for node in calls.get(layer, [])]
+        return serialize(layer) | {"name": layer.name, "inbound_nodes": nodes}
+
+    def op_entry(op: graph.Op) -> dict[str, Any]:
+        (node,) = calls[op]
+        name, options, args, kwargs = ops.write_call(op.op_name, _plain_arguments(node), node.kwargs)
+        config = {"name": names[op]} | serialize(options)
+        plain = {"module": "keras.src.ops", "class_name": name, "config": config, "registered_name": name}
+        return plain | {"name": names[op], "inbound_nodes": [inbound(args, kwargs)]}
 
     return {
         "name": model.name,
         "trainable": model.trainable,
-        "layers": [*map(_as_input, midst), *(entry(operation) for operation in [*model.layers, *ops])],
-        "input_layers": jax.tree.map(history, closed.inputs),
-        "output_layers": jax.tree.map(history, closed.outputs),
+        "layers": [
+            *map(_as_input, midst),
+            *map(layer_entry, model.layers),
+            *(op_entry(operation) for operation in calls if not isinstance(operation, Layer)),
+        ],
+        "input_layers": jax.tree.map(end, closed.inputs),
+        "output_layers": jax.tree.map(end, closed.outputs),
     }
+
+
+def _names(operations: list[Any]) -> dict[Any, str]:
+    """A name for each operation of a graph: layers have theirs, and ops, which nobody named, make way."""
+    names: dict[Any, str] = {}
+    taken: set[str] = set()
+    for operation in operations:  # layers come first
+        name = operation.name
+        if name in taken and isinstance(operation, Layer):
+            raise ConfigError(f"Two layers of the model are named {name!r}: a config tells them apart by their names.")
+        while name in taken:
+            name = graph.unique_name(operation.op_name)
+        names[operation] = name
+        taken.add(name)
+    return names
+
+
+def _own_calls(operation: Any) -> int:
+    """How many calls of its own a model has before others call it, as Keras counts the ends of a graph."""
+    return int(getattr(operation, "config_class_name", None) == "Functional")
 
 
 def _as_input(symbol: SymbolicTensor) -> dict[str, Any]:
     config = {"batch_shape": symbol.shape, "dtype": symbol.dtype, "name": symbol.name}
     plain = {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}
     return plain | {"name": symbol.name, "inbound_nodes": []}
-
-
-def _of_op(op: graph.Op) -> dict[str, Any]:
-    """Ops are written as Keras's classes of the same name: get_item as GetItem."""
-    by_name(op.op_name)
-    camel = "".join(part[:1].upper() + part[1:] for part in op.op_name.split("_"))
-    name = camel if snake_case(camel) == op.op_name else op.op_name
-    return {"module": "keras.src.ops", "class_name": name, "config": {"name": op.name}, "registered_name": name}
-
-
-def _op_of(entry: dict[str, Any]) -> Callable:
-    """The op of a config, with the options that Keras keeps in it."""
-    name = str(entry["class_name"])
-    op = by_name(name if "." in name else snake_case(name))
-    options = {key: deserialize(value) for key, value in entry["config"].items() if key not in ("name", "dtype")}
-
-    def call(*args, **kwargs):
-        if op is by_name("get_item") and isinstance(args[1], list):  # JSON knows no tuples
-            args = (args[0], tuple(args[1]))
-        outputs = op(*args, **options, **kwargs)
-        for symbol in jax.tree.leaves(outputs)[:1]:
-            symbol.node.operation.name = entry["name"]
-        return outputs
-
-    return call
 
 
 def _plain_arguments(node: graph.Node) -> tuple:
@@ -139,14 +152,28 @@ def _is_leaf(value: Any) -> bool:
     return value is None
 
 
-def make(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def is_made_of_graphs(cls: type) -> bool:
+    """Whether a class of models is made with the ends of a graph, as Model is, or hands on all that it is given."""
+    parameters = list(inspect.signature(cls).parameters.values())
+    kinds = {p.kind for p in parameters}
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds or names[:2] == [
+        "inputs",
+        "outputs",
+    ]
+
+
+def make(cls: Any, config: dict[str, Any]) -> Any:
     """A model from its config: of a graph where it has layers and calls, else `cls(**config)`."""
-    with custom_object_scope(custom_objects):
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
-            inputs, outputs = graph_of(config)
-            return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))
-        known = init_arguments(cls)
-        return cls(**{name: deserialize(value) for name, value in config.items() if name in known})
+    if {"layers", "input_layers", "output_layers"} <= config.keys():
+        inputs, outputs = graph_of(config)
+        more = {key: deserialize(value) for key, value in config.items() if key not in _GRAPH_KEYS}
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), **more)
+    known = init_arguments(cls)
+    return cls(**{name: deserialize(value) for name, value in config.items() if name in known})
+
+
+_GRAPH_KEYS = ("name", "layers", "input_layers", "output_layers")
 
 
 def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
@@ -155,16 +182,28 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
     calls: dict[tuple[str, int], Any] = {}
     written: dict[tuple[str, int], Any] = {}
     for entry in config["layers"]:
+        name = plain.check_name(entry.get("name", entry["config"].get("name")))
+        if name in made:
+            raise ConfigError(f"Two layers of the config are named {name!r}.")
         is_op = str(entry.get("module")).startswith("keras.src.ops")
-        operation: Any = _op_of(entry) if is_op else deserialize(entry)
-        made[entry["name"]] = operation
-        if hasattr(operation, "batch_shape"):
-            calls[entry["name"], 0] = operation.nodes[0].outputs
-        written |= {(entry["name"], i): call for i, call in enumerate(entry["inbound_nodes"])}
+        operation: Any = _op_of(name, entry) if is_op else deserialize(entry, registry)
+        made[name] = operation
+        if isinstance(operation, InputLayer):
+            calls[name, 0] = operation.nodes[0].outputs
+        written |= {(name, i): call for i, call in enumerate(entry.get("inbound_nodes", []))}
 
     def find(history: Any) -> SymbolicTensor:
         name, node, tensor = history
-        return jax.tree.leaves(calls[name, node])[tensor]
+        leaves = jax.tree.leaves(calls.get((name, node)))
+        if not isinstance(tensor, int) or not 0 <= tensor < len(leaves):
+            raise ConfigError(
+                f"The config's graph speaks of result {tensor} of call {node} of {name!r}; there is none."
+            )
+        return leaves[tensor]
+
+    def end(history: Any) -> SymbolicTensor:
+        name, node, tensor = history
+        return find([name, node - _own_calls(made.get(name)), tensor])
 
     for place in _in_order(written):
         if place in calls:
@@ -173,8 +212,25 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
             raise ConfigError(f"The config's graph lacks an input: it speaks of call {place[1]} of {place[0]!r}.")
         call = written[place]
         calls[place] = made[place[0]](*_revived(call["args"], find), **_revived(call["kwargs"], find))
-    inputs, outputs = (jax.tree.map(find, config[k], is_leaf=_is_history) for k in ("input_layers", "output_layers"))
+    inputs, outputs = (jax.tree.map(end, config[k], is_leaf=_is_history) for k in ("input_layers", "output_layers"))
     return inputs, outputs
+
+
+def _op_of(name: str, entry: dict[str, Any]) -> Callable:
+    """The op of a config, which its calls name."""
+    options = {key: deserialize(value) for key, value in entry["config"].items() if key != "name"}
+    written = entry["class_name"]
+    op = ops.read_call(written, options)
+
+    def call(*args, **kwargs):
+        if written == "GetItem" and isinstance(args[1], list):  # JSON knows no tuples
+            args = (args[0], tuple(args[1]))
+        outputs = op(*args, **kwargs)
+        for symbol in jax.tree.leaves(outputs)[:1]:
+            symbol.node.operation.name = name
+        return outputs
+
+    return call
 
 
 def _in_order(written: dict[tuple[str, int], Any]) -> list[tuple[str, int]]:

@@ -10,9 +10,9 @@ import numpy as np
 
 from keryx import old_words
 from keryx.core import graph, scope, seeds
+from keryx.core.codec import reads, serialize
 from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
-from keryx.core.serialization import serialize
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import (
     ArgumentError,
@@ -54,7 +54,6 @@ class Model(Trainer, Layer):
     7850
     """
 
-    config_module = "keras"
     renamed_arguments = old_words.MODEL
 
     def __init__(
@@ -255,6 +254,8 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if index is not None and not -len(self.layers) <= index < len(self.layers):
+            raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
         if name is None:
@@ -308,23 +309,33 @@ class Model(Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as plain data in Keras's words; for a subclass, the arguments that it was made with."""
-        if self._graph is not None and type(self).__init__ is Model.__init__:
+        if self._graph is not None and configs.is_made_of_graphs(type(self)):
             return configs.of_graph(self, self._graph)
-        return super().get_config()
+        return super().get_config()  # what a class that closes its own graph was made with
 
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON, which `model_from_json` reads; `kwargs` are those of `json.dumps`."""
         return json.dumps(serialize(self), **kwargs)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+    @reads
+    def from_config(cls, config: dict[str, Any]):
         """A model made anew from what `get_config` gave, its weights new as well."""
-        return configs.make(cls, config, custom_objects)
+        return configs.make(cls, config)
 
     @property
     def config_class_name(self) -> str:
         """The class that a config names: Keras calls a model with a graph Functional."""
         return "Functional" if type(self) is Model and self._graph is not None else type(self).__name__
+
+    @property
+    def config_module(self) -> str:  # type: ignore[override]
+        """Where Keras's configs say that the class is."""
+        return "keras.src.models.functional" if self.config_class_name == "Functional" else "keras"
+
+    @property
+    def config_registered_name(self) -> str | None:
+        """The name under which Keras registers the class."""
+        return "Functional" if self.config_class_name == "Functional" else None
 
 
 def _raw_key(key: Any) -> Any:
@@ -346,5 +357,5 @@ def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) ->
     return x if shape == x.shape else x.reshape(shape)
 
 
-registry.register("Functional")(Model)
-Model.config_module = "keras"
+Model._base_arguments |= {"inputs", "outputs"}
+registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)

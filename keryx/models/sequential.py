@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keryx.core.serialization import custom_object_scope, deserialize, serialize
+from keryx.core.codec import deserialize, reads, serialize
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError
 from keryx.layers.input import Input, InputLayer
@@ -10,7 +10,6 @@ from keryx.layers.layer import Layer, registry
 from keryx.models.model import Model
 
 
-@registry.register()
 class Sequential(Model):
     """Layers one after another: the output of each is the input of the next.
 
@@ -123,12 +122,14 @@ class Sequential(Model):
             config["build_input_shape"] = self._symbols[0].shape
         return config
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None):
+    @reads
+    def from_config(cls, config: dict[str, Any]):
         """A model made anew from what `get_config` gave."""
-        with custom_object_scope(custom_objects):
-            layers = [deserialize(layer, registry) for layer in config["layers"]]
+        layers = [deserialize(layer, registry) for layer in config["layers"]]
         return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+
+
+registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
 
 
 def _declared(layer: Layer) -> SymbolicTensor | None:

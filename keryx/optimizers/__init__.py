@@ -4,7 +4,7 @@ from typing import Any
 
 import optax
 
-from keryx.core import serialization
+from keryx.core import codec
 from keryx.errors import ConfigError
 from keryx.optimizers import rules as rules
 from keryx.optimizers import schedules as schedules
@@ -54,7 +54,7 @@ def scaling(optimizer: Optimizer) -> Optimizer:
 
 def serialize(optimizer: Optimizer) -> Any:
     """The optimizer as plain data."""
-    return serialization.serialize(optimizer)
+    return codec.serialize(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
@@ -67,5 +67,4 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     if isinstance(name, str):  # Keras 2 wrote 'Custom>Adam' for its own
         name = name.removeprefix("Custom>")
         config = {**config, "class_name": name.lower() if name.lower() in registry.table else name}
-    with serialization.custom_object_scope(custom_objects):
-        return serialization.deserialize(config, registry)
+    return codec.deserialize(config, registry, custom_objects)

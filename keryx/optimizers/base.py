@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.lending import Cell, reading
-from keryx.core.serialization import Configurable, Registry, deserialize, init_arguments, serialize
+from keryx.core.names import config_arguments, init_arguments
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
 from keryx.optimizers.schedules import InverseTimeDecay
@@ -371,14 +372,14 @@ class Optimizer(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, the learning rate as it is now."""
-        plain = {n: serialize(getattr(self, n)) for n in init_arguments(type(self)) if n != "learning_rate"}
+        plain = {n: serialize(getattr(self, n)) for n in config_arguments(type(self)) if n != "learning_rate"}
         rate = self._learning_rate
         # The shortest number of the same float32: 0.001, not 0.0010000000474974513.
         rate = float(str(np.float32(rate.numpy()))) if isinstance(rate, Variable) else serialize(rate)
         return {"learning_rate": rate, **plain}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]):
+    @reads
+    def from_config(cls: Any, config: dict[str, Any]):
         """The optimizer of a config, those that Keras 1 and 2 wrote included."""
         config = {name: deserialize(value) for name, value in config.items()}
         for gone in ("jit_compile", "is_legacy_optimizer"):

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keryx.core import serialization
-from keryx.core.serialization import Configurable, Registry
+from keryx.core import codec
+from keryx.core.codec import Configurable, Registry
 from keryx.errors import ConfigError
 
 registry = Registry("schedule", "keras.optimizers.schedules")
@@ -244,13 +244,12 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
     """The schedule as plain data."""
-    return serialization.serialize(learning_rate_schedule)
+    return codec.serialize(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The schedule that `serialize` wrote down."""
-    with serialization.custom_object_scope(custom_objects):
-        return serialization.deserialize(config, registry)
+    return codec.deserialize(config, registry, custom_objects)
 
 
 def _half_cosine(over, alpha, height=1.0):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from keryx import losses as loss_functions
 from keryx import metrics as metric_objects
-from keryx.core.serialization import snake_case
+from keryx.core.names import snake_case
 from keryx.losses import Loss, LossFunctionWrapper
 from keryx.metrics import MeanMetricWrapper, Metric
 

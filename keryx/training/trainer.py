@@ -27,6 +27,7 @@ class Trainer:
     run_eagerly = False
     history: History
     _session: Session | None = None
+    _compile_arguments: dict[str, Any]  # what compile() was last given
 
     # What the model itself brings along.
     if TYPE_CHECKING:
@@ -278,11 +279,12 @@ class Trainer:
         session.begin(batch)
         with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
             session.begin_training()
-            session.reset_metrics()
             session.set_clock(bad_step=-1)
-            state = session.lend(loan, taken_over=False)
-            state, logs = session.train_program(guard=False).single(state, (), batch)
+            fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
+            state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
             logs = floats(logs)  # waits, so that nothing is taken of a step that failed
+            if session.in_fit:  # the epoch goes on where it was
+                state = state._replace(metrics=before.metrics, position=before.position)
             session.take(loan, state)
         return self._returned(logs, return_dict)
 

@@ -1,10 +1,13 @@
 """Help around models: labels, sequences, data sets, seeds, and the names of things in configs."""
 
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
-from keryx.core.serialization import custom_object_scope as custom_object_scope
-from keryx.core.serialization import get_custom_objects as get_custom_objects
-from keryx.core.serialization import get_registered_name as get_registered_name
-from keryx.core.serialization import register_keras_serializable as register_keras_serializable
+from keryx.core.registered import custom_object_scope as custom_object_scope
+from keryx.core.registered import get_custom_objects as get_custom_objects
+from keryx.core.registered import get_registered_name as get_registered_name
+from keryx.core.registered import get_registered_object as get_registered_object
+from keryx.core.registered import register_keras_serializable as register_keras_serializable
+from keryx.saving import deserialize_keras_object as deserialize_keras_object
+from keryx.saving import serialize_keras_object as serialize_keras_object
 from keryx.utils.arrays import normalize as normalize
 from keryx.utils.arrays import pad_sequences as pad_sequences
 from keryx.utils.arrays import to_categorical as to_categorical
@@ -15,11 +18,8 @@ from keryx.utils.data import split_dataset as split_dataset
 from keryx.utils.data import timeseries_dataset_from_array as timeseries_dataset_from_array
 from keryx.utils.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from keryx.utils.session import clear_session as clear_session
-from keryx.utils.session import deserialize_keras_object as deserialize_keras_object
-from keryx.utils.session import get_registered_object as get_registered_object
 from keryx.utils.session import get_source_inputs as get_source_inputs
 from keryx.utils.session import is_keras_tensor as is_keras_tensor
-from keryx.utils.session import serialize_keras_object as serialize_keras_object
 from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope

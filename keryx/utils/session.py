@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keryx.core import graph, seeds, serialization
+from keryx.core import graph, seeds
 from keryx.core.symbol import SymbolicTensor
 
 
@@ -52,26 +52,3 @@ def get_source_inputs(tensor: SymbolicTensor) -> list[SymbolicTensor]:
             found[symbol] = None
         waiting.extend(reversed(needed))
     return list(found)
-
-
-def serialize_keras_object(obj: Any) -> Any:
-    """An object as plain data: its class by name, and its config.
-
-    >>> serialize_keras_object((1, np.float32(0.5)))
-    (1, 0.5)
-    """
-    return serialization.serialize(obj)
-
-
-def deserialize_keras_object(
-    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **_
-) -> Any:
-    """What `serialize_keras_object` wrote down, made again. No config runs code, safe_mode or not."""
-    with serialization.custom_object_scope(custom_objects):
-        return serialization.deserialize(config)
-
-
-def get_registered_object(name: str, custom_objects: dict | None = None, module_objects: dict | None = None) -> Any:
-    """The class or function registered under `name`, or None."""
-    found = serialization.get_registered_object(name, custom_objects)
-    return (module_objects or {}).get(name) if found is None else found

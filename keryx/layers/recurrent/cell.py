@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from keryx import activations, constraints, initializers, random, regularizers
 from keryx.core import scope
-from keryx.core.serialization import init_arguments, snake_case
+from keryx.core.names import init_arguments, snake_case
 from keryx.errors import ShapeError
 from keryx.layers.layer import Layer
 from keryx.layers.recurrent.rnn import RNN

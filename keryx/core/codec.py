@@ -1,0 +1,312 @@
+"""Objects as plain data in Keras's words, and made again from it: the one way out, and the one way in.
+
+A config names a class or a function by its name; the name is looked up in tables of what Keryx offers and what the
+user has registered. Nothing is imported, no attribute is looked up, and no function is called because a config says
+so: a class is built by its `from_config`, and a function is handed on as it is.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from keryx.core import plain, registered
+from keryx.core.names import config_arguments, is_own, snake_case
+from keryx.errors import ConfigError, did_you_mean, listing
+
+
+class Configurable:
+    """An object whose config is the arguments it was made with.
+
+    `__init__` stores each argument under the argument's own name; that is all that `get_config` needs. A class
+    that keeps an argument in another way overrides `get_config`.
+    """
+
+    config_module: str | None = None  # where Keras's configs say that the class is
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__` by name, as plain data."""
+        return {name: serialize(getattr(self, name)) for name in config_arguments(type(self))}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """A new object, made with the arguments that `get_config` gave.
+
+        Raises:
+            ConfigError: Whatever is wrong with them.
+        """
+        with plain.reading(cls.__name__, config):
+            return cls(**{name: _decode(value) for name, value in config.items()})
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class Registry:
+    """The table of one family of named things: layers, initializers, losses, ...
+
+    Args:
+        kind: What one of them is called in an error, such as `"initializer"`.
+        module: The module that Keras's configs name for them, such as `"keras.initializers"`.
+    """
+
+    def __init__(self, kind: str, module: str):
+        self.kind, self.module = kind, module
+        self.table: dict[str, Any] = {}
+        _registries[module] = self
+
+    def register(self, *aliases: str):
+        """A decorator that enters a class or function under its own name, its snake_case name and `aliases`."""
+
+        def enter(thing):
+            for name in (thing.__name__, snake_case(thing.__name__), *aliases):
+                self.table.setdefault(name, thing)
+            thing.config_module = self.module
+            return thing
+
+        return enter
+
+    def find(self, name: str) -> Any:
+        """The class or function of this name."""
+        found = registered.find(name)
+        found = self.table.get(name) if found is None else found
+        if found is None:
+            raise ConfigError(
+                f"There is no {self.kind} {name!r}.{did_you_mean(name, self.table)} "
+                f"Known: {listing(sorted(self.table))}."
+            )
+        return found
+
+    def get(self, identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """What `identifier` stands for: a name, a config, a class, or the thing itself; None stays None."""
+        if custom_objects:
+            with registered.custom_object_scope(custom_objects):
+                return self.get(identifier)
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+        elif isinstance(identifier, dict):
+            return deserialize(identifier, self)
+        if isinstance(identifier, type):
+            return identifier()
+        if identifier is None or callable(identifier) or isinstance(identifier, Configurable):
+            return identifier
+        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {identifier!r}.")
+
+
+_registries: dict[str, Registry] = {}
+
+
+def registry_of(module: str) -> Registry:
+    """The table of the things that Keras keeps in this module."""
+    return _registries[module]
+
+
+_by_reference: ContextVar[bool] = ContextVar("by_reference", default=False)
+
+# -- out -----------------------------------------------------------------------------------------------------------
+
+
+def serialize(value: Any) -> Any:
+    """`value` as plain data: numbers, strings, lists, tuples and dicts. The inverse of `deserialize`.
+
+    Raises:
+        ConfigError: For functions that are not registered, lambdas among them, and objects without a get_config.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        parts = [serialize(v) for v in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    if isinstance(value, dict):
+        return {key: serialize(v) for key, v in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, slice):
+        return _special("slice", start=value.start, stop=value.stop, step=value.step)
+    if value is Ellipsis:
+        return _special("ellipsis")
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, np.ndarray):
+        return _special("numpy", value=value.tolist(), dtype=value.dtype.name)
+    if hasattr(value, "get_config") and not isinstance(value, type):
+        return _serialize_object(value)
+    if callable(value):
+        return _serialize_function(value)
+    if hasattr(value, "__array__"):
+        return serialize(np.asarray(value))
+    raise ConfigError(f"{value!r} has no config: give its class a get_config method.")
+
+
+def _special(name: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": f"__{name}__", "config": serialize(config)}
+
+
+def _serialize_object(value: Any) -> dict[str, Any]:
+    """An object by its class and its config; what Keras adds for files, build_config and compile_config, files add."""
+    cls = type(value)
+    name = registered.name_of(cls)
+    return {
+        "module": value.config_module if is_own(cls) else cls.__module__,
+        "class_name": getattr(value, "config_class_name", cls.__name__),
+        "config": value.get_config(),
+        "registered_name": name or getattr(value, "config_registered_name", None),
+    }
+
+
+def _serialize_function(function: Callable) -> Any:
+    name = registered.name_of(function)
+    if name:
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    if getattr(function, "config_module", None) in _registries:
+        return function.__name__
+    if _by_reference.get():
+        return function
+    raise ConfigError(
+        f"The function {getattr(function, '__qualname__', function)!r} cannot be written down, for code is never "
+        "read from a file. Give it a name with def, and register it: @keryx.utils.register_keras_serializable() above "
+        "its definition."
+    )
+
+
+@contextmanager
+def by_reference() -> Iterator[None]:
+    """A block in which `serialize` keeps functions as they are, for configs that never leave the process."""
+    token = _by_reference.set(True)
+    try:
+        yield
+    finally:
+        _by_reference.reset(token)
+
+
+# -- in ------------------------------------------------------------------------------------------------------------
+
+
+def deserialize(
+    value: Any,
+    registry: Registry | None = None,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    **_: Any,
+) -> Any:
+    """What `serialize` wrote down, or Keras, made again.
+
+    Args:
+        value: Plain data; a dict with `class_name` and `config` becomes an object.
+        registry: Where to look first; with it, a dict must name an object.
+        custom_objects: Classes and functions of yours that the data names.
+        safe_mode: Ignored: no config runs code.
+
+    Raises:
+        ConfigError: Whatever is wrong with the data.
+    """
+    if registry is not None and not isinstance(registry, Registry):  # Keras's second argument
+        registry, custom_objects = None, registry
+    with registered.custom_object_scope(custom_objects), plain.reading(_title(value), value):
+        return _decode(value, registry)
+
+
+def reads(method: Callable) -> Any:
+    """A decorator for a from_config method: a class method that raises nothing but ConfigError."""
+
+    @functools.wraps(method)
+    def from_config(cls, config, custom_objects=None):
+        with registered.custom_object_scope(custom_objects), plain.reading(cls.__name__, config):
+            if not isinstance(config, dict):
+                raise ConfigError(f"The config of a {cls.__name__} is a dict; got {type(config).__name__}.")
+            return method(cls, config)
+
+    return classmethod(from_config)
+
+
+def _title(value: Any) -> str:
+    return str(value.get("class_name", "object"))[:80] if isinstance(value, dict) else "object"
+
+
+def _decode(value: Any, registry: Registry | None = None) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_decode(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if not {"class_name", "config"} <= value.keys():
+        if registry:
+            raise ConfigError(
+                f"The config of a {registry.kind} wants the keys 'class_name' and 'config'; got {listing(value)}."
+            )
+        return {key: _decode(v) for key, v in value.items()}
+    name = value["class_name"]
+    if not isinstance(name, str):
+        raise ConfigError(f"The class_name of a config is a string; got {type(name).__name__}.")
+    if name.startswith("__"):
+        return _decode_special(name, value["config"])
+    return _decode_object(name, value, registry)
+
+
+def _decode_special(name: str, config: Any) -> Any:
+    if name == "__lambda__":
+        raise ConfigError(
+            "The config holds the code of a Python lambda, which is never run. Write the function with def, register "
+            "it with @keryx.utils.register_keras_serializable(), and save the model again."
+        )
+    if name == "__tuple__":
+        return tuple(_decode(v) for v in config)
+    if name == "__slice__":
+        return slice(*(_decode(config[part]) for part in ("start", "stop", "step")))
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name in ("__numpy__", "__tensor__"):
+        if config["dtype"] not in _DTYPES:
+            raise ConfigError(f"An array in a config is of numbers; got the dtype {config['dtype']!r}.")
+        return np.array(config["value"], dtype=np.dtype(_DTYPES[config["dtype"]]))
+    raise ConfigError(f"The config holds a {name}, which has no meaning here.")
+
+
+_DTYPES = {np.dtype(code).name: np.dtype(code) for code in "?bhilqBHILQefdFD"}
+
+
+def _decode_object(name: str, value: dict[str, Any], registry: Registry | None) -> Any:
+    """The function that a config names, or an object of the class that it names.
+
+    `build_config` and `compile_config`, which Keras writes beside `config`, belong to the reader of files.
+    """
+    found, config = _look_up(name, value, registry), value["config"]
+    is_class = isinstance(found, type)
+    if name == "function" and not is_class:
+        return found
+    if name == "function" or not is_class:
+        what, other = ("class", "function") if is_class else ("function", "class")
+        raise ConfigError(
+            f"The config speaks of the {what} {found.__name__!r} as of a {other}. No function is called because a "
+            "config says so."
+        )
+    with plain.reading(name, config) as state:
+        key = value.get("shared_object_id")
+        if key is not None and isinstance(key, int) and (found, key) in state.shared:
+            return state.shared[found, key]
+        made = found.from_config(config) if hasattr(found, "from_config") else found(**_decode(config))
+        if isinstance(key, int):
+            state.shared[found, key] = made
+        return made
+
+
+def _look_up(name: str, value: dict[str, Any], registry: Registry | None) -> Any:
+    names = [value["config"]] if name == "function" else [value.get("registered_name"), name]
+    for one in names:
+        found = registered.find(one)
+        if found is not None:
+            return found
+    name = str(names[-1])
+    first = _registries.get(str(value.get("module")), registry)
+    for table in dict.fromkeys(r for r in (registry, first, *_registries.values()) if r is not None):
+        if name in table.table:
+            return table.table[name]
+    known = {name for table in _registries.values() for name in table.table} | set(registered.names())
+    raise ConfigError(
+        f"The config names {name[:200]!r}, which is not among the things that Keryx can make."
+        f"{did_you_mean(name[:200], known)} If it is yours, hand it over with custom_objects= or "
+        "@keryx.utils.register_keras_serializable()."
+    )
