@@ -96,22 +96,14 @@ def _to_the_largest_of_tiles(x, index, largest, dy, window, strides, padding):
 
 def _counts(shape, dtype, window, strides, padding):
     """How many places of each window lie within; one number if that is the same for all."""
-    counts = np.ones((), dtype)
+    if padding == "valid":
+        return np.array(prod(window), dtype)
+    counts = jnp.ones((1,) * len(window), dtype)
     for axis, (size, w, step) in enumerate(zip(shape, window, strides, strict=True)):
-        along = _counts_along(size, w, step, dtype) if w > 1 and padding == "same" else np.array(w, dtype)
-        others = [i for i in range(len(window)) if i != axis]
-        counts = counts * (jnp.expand_dims(along, others) if along.ndim else along)
+        if w > 1:  # axis by axis: XLA would fold all places into a constant for seconds
+            along = lax.reduce_window(jnp.ones(size, dtype), np.array(0, dtype), lax.add, (w,), (step,), "SAME")
+            counts = counts * jnp.expand_dims(along, [i for i in range(len(window)) if i != axis])
     return counts
-
-
-def _counts_along(size, w, step, dtype):
-    """Of the windows along one axis. Axis by axis, and not by XLA: it folds sums for seconds, or repeats them."""
-    if not isinstance(size, int):
-        return lax.reduce_window(jnp.ones(size, dtype), np.array(0, dtype), lax.add, (w,), (step,), "SAME")
-    before, _ = lax.padtype_to_pads((size,), (w,), (step,), "SAME")[0]
-    first = np.arange(-(-size // step)) * step - before
-    counts = np.minimum(first + w, size) - np.maximum(first, 0)
-    return np.array(w if (counts == w).all() else counts, dtype)
 
 
 def _mean(x, window, strides, padding):
