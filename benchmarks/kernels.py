@@ -30,7 +30,8 @@ KEPT = {
     "MALLOC_TOP_PAD_": str(2**28),
 }
 SECONDS = 0.7  # of calls in a measurement, at least
-# What Keryx, XLA and PyTorch with oneDNN are told, so that each has what a processor of that instruction set has.
+# What Keryx, XLA and PyTorch with oneDNN are told, so that each has what a processor of that instruction set has;
+# but XLA's products of matrices, code of jaxlib's own, take as long under `baseline` as under `avx2`.
 INSTRUCTION_SETS = {
     "avx512": {},
     "avx2": {

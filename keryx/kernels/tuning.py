@@ -83,7 +83,8 @@ _AVX2 = Tuning(
     global_average=True,
     global_max=False,
 )
-# XLA's products of matrices come with jaxlib, which runs on AVX at least: against those SSE2 has small products alone.
+# XLA's products of matrices are as fast when it is held to SSE4.2 as when to AVX2: they are code of jaxlib's own, which
+# asks for AVX itself. Against those SSE2 has small products alone.
 _BASELINE = replace(
     _AVX512,
     measured="Zen 3; of convolutions, Winograd's costs alone",
