@@ -279,12 +279,13 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if (index is None) == (name is None):
+            raise ArgumentError(f"get_layer() wants a name or an index; got name={name!r} and index={index!r}.")
         if index is not None and not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
-        if name is None:
-            raise ArgumentError("get_layer() wants a name or an index.")
+        assert name is not None
         found = next((layer for layer in self.layers if layer.name == name), None)
         head, _, rest = name.partition("/")
         if found is None and rest:
