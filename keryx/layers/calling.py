@@ -31,24 +31,24 @@ class Calling:
         try:
             leaves, nest = jax.tree.flatten((args, kwargs))
             if SymbolicTensor in map(type, leaves):
-                self._prepare(args, kwargs)
+                self._build_for_call(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
             if scope.here.scopes:
-                return self._run(*jax.tree.unflatten(nest, map(self._taken, leaves)))
+                return self._call_in_scope(*jax.tree.unflatten(nest, map(self._call_argument, leaves)))
             if process.owner != os.getpid():
                 process.ready()
-            return self._run_eagerly(args, kwargs)
+            return self._call_eagerly(args, kwargs)
         except Exception as error:
-            self._note(error, args)
+            self._note_call(error, args)
             raise
 
-    def _run_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer."""
         scopes, running = scope.here.scopes, scope.Scope()
         scopes.append(running)
         try:
-            args, kwargs = jax.tree.map(self._taken, (args, kwargs))
-            outputs = self._run(args, kwargs)
+            args, kwargs = jax.tree.map(self._call_argument, (args, kwargs))
+            outputs = self._call_in_scope(args, kwargs)
         finally:
             scopes.pop()
         if not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
@@ -57,7 +57,7 @@ class Calling:
                 scope.keep_masks(running, outputs)
         return outputs
 
-    def _taken(self: Any, x: Any) -> Any:
+    def _call_argument(self: Any, x: Any) -> Any:
         """An argument as `call` is given it: on the device, and a float in the dtype that the layer computes in."""
         if isinstance(x, (np.ndarray, np.generic)):
             x = jax.device_put(dtypes.narrowed(x, "input"))
@@ -70,11 +70,11 @@ class Calling:
         scope.set_masks(cast, scope.mask_of(x))
         return cast
 
-    def _run(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_in_scope(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute, in the innermost scope."""
         here, policy, plan = scope.here, self._dtype_policy, plan_of(type(self).call)
         running = here.scopes[-1]
-        self._prepare(args, kwargs)
+        self._build_for_call(args, kwargs)
         masked = running.masks or scope.eager_masks
         if masked:
             plan.fill_in_masks(args, kwargs)
@@ -99,9 +99,9 @@ class Calling:
             self._seen_shapes = [x.shape for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
         return outputs
 
-    def _prepare(self: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+    def _build_for_call(self: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         """Check the inputs, and build at the first call."""
-        self._check(args)
+        self._check_call(args)
         if self.built:
             return
         plan = plan_of(type(self).call)
@@ -112,9 +112,9 @@ class Calling:
         if shapes.probing.get():
             raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
         self._build_once(given)
-        self._check(args)
+        self._check_call(args)
 
-    def _check(self: Any, args: tuple) -> None:
+    def _check_call(self: Any, args: tuple) -> None:
         """Raise where the inputs are no tensors, or not as `input_spec` says, which `build` may have set."""
         inputs = jax.tree.leaves(args[0]) if args else []
         if not _NO_TENSORS.isdisjoint(map(type, inputs)) or (args and self.input_spec is not None and not inputs):
@@ -132,7 +132,7 @@ class Calling:
                 self.build(*given)
             self.built = True
 
-    def _note(self: Any, error: Exception, args: tuple) -> None:
+    def _note_call(self: Any, error: Exception, args: tuple) -> None:
         """Say in which layer an error came up: the innermost one, by its path."""
         if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
             return

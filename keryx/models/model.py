@@ -134,11 +134,11 @@ class Model(Trainer, Layer):
         flat = match(inputs, self.input_names, self._graph.inputs)
         return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer: a graph runs as one compiled program."""
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
         if not plain or self._graph is None:
-            return super()._run_eagerly(args, kwargs)
+            return super()._call_eagerly(args, kwargs)
         flat = self._arguments(args[0])
         return self.compiled_call(
             jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), bool(kwargs.get("training"))
