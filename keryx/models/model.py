@@ -55,7 +55,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "_session", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "_session", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -88,6 +88,7 @@ class Model(Trainer, Layer):
     def _graph_has_changed(self) -> None:
         """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        self._input_checks = None
         if self._session is not None:
             self._session.graph_has_changed()
 
