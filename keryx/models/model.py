@@ -68,6 +68,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
+        self._layers: list[Layer] = []
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
@@ -191,10 +192,9 @@ class Model(Trainer, Layer):
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def children(self) -> list[Layer]:
-        """The layers of the graph, then those kept as attributes."""
-        within = self._layers if self._graph is not None else []
-        return list(dict.fromkeys([*within, *super().children()]))
+    def _places(self) -> list[Any]:
+        """The layers of the graph, then the attributes."""
+        return [self._layers, *super()._places()]
 
     @property
     def layers(self) -> list[Layer]:

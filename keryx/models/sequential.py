@@ -1,7 +1,9 @@
 """Sequential: layers one after another."""
 
+from contextlib import nullcontext
 from typing import Any
 
+from keryx.core import scope
 from keryx.core.codec import deserialize, reads, serialize
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError
@@ -52,7 +54,8 @@ class Sequential(Model):
             first = _declared(layer)
             if first is not None:
                 self._symbols = [first]
-        symbols = [*self._symbols, layer(self._symbols[-1])] if self._symbols else []
+        with scope.named(self.name):
+            symbols = [*self._symbols, layer(self._symbols[-1])] if self._symbols else []
         self._stack.append(layer)
         if symbols:
             self._symbols = symbols
@@ -69,7 +72,7 @@ class Sequential(Model):
         if self._symbols and self._stack:
             self._close(self._symbols[0], self._symbols[-1])
         else:
-            self._graph, self.built = None, False
+            self._graph, self._layers, self.built = None, [], False
             self._graph_has_changed()
         return layer
 
@@ -82,8 +85,9 @@ class Sequential(Model):
                 )
             dtype = "int32" if self._stack[0].input_range else None
             symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
-            for layer in self._stack:
-                symbols.append(layer(symbols[-1]))
+            with nullcontext() if scope.names()[-1:] == (self.name,) else scope.named(self.name):
+                for layer in self._stack:
+                    symbols.append(layer(symbols[-1]))
             self._symbols = symbols
             self._close(symbols[0], symbols[-1])
 
@@ -104,9 +108,9 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._stack)
 
-    def children(self) -> list[Layer]:
-        """The layers, without the Input."""
-        return list(getattr(self, "_stack", []))
+    def _places(self) -> list[Any]:
+        """The attributes: the layers in order."""
+        return [vars(self).values()]
 
     @property
     def output_names(self) -> list[str]:
