@@ -47,7 +47,7 @@ def test_the_scale_moves_as_in_keras():
         want, slots = theirs.stateless_apply(slots, scaled, want)
         np.testing.assert_allclose(weights[0], want[0], rtol=1e-5)
         assert float(ours.loss_scale(state)) == float(slots[at])
-    assert int(state.step) == 5  # two of the seven were left out
+    assert int(state["iteration"]) == 5  # two of the seven were left out
 
 
 @pytest.mark.usefixtures("half_precision")
