@@ -30,6 +30,7 @@ from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
 from keryx.runtime import process
+from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
@@ -355,5 +356,6 @@ def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) ->
     return x if shape == x.shape else x.reshape(shape)
 
 
+_: type[TrainedModel] = Model  # the type checker sees that it has what training asks for
 Model._base_arguments |= {"inputs", "outputs"}
 registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)

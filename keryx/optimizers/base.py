@@ -153,9 +153,13 @@ class Optimizer(PureOptimizer, Configurable):
         self.decide_decay(self.owners)
         self._hold(self.init({path: v.value for path, v in self.owners.items()}))
 
+    def forget(self) -> None:
+        """Be without a state, as before `build`."""
+        self.owners, self.structure, self._state = {}, None, []
+
     def rename(self, variables: Mapping[str, Variable]) -> None:
         """Go by these paths of the same Variables from here on."""
-        state, old = self.state, {path: new for path, new in zip(self.owners, variables, strict=True)}
+        state, old = self.state, dict(zip(self.owners, variables, strict=True))
 
         def is_by_path(nest: Any) -> bool:
             return isinstance(nest, dict) and nest.keys() == old.keys()

@@ -14,15 +14,17 @@ from keryx.optimizers.pure import State
 
 
 class WeightRule(Optimizer):
-    """An optimizer that takes a step for one weight at a time: `slots` says what it keeps, `step` is the maths."""
+    """An optimizer that takes a step for one weight at a time.
+
+    `slots` says what it keeps; `step(rate, t, w, g, *slots) -> (w, *slots)` is the maths of one weight, `t` the number
+    of the step, from 1.
+    """
+
+    step: Callable[..., tuple]
 
     def slots(self) -> dict[str, float]:
         """What is kept beside each weight: names, and the number that every element starts as."""
         return {}
-
-    def step(self, rate: jax.Array, t: jax.Array, w: jax.Array, g: jax.Array, *slots: jax.Array) -> tuple:
-        """The new weight and the new slots; `t` is the number of the step, from 1."""
-        raise NotImplementedError
 
     def init_rule(self, weights: Any) -> State:
         return {name: jax.tree.map(partial(jnp.full_like, fill_value=x), weights) for name, x in self.slots().items()}
@@ -36,9 +38,9 @@ class WeightRule(Optimizer):
         """One step of `step(w, g, *slots)` for every weight."""
         names = list(self.slots())
         nest = jax.tree.structure(weights)
-        flat = [nest.flatten_up_to(tree) for tree in (weights, gradients, *(slots[name] for name in names))]
+        flat = [jax.tree.leaves(tree) for tree in (weights, gradients, *(slots[name] for name in names))]
         new = list(zip(*(step(*one) for one in zip(*flat, strict=True)), strict=True)) or [()] * (1 + len(names))
-        weights, *kept = [nest.unflatten(column) for column in new]
+        weights, *kept = [jax.tree.unflatten(nest, column) for column in new]
         return weights, dict(zip(names, kept, strict=True))
 
     def in_one_pass(
