@@ -22,7 +22,12 @@ class Owner:
 
     name: str
     _trainable = True
-    _walked: "_Walk | None" = None
+    _walked: "_Walk"
+
+    def __new__(cls, *args, **kwargs):
+        owner = super().__new__(cls)
+        owner._walked = _Walk()  # an attribute from the start, for a walk sees when another one comes
+        return owner
 
     def children(self) -> list[Any]:
         """The owners that this one keeps as attributes, in the order in which they were set."""
@@ -44,9 +49,10 @@ class Owner:
 
     def _walk(self) -> "_Walk":
         """What a walk over the attributes finds; kept as long as they hold the same."""
-        if self._walked is None or not self._walked.is_current(self):
-            self._walked = _Walk()  # there already while the attributes are looked at
-            self._walked.go(self)
+        if not self._walked.is_current(self):
+            walk = _Walk()
+            walk.go(self)
+            self._walked = walk
         return self._walked
 
     def _places(self) -> list[Iterable[Any]]:
@@ -187,7 +193,8 @@ class _Walk:
         """Whether a walk from this owner would find the same again."""
         values = list(chain.from_iterable(self._places))
         return (
-            self._owned[0][0] is root
+            bool(self._owned)
+            and self._owned[0][0] is root
             and list(map(type, values)) == self._types
             and all(values[i] is value for i, value in self._found)
             and all(set(map(type, place)) == types for place, types in self._plain)
@@ -199,7 +206,7 @@ class _Walk:
         return [v for v in self.named.values() if v.trainable and v not in frozen]
 
     def __reduce__(self) -> tuple:
-        return type(None), ()  # a copy of an owner walks by itself
+        return _Walk, ()  # a copy of an owner walks by itself
 
 
 _SOUGHT = (Owner, Variable, dict, list, tuple)
