@@ -48,7 +48,7 @@ def test_every_layer_both_ways(spec):
 # -- ops -----------------------------------------------------------------------------------------------------------
 
 NOT_IN_A_GRAPH = {"nonzero"}  # its shape depends on the values
-KERAS_CANNOT = {  # Keras fails on its own JSON, where a list stands for the tuple it was given, or writes none
+KERAS_CANNOT = {  # Keras fails on its own model, or on its own JSON, where a list stands for the tuple it was given
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "bincount", "conv_transpose", "histogram", "max_pool",
     "norm", "quantile", "rot90",
 }  # fmt: skip
@@ -78,57 +78,29 @@ OP_CALLS = [
 ]
 
 
-def op_told(model):
-    """What a config says of the ops of a model: their classes, options and arguments, a tuple as a list."""
-    layers = json.loads(json.dumps(model.get_config()))["layers"]
-    return [
-        (entry["class_name"], entry["config"], entry["inbound_nodes"])
-        for entry in layers
-        if entry["class_name"] != "InputLayer"
-    ]
+def close(got, want):
+    got, want = jax.tree.leaves(got), jax.tree.leaves(want)
+    assert len(got) == len(want)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), 1e-4, 1e-4)
 
 
 @pytest.mark.parametrize(
     "call", OP_CALLS, ids=lambda call: f"{call[0]}({','.join(map(str, call[2]))})".replace(" ", "")
 )
+@pytest.mark.filterwarnings("ignore")  # Keras's
 def test_every_op_both_ways(call):
-    ours, _ = op_model(keryx, *call)
-    told = op_told(ours)
-    assert op_told(keryx.models.model_from_json(ours.to_json())) == told
-    if call[0] in KERAS_CANNOT or (call[0] == "conv" and call[1][1].shape[-2] != call[1][0].shape[-1]):
-        return
-    theirs, _ = op_model(keras, *call)
-    read = keras.models.model_from_json(ours.to_json())
-    assert [entry[:2] for entry in op_told(read)] == [entry[:2] for entry in told]
-    assert [s.shape for s in read.outputs] == [s.shape for s in theirs.outputs]
-    written = keryx.models.model_from_json(theirs.to_json())
-    assert op_told(keras.models.model_from_json(written.to_json())) == op_told(theirs)
-
-
-EVALUATED = {
-    "sum",
-    "einsum",
-    "cast",
-    "reshape",
-    "split",
-    "where",
-    "batch_normalization",
-    "conv",
-    "take",
-    "pad",
-    "one_hot",
-}
-
-
-@pytest.mark.parametrize("call", [c for c in OP_CALLS if c[0] in EVALUATED and "data_format" not in c[2]], ids=str)
-def test_ops_that_were_read_compute_the_same(call):
     ours, values = op_model(keryx, *call)
-    wanted = jax.tree.leaves(ours(values))
-    theirs = keras.models.model_from_json(ours.to_json())
-    again = keryx.models.model_from_json(theirs.to_json())
-    for got in (theirs(values), again(values)):
-        for a, b in zip(jax.tree.leaves(got), wanted, strict=True):
-            np.testing.assert_allclose(np.asarray(a), np.asarray(b), 1e-4, 1e-4)
+    wanted = ours(values)
+    close(keryx.models.model_from_json(ours.to_json())(values), wanted)
+    if call[0] in KERAS_CANNOT or (call[0] == "conv" and "data_format" not in call[2] and values[0].shape[-1] == 4):
+        written, read = None, None
+    else:
+        theirs, _ = op_model(keras, *call)
+        written, read = theirs.to_json(), keras.models.model_from_json(ours.to_json())
+    if written is not None:
+        close(keryx.models.model_from_json(written)(values), wanted)
+        close(read(values), theirs(values))
 
 
 def test_classes_and_options_are_those_of_keras():

@@ -56,11 +56,11 @@ BAD_VALUES = [
     (lambda: layers.SpatialDropout2D(-1), "SpatialDropout2D() wants rate= between 0 and 1; got -1."),
     (lambda: layers.GaussianDropout(1), "GaussianDropout() wants rate= below 1"),
     (lambda: layers.Dropout(0.5, noise_shape="ab"), "Dropout() wants noise_shape= as sizes"),
-    (lambda: layers.Embedding(0, 3), "Embedding() wants input_dim= as a whole number of at least 1; got 0."),
-    (lambda: layers.Conv2D(0, 3), "Conv2D() wants filters= as a whole number of at least 1; got 0."),
+    (lambda: layers.Embedding(0, 3), "Embedding() wants input_dim= as an integer of at least 1; got 0."),
+    (lambda: layers.Conv2D(0, 3), "Conv2D() wants filters= as an integer of at least 1; got 0."),
     (
         lambda: layers.Conv2D(8, (3, 3, 3)),
-        "Conv2D() wants kernel_size= as a whole number, or 2 of them, of at least 1; got (3, 3, 3).",
+        "Conv2D() wants kernel_size= as an integer, or 2 of them, of at least 1; got (3, 3, 3).",
     ),
     (lambda: layers.Conv2D(8, 3, strides=0), "Conv2D() wants strides="),
     (

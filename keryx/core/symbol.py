@@ -10,7 +10,7 @@ import numpy as np
 
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
-from keryx.errors import DataError
+from keryx.errors import DataError, SymbolicError
 
 if TYPE_CHECKING:
     from keryx.core.graph import Node
@@ -55,25 +55,27 @@ class SymbolicTensor(Arithmetic):
         return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"
 
     def __len__(self):
-        raise TypeError(f"{self.name!r} has no values yet, so it has no len(); its shape is {self.shape}.")
+        raise SymbolicError(f"{self.name!r} has no values yet, so it has no len(); its shape is {self.shape}.")
 
     def __iter__(self):
         if self.ndim == 0 or self.shape[0] is None:
-            raise TypeError(f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size.")
+            raise SymbolicError(
+                f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size."
+            )
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self):
-        raise TypeError(
+        raise SymbolicError(
             f"{self.name!r} has no values yet, so it is neither true nor false. Use keryx.ops.where or keryx.ops.cond."
         )
 
     def __float__(self):
-        raise TypeError(f"{self.name!r} has no values yet. Build a Model that ends in it and call predict.")
+        raise SymbolicError(f"{self.name!r} has no values yet. Build a Model that ends in it and call predict.")
 
     __int__ = __index__ = __float__
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError(self._no_values())
+        raise SymbolicError(self._no_values())
 
     @property
     def __jax_array__(self):

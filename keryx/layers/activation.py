@@ -105,6 +105,11 @@ class PReLU(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add alpha, of the shape of a sample, 1 along the shared axes."""
         shared = self.shared_axes or []
+        if any(not 0 < axis < len(input_shape) for axis in shared):
+            raise ShapeError(
+                f"{self.title} wants shared_axes= from 1 to {len(input_shape) - 1}, the axes of {input_shape} without "
+                f"that of the batch; got {shared}."
+            )
         shape: Any = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:
             raise ShapeError(

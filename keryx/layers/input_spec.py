@@ -32,7 +32,8 @@ class InputSpec:
         elif self.max_ndim is not None and len(shape) > self.max_ndim:
             wants = f"at most {self.max_ndim} axes"
         for axis, size in self.axes.items():
-            if not wants and size is not None and shape[axis] not in (size, None):
+            here = -len(shape) <= axis < len(shape)
+            if not wants and size is not None and not (here and shape[axis] in (size, None)):
                 wants = f"{size} in axis {axis}"
         if wants:
             raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")

@@ -155,7 +155,9 @@ class LayerNormalization(Affine):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add gamma and beta, of the shape of the axes."""
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
-        self.add_gamma_and_beta(tuple(known_size(self.title, input_shape, axis) for axis in axes))
+        sizes = {axis: known_size(self.title, input_shape, axis) for axis in axes}
+        self.add_gamma_and_beta(tuple(sizes.values()))
+        self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
@@ -256,8 +258,9 @@ class RMSNormalization(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add the scale, of the shape of the axes."""
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
-        shape = tuple(known_size(self.title, input_shape, axis) for axis in axes)
-        self.scale = self.add_weight(shape, "ones", name="scale")
+        sizes = {axis: known_size(self.title, input_shape, axis) for axis in axes}
+        self.scale = self.add_weight(tuple(sizes.values()), "ones", name="scale")
+        self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""

@@ -255,6 +255,8 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if index is not None and not -len(self.layers) <= index < len(self.layers):
+            raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
         if name is None:

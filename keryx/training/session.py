@@ -186,6 +186,11 @@ class Session:
             finally:
                 self._fits.pop(own, None)
 
+    @property
+    def in_fit(self) -> bool:
+        """Whether a fit is running."""
+        return bool(self._fits)
+
     def fresh_metrics(self) -> Arrays:
         """The metrics' accumulators before the first batch; the metrics themselves stay as they are."""
         variables = self.objective.variables
@@ -197,7 +202,7 @@ class Session:
     def show_metrics(self, values: Arrays, within_fit: bool = False) -> None:
         """Let the metrics show what an evaluation has counted, unless a fit that it is no part of counts in them."""
         with self._preparing:
-            if within_fit or not self._fits:
+            if within_fit or not self.in_fit:
                 variables = self.objective.variables
                 put(list(variables.values()), [values[path] for path in variables], shared=True)
 

@@ -151,15 +151,18 @@ class Program:
 
         @partial(jax.jit, donate_argnums=donated, static_argnames="size")
         def rows(state, fixed, data, order, stop, size):
-            def unfinished(state):
+            def unfinished(carried):
+                state = carried[0]
                 return (state.position < stop) & (state.bad_step < 0)
 
-            def next_step(state):
+            def next_step(carried):
+                state, fixed, data, order = carried
                 chosen = lax.dynamic_slice(order, (state.position,), (size,))
                 batch = jax.tree.map(lambda array: kernels.pick_rows(array, chosen), data)
-                return step(state, fixed, batch)._replace(position=state.position + size)
+                return step(state, fixed, batch)._replace(position=state.position + size), fixed, data, order
 
-            state = lax.while_loop(unfinished, next_step, state)
+            # All is carried, nothing is captured: JAX keeps what a body had captured if its tracing fails.
+            state, *_ = lax.while_loop(unfinished, next_step, (state, fixed, data, order))
             return state, results(state.metrics)
 
         def batch(state, fixed, batch):

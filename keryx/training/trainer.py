@@ -266,14 +266,16 @@ class Trainer:
         session.prepare(x)
         batch = session.checks().batch(x, y, sample_weight, class_weight)
         session.begin(batch)
-        with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
+        with session.training(), interrupts.deferred(), self._as_asked():
             session.begin_training()
-            session.reset_metrics()
             session.set_clock(bad_step=-1)
-            state = session.lend(loan, taken_over=False)
-            state, logs = session.train_program(guard=False).single(state, (), batch)
-            logs = floats(logs)  # waits, so that nothing is taken of a step that failed
-            session.take(loan, state)
+            with closing(session.loan()) as loan:
+                fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
+                state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
+                logs = floats(logs)  # waits, so that nothing is taken of a step that failed
+                if session.in_fit:  # the epoch goes on where it was
+                    state = state._replace(metrics=before.metrics, position=before.position)
+                session.take(loan, state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
