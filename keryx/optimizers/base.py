@@ -75,9 +75,8 @@ class Optimizer(PureOptimizer, Configurable):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.name = name or type(self).__name__.lower()
         self.owners: dict[str, Variable] = {}  # whose state it is, by path
-        self.structure: Any = None  # the nest of the state, once it is built
         self._iteration = self._variable(0, "iteration")
-        self._state: list[Variable] = []
+        self._held: tuple[Any, list[Variable]] = (None, [])  # the nest of the state, and its Variables in flat order
         self._learning_rate: Any = None
         self._compiled: Any = None
         self._excluded: tuple[tuple, tuple] = ((), ())
@@ -140,6 +139,11 @@ class Optimizer(PureOptimizer, Configurable):
     # The state, which the training loop lends to its steps
 
     @property
+    def structure(self) -> Any:
+        """The nest of the state; None before it is built."""
+        return self._held[0]
+
+    @property
     def built(self) -> bool:
         """Whether it has a state for the Variables that it trains."""
         return self.structure is not None
@@ -155,7 +159,7 @@ class Optimizer(PureOptimizer, Configurable):
 
     def forget(self) -> None:
         """Be without a state, as before `build`."""
-        self.owners, self.structure, self._state = {}, None, []
+        self.owners, self._held = {}, (None, [])
 
     def rename(self, variables: Mapping[str, Variable]) -> None:
         """Go by these paths of the same Variables from here on."""
@@ -179,12 +183,12 @@ class Optimizer(PureOptimizer, Configurable):
     def _hold(self, state: State) -> None:
         """Take a state into Variables, those that there are where they fit."""
         entries, structure = jax.tree_util.tree_flatten_with_path(state)
-        shapes = [leaf.shape for _, leaf in entries]
-        if self.built and structure == self.structure and [v.shape for v in self._state] == shapes:
-            put(self._state, [leaf for _, leaf in entries])
+        known, variables = self._held
+        if self.built and structure == known and [v.shape for v in variables] == [leaf.shape for _, leaf in entries]:
+            put(variables, [leaf for _, leaf in entries])
             return
         own = {"iteration": self._iteration, "learning_rate": self._learning_rate}
-        self._state, self.structure = [], structure
+        held: list[Variable] = []
         del state
         while entries:
             keys, leaf = entries.pop(0)  # each array goes as soon as its Variable holds a copy
@@ -192,7 +196,8 @@ class Optimizer(PureOptimizer, Configurable):
             name = "_".join([self.owners[last].path.replace("/", "_"), *slot] if last in self.owners else [*slot, last])
             if name in own:
                 own[name].put(leaf)
-            self._state.append(own[name] if name in own else self._variable(leaf, name))
+            held.append(own[name] if name in own else self._variable(leaf, name))
+        self._held = structure, held
 
     def _variable(self, value: Any, name: str) -> Variable:
         variable = Variable(value, trainable=False, name=name)
@@ -202,7 +207,8 @@ class Optimizer(PureOptimizer, Configurable):
     @property
     def state(self) -> State | None:
         """What it keeps from step to step, by name; None before the first."""
-        return jax.tree.unflatten(self.structure, hand_out(self._state)) if self.built else None
+        structure, variables = self._held
+        return None if structure is None else jax.tree.unflatten(structure, hand_out(variables))
 
     @state.setter
     def state(self, value: State) -> None:
@@ -212,7 +218,7 @@ class Optimizer(PureOptimizer, Configurable):
     def variables(self) -> list[Variable]:
         """The Variables of its state; before `build` those that are no weight's."""
         if self.built:
-            return list(self._state)
+            return list(self._held[1])
         return [self._iteration] + ([] if self.schedule is not None else [self._learning_rate])
 
     # Steps in loops of your own

@@ -24,7 +24,7 @@ class SGD(WeightRule):
         **base: The arguments of `Optimizer`.
 
     >>> SGD(0.1, momentum=0.9).learning_rate
-    <Variable learning_rate () float32>
+    <Variable sgd/learning_rate () float32>
     """
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **base: Any):
