@@ -29,6 +29,7 @@ from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
@@ -54,7 +55,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "halves", "_session", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "halves", "_session", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -68,6 +69,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
+        self._layers: list[Layer] = []
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
@@ -88,6 +90,7 @@ class Model(Trainer, Layer):
     def _graph_has_changed(self) -> None:
         """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        self._input_checks = None
         vars(self).pop("halves", None)
         if self._session is not None:
             self._session.graph_has_changed()
@@ -142,12 +145,12 @@ class Model(Trainer, Layer):
         flat = match(inputs, self.input_names, self._graph.inputs)
         return [as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer: a graph runs as one compiled program."""
         args = self.halves.fed(args)
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
         if not plain or self._graph is None:
-            return super()._run_eagerly(args, kwargs)
+            return super()._call_eagerly(args, kwargs)
         x = args[0]
         if not isinstance(x, Fed):
             x = jax.tree.unflatten(jax.tree.structure(self._graph.inputs), self._arguments(x))
@@ -227,10 +230,9 @@ class Model(Trainer, Layer):
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def children(self) -> list[Layer]:
-        """The layers of the graph, then those kept as attributes."""
-        within = self._layers if self._graph is not None else []
-        return list(dict.fromkeys([*within, *super().children()]))
+    def _places(self) -> list[Any]:
+        """The layers of the graph, then the attributes."""
+        return [self._layers, *super()._places()]
 
     @property
     def layers(self) -> list[Layer]:
@@ -290,12 +292,13 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if (index is None) == (name is None):
+            raise ArgumentError(f"get_layer() wants a name or an index; got name={name!r} and index={index!r}.")
         if index is not None and not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
-        if name is None:
-            raise ArgumentError("get_layer() wants a name or an index.")
+        assert name is not None
         found = next((layer for layer in self.layers if layer.name == name), None)
         head, _, rest = name.partition("/")
         if found is None and rest:
@@ -382,5 +385,6 @@ def _raw_key(key: Any) -> Any:
     return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
 
 
+_: type[TrainedModel] = Model  # the type checker sees that it has what training asks for
 Model._base_arguments |= {"inputs", "outputs"}
 registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)
