@@ -88,7 +88,7 @@ def conv(x: tuple, filters: int, window: int, groups: int = 1) -> Row:
 def pool(kind: str, x: tuple, window: int, strides: int, padding: str) -> Row:
     def ours(kernels, x):
         function = kernels.max_pool if kind == "max" else kernels.average_pool
-        return function(x, (1, window, window, 1), (1, strides, strides, 1), padding)
+        return function(x, window, strides, padding)
 
     def theirs(torch, x):
         pad, x = window // 2 if padding == "same" else 0, x.permute(0, 3, 1, 2)

@@ -240,8 +240,8 @@ def sparse_sigmoid(x) -> jax.Array:
 swish, hard_swish = silu, hard_silu
 
 
-# Those that kernels apply to their results themselves, by the kernels' names for them.
-FUSED = {relu: "relu", tanh: "tanh", sigmoid: "sigmoid"}
+# Those that kernels apply to their results themselves, by the kernels' names for them; None is no activation.
+FUSED = {linear: None, relu: "relu", tanh: "tanh", sigmoid: "sigmoid"}
 
 
 def get(identifier: Any) -> Any:

@@ -39,6 +39,9 @@ Shape = Sequence[int]
 Seed = Any
 
 
+_counting = threading.Lock()
+
+
 @registry.register()
 class SeedGenerator(Configurable):
     """A sequence of keys of its own: (seed, 0), (seed, 1), ...
@@ -57,11 +60,11 @@ class SeedGenerator(Configurable):
     def __init__(self, seed: int | None = None, name: str | None = None):
         self.seed, self.name = seed if seed is None else as_seed(seed), name
         self._start = _mixed(*next_seed()) if seed is None else as_seed(seed)
-        self._counter, self._lock = 0, threading.Lock()
+        self._counter = 0
 
     def next_seed(self) -> tuple[int, int]:
         """The next pair (seed, counter), for draws on the host."""
-        with self._lock:
+        with _counting:
             pair = (self._start, self._counter)
             self._counter += 1
         return pair

@@ -4,7 +4,6 @@ An operation is anything that can be called and has a name: a layer, a model, or
 """
 
 import functools
-import inspect
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -62,17 +61,20 @@ class Node:
         self.outputs: Any = None
         self.models: weakref.WeakSet = weakref.WeakSet()  # whose graphs it belongs to
 
-    def run(self, values: dict[SymbolicTensor, Any]) -> None:
-        """Call the operation on the values of its inputs, and put the values of its outputs beside them."""
-        args, kwargs = jax.tree.map(
-            lambda x: values[x] if isinstance(x, SymbolicTensor) else x, (self.args, self.kwargs), is_leaf=_is_symbol
-        )
-        results = self.operation(*args, **kwargs)
-        values.update(zip(jax.tree.leaves(self.outputs), jax.tree.leaves(results), strict=True))
+    def end_in(self, outputs: Any) -> None:
+        """Let symbols be the results of the call, and the operation know of it."""
+        self.outputs = outputs
+        for index, symbol in enumerate(jax.tree.leaves(outputs)):
+            symbol.node, symbol.index = self, index
+        if hasattr(self.operation, "nodes"):
+            self.operation.nodes.append(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "models"}
 
-def _is_symbol(x: Any) -> bool:
-    return isinstance(x, SymbolicTensor)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, models=weakref.WeakSet())
+        self.end_in(self.outputs)
 
 
 def symbols_in(tree: Any) -> list[SymbolicTensor]:
@@ -82,13 +84,10 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
 
 def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) -> Any:
     """Write a call on symbols down as a node that new symbols, those of its results, come out of."""
-    node = Node(operation, args, kwargs)
-    node.outputs = outputs
-    for index, symbol in enumerate(jax.tree.leaves(node.outputs)):
-        symbol.name, symbol.node, symbol.index = unique_name("keras_tensor"), node, index
-    if hasattr(operation, "nodes"):
-        operation.nodes.append(node)
-    return node.outputs
+    for symbol in jax.tree.leaves(outputs):
+        symbol.name = unique_name("keras_tensor")
+    Node(operation, args, kwargs).end_in(outputs)
+    return outputs
 
 
 def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -167,11 +166,31 @@ class Graph:
             raise DataError("A Model needs at least one output.")
         self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The nodes with which the inputs come in come along: a symbol by itself says nothing of its node.
+        return vars(self) | {"sources": [s.node for s in self.flat_inputs if s.node and not s.node.inputs]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["sources"]
+        vars(self).update(state)
+
+    def append(self, output: SymbolicTensor) -> None:
+        """Let the graph end in the one result of a call on its output."""
+        assert output.node is not None
+        self.outputs, self.flat_outputs = output, [output]
+        self.nodes.append(output.node)
+
     def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
         """The outputs at these values of the inputs."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
+
+        def value(x: Any) -> Any:
+            return values[x] if isinstance(x, SymbolicTensor) else x
+
         for node in self.nodes:
-            node.run(values)
+            args, kwargs = jax.tree.map(value, (node.args, node.kwargs))
+            results = node.operation(*args, **kwargs)
+            values.update(zip(jax.tree.leaves(node.outputs), jax.tree.leaves(results), strict=True))
         running = scope.current()
         if running is not None:
             running.losses.extend(values[loss] for loss in self.losses)
@@ -200,10 +219,3 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
                 waiting.append((tensor, True))
                 waiting.extend((argument, False) for argument in reversed(node.inputs))
     return order
-
-
-def accepted_arguments(function: Callable) -> tuple[list[str], bool]:
-    """The names of a function's arguments, and whether it takes others by `**kwargs`."""
-    parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)

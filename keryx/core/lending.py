@@ -18,7 +18,7 @@ import numpy as np
 from keryx.errors import StateError
 
 # Held for microseconds, never while compiled code runs: moving values in and out of cells.
-_lock = threading.RLock()
+lock = threading.RLock()
 _readings: dict[int, list[Any]] = {}  # what compiled code is reading just now, by the id of the list
 
 # A thread that Python did not start may be the one that the loan's own program waits for, so it waits so long at most.
@@ -33,7 +33,7 @@ class Cell:
 
     def hand_out(self) -> Any:
         """The value, for whoever asks to keep."""
-        with _lock:
+        with lock:
             value = self._value
             if not isinstance(value, Away):
                 self._shared = True
@@ -47,6 +47,14 @@ class Cell:
     def put(self, value: Any) -> None:
         """Hold another value, which nobody else may hold."""
         put([self], [value])
+
+    def __getstate__(self) -> dict[str, Any]:
+        with reading([self]) as (value,):
+            return vars(self) | {"_value": jax.tree.map(np.array, value), "_shared": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arrays = jax.tree.map(lambda array: jax.device_put(array, may_alias=False), state["_value"])
+        vars(self).update(state, _value=jax.block_until_ready(arrays))
 
     @property
     def is_empty(self) -> bool:
@@ -73,7 +81,7 @@ def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
 
 def begin_reading(cells: Sequence[Cell]) -> list[Any]:
     """The values of some cells at one moment, which no loan takes over until `end_reading(values)`."""
-    with _lock:
+    with lock:
         values = [cell._value for cell in cells]
         if _AWAY.isdisjoint(map(type, values)):
             _readings[id(values)] = values
@@ -120,7 +128,7 @@ def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool 
         StateError: Where the thread that waits is the one that is waited for.
     """
     while True:
-        with _lock:
+        with lock:
             values = [cell._value for cell in cells]
             away = _first_away(values)
             if away is None:
@@ -190,7 +198,7 @@ class Loan(Away):
 
     def close(self, instead: Sequence[Any] | None = None) -> None:
         """Put back what is lent, the new value if it had come back, else the old one; or these values, into all."""
-        with _lock:
+        with lock:
             values = self.values() if instead is None else instead
             for cell, value in zip(self.cells, values, strict=True):
                 if cell._value is self or not (instead is None or isinstance(cell._value, Loan)):
@@ -235,7 +243,7 @@ class Kept(Away):
     def put_back(self, cell: Cell) -> None:
         """Put the value on the device. Where that fails, it is still here."""
         array = self.to_device(self.host)
-        with _lock:
+        with lock:
             if cell._value is self:
                 cell._value = array
 
@@ -271,7 +279,7 @@ class _Request:
             if not self.over.wait(PATIENCE if foreign else None):
                 raise StateError(_WITHIN)
         finally:
-            with _lock:
+            with lock:
                 self.over.set()  # who was interrupted wants nothing any more
         return self.result
 

@@ -1,6 +1,8 @@
 """Data given by name or by position, put in the order in which a model wants it."""
 
+import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import jax
@@ -23,6 +25,8 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
         structure: The nest in which the model holds its inputs or outputs.
         role: `input`, `target`, ...: what an error calls one of them.
         partial: Whether names may be left out; None stands in their place.
+
+    Of a dict of inputs that holds them all, other keys are left aside, and a warning says so once.
 
     Raises:
         DataError: Naming what is missing and what is too much.
@@ -78,6 +82,9 @@ def is_nested(structure: Any) -> bool:
 def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bool) -> list[Any]:
     missing = [name for name in names if name not in given]
     extra = [name for name in given if name not in names]
+    if extra and not missing and role == "input":
+        _say_left_aside(tuple(extra), tuple(names))
+        extra = []
     if extra or (missing and not partial):
         parts = [f"The {role}s are {listing(names)}."]
         if missing:
@@ -89,6 +96,11 @@ def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bo
             parts.append(did_you_mean(extra[0], missing or names).strip())
         raise DataError(" ".join(part for part in parts if part))
     return [given.get(name) for name in names]
+
+
+@cache
+def _say_left_aside(extra: tuple[str, ...], names: tuple[str, ...]) -> None:
+    warnings.warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.", stacklevel=2)
 
 
 def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[Any]:
@@ -121,7 +133,7 @@ def fit_shape(
     elif len(fitted) == symbol.ndim + 1 and fitted[-1] == 1:
         fitted = fitted[:-1]
     sizes_fit = len(fitted) == symbol.ndim and all(
-        want is None or have == want or (i == 0 and not batch)
+        symbol.sizes_are_open or want is None or have == want or (i == 0 and not batch)
         for i, (have, want) in enumerate(zip(fitted, symbol.shape, strict=True))
     )
     if not sizes_fit:

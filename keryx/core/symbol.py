@@ -39,7 +39,17 @@ class SymbolicTensor(Arithmetic):
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
         self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
         self.node, self.index = node, index
+        self.sizes_are_open = False  # whether data may have other sizes: those here are of the first that came
         self.mask: Any = None  # the Spec of the mask that travels beside it
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"node": None}  # the node has it, and says so where it is copied too
+
+    def like(self) -> "SymbolicTensor":
+        """A new one of the same shape, dtype and mask."""
+        symbol = SymbolicTensor(self.shape, self.dtype, self.name)
+        symbol.mask = self.mask
+        return symbol
 
     @property
     def ndim(self) -> int:

@@ -9,8 +9,6 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-Pads = tuple[tuple[int, int], ...]
-
 # Below this many channels XLA's own ways are the faster ones.
 _FEW_CHANNELS = 16
 # Numbers in the images from which on the detour of `_padded` pays.

@@ -69,8 +69,12 @@ def _wins(x, axes):
     return prod(x.shape[axes[-1] + 1 :]) >= 16 and prod(x.shape) >= _LARGE
 
 
-_MEAN = Kernel("global_average_pool", _mean, partial(_native, "keryx_global_average_pool_1"), takes=_takes, wins=_wins)
-_MAX = Kernel("global_max_pool", _largest, partial(_native, "keryx_global_max_pool_1"), takes=_takes, wins=_wins)
+def _by_native(target):
+    return {"cpu": [native.way(partial(_native, target), _takes, _wins)]}
+
+
+_MEAN = Kernel("global_average_pool", _mean, _by_native("keryx_global_average_pool_1"))
+_MAX = Kernel("global_max_pool", _largest, _by_native("keryx_global_max_pool_1"))
 
 
 def _mean_jvp(primals, tangents, axes):

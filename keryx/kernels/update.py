@@ -111,4 +111,4 @@ def _takes(rate, *arrays, rule, numbers):
     return bool(arrays) and (rule != "rms" or numbers[1] >= 1e-30)
 
 
-_update = Kernel("update", _plain, _native, takes=_takes)
+_update = Kernel("update", _plain, {"cpu": [native.way(_native, _takes)]})

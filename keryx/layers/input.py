@@ -42,9 +42,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
         self.input_dtype = dtypes.standardize_dtype(dtype)
         self.built = True
-        node = Node(self, (), {})
-        node.outputs = SymbolicTensor(self.batch_shape, self.input_dtype, self.name, node)
-        self.nodes.append(node)
+        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, self.name))
 
     @property
     def dtype(self) -> str:

@@ -34,17 +34,13 @@ class _Pooling(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, *smaller space, channels)."""
-        axes = spatial_axes(self.data_format, self.rank)
-        space = tuple(inputs.shape[axis] for axis in axes)
+        space = tuple(inputs.shape[axis] for axis in spatial_axes(self.data_format, self.rank))
         if self.padding == "valid" and any(p > n for p, n in zip(self.pool_size, space, strict=True)):
             raise ShapeError(
                 f"{self.title} has windows of {self.pool_size}, larger than its inputs {space}. Use "
                 "padding='same', smaller windows, or larger inputs."
             )
-        window, strides = [1] * inputs.ndim, [1] * inputs.ndim
-        for i, axis in enumerate(axes):
-            window[axis], strides[axis] = self.pool_size[i], self.strides[i]
-        return self.pool(inputs, window, strides, self.padding)
+        return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
 class _MaxPooling(_Pooling):

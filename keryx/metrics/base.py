@@ -10,6 +10,7 @@ import numpy as np
 from keryx import config
 from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.copying import Copyable
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import unique_name
 from keryx.core.names import config_arguments, snake_case
@@ -21,7 +22,7 @@ registry = Registry("metric", "keras.metrics")
 _INITIAL = {"zeros": jnp.zeros, "ones": jnp.ones}
 
 
-class Metric(Configurable):
+class Metric(Copyable, Configurable):
     """The base of the metrics: variables, `update_state` that adds a batch to them, `result` that reads them.
 
     Both are pure inside a training step, where the variables are lent traced values: write them in

@@ -83,10 +83,12 @@ def _sequential(model: Sequential, inputs: Any, copied: Callable) -> Sequential:
     first = jax.tree.leaves(inputs)
     if first:
         clone._symbols = first
-    elif model.inputs:
+    elif model.inputs and not model.inputs[0].sizes_are_open:
         clone.add(_input_like(model.inputs[0]))
     for layer in model.layers:
         clone.add(copied(layer))
+    if model.inputs and model.layers:
+        clone.build(model.inputs[0].shape)
     return clone
 
 

@@ -13,6 +13,7 @@ from keryx.core import graph, scope, seeds
 from keryx.core.codec import reads, serialize
 from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
+from keryx.core.names import is_own
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import (
     ArgumentError,
@@ -29,7 +30,6 @@ from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
-from keryx.runtime import process
 from keryx.training.trainer import Trainer
 
 
@@ -55,6 +55,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
+    _made_again = (*Layer._made_again, "compiled_call", "_session", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -78,7 +79,6 @@ class Model(Trainer, Layer):
         """Take the graph between `inputs` and `outputs` as what the model computes."""
         self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs), losses)
         self._layers = configs.layers_in_order(self._graph)
-        self._input_tree = jax.tree.structure(inputs)
         self._ranges = None
         for node in self._graph.nodes:
             node.models.add(self)
@@ -134,14 +134,24 @@ class Model(Trainer, Layer):
         flat = match(inputs, self.input_names, self._graph.inputs)
         return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def __call__(self, *args, **kwargs) -> Any:
-        """On symbolic tensors, write the call down; on arrays, compute: a graph runs as one compiled program."""
-        plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
-        if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
-            return super().__call__(*args, **kwargs)
-        process.ready()
+    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute as the outermost layer: a graph runs as one compiled program."""
+        plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
+        if not plain or self._graph is None:
+            return super()._run_eagerly(args, kwargs)
         flat = self._arguments(args[0])
-        return self.compiled_call(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
+        return self.compiled_call(
+            jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), bool(kwargs.get("training"))
+        )
+
+    def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """New symbols for the outputs of a call: like its own, where a graph is called on symbols like its inputs."""
+        own = self._graph
+        if own is None or kwargs or len(args) != 1 or not is_own(type(self)):
+            return super().symbolic_outputs(args, kwargs)
+        if jax.tree.map(_kind, args[0]) != jax.tree.map(_kind, own.inputs):
+            return super().symbolic_outputs(args, kwargs)
+        return jax.tree.map(SymbolicTensor.like, own.outputs)
 
     def input_ranges(self) -> list[Any]:
         """For each input the whole numbers that an Embedding behind it takes, or None."""
@@ -188,6 +198,21 @@ class Model(Trainer, Layer):
         (outputs, penalties), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The models within come first, the innermost first, so that copying does not descend from one to the next.
+        within, waiting = list[Model](), [self]
+        while waiting:
+            inner = [layer for layer in waiting.pop().children() if isinstance(layer, Model) and layer not in within]
+            within += inner
+            waiting += inner
+        return {"within": within[::-1]} | super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["within"]
+        vars(self).update(state, compiled_call=CompiledCall(self))
+        for node in self._graph.nodes if self._graph is not None else []:
+            node.models.add(self)
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
@@ -336,6 +361,10 @@ class Model(Trainer, Layer):
     def config_registered_name(self) -> str | None:
         """The name under which Keras registers the class."""
         return "Functional" if self.config_class_name == "Functional" else None
+
+
+def _kind(x: Any) -> Any:
+    return (x.shape, x.dtype, x.mask) if isinstance(x, SymbolicTensor) else None
 
 
 def _raw_key(key: Any) -> Any:

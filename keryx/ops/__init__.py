@@ -11,4 +11,4 @@ from keryx.ops.nn import *
 from keryx.ops.numpy import *
 
 del Any, ArgumentError, Callable, Sequence, Shape, Sizes, SymbolicTensor, activations, as_array, builtins
-del config, entropy, functools, jax, jnp, lift, losses, np, op, scope, standardize_dtype, symbols_in
+del config, each_axis, entropy, functools, jax, jnp, kernels, lift, losses, np, op, scope, standardize_dtype, symbols_in

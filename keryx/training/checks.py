@@ -1,6 +1,6 @@
 """Data seen on the host, before any cast: names, shapes, ranges, emptiness, and where a NaN came from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -96,6 +96,8 @@ class Checks:
         ranges: For each input the whole numbers that an Embedding behind it takes, or None.
         objective: Matches targets to outputs; None where there are no targets.
         labels: For each output the labels that its loss takes, or None.
+        host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
+            of the model that runs on the host. None where the program takes them as they are.
     """
 
     def __init__(
@@ -105,31 +107,18 @@ class Checks:
         ranges: Sequence[Range | None] = (),
         objective: Any = None,
         labels: Sequence[Range | None] = (),
+        host: Callable[[Any], Any] | None = None,
     ):
         self.symbols, self.structure, self.ranges = symbols, structure, ranges
-        self.objective, self.labels = objective, labels
+        self.objective, self.labels, self.host = objective, labels, host
 
-    def batch(self, x: Any, y: Any = None, weight: Any = None, class_weight: Any = None) -> Batch:
+    def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
         inputs = self.inputs(x)
         targets = self._by_output(y, "target")
         weights = self._by_output(weight, "sample weight")
-        for i, target in enumerate(targets):
-            if target is not None:
-                check_kind(target, f"target {self._name(i)!r}")
-            check_range(
-                target,
-                self.labels[i] if i < len(self.labels) else None,
-                f"target {self._name(i)!r}",
-                labels=True,
-            )
-        if class_weight is not None:
-            weights = self._class_weights(class_weight, targets, weights)
-        batch = Batch(
-            inputs,
-            [device_ready(t, f"target {self._name(i)!r}") for i, t in enumerate(targets)],
-            [_weight(w, self._name(i)) for i, w in enumerate(weights)],
-        )
+        targets = [self._target(target, i) for i, target in enumerate(targets)]
+        batch = Batch(inputs, targets, [_weight(w, self._name(i)) for i, w in enumerate(weights)])
         rows = count_rows(batch)
         for i, (target, w) in enumerate(zip(batch.y, batch.weight, strict=True)):
             if w is not None and target is not None and w.shape != target.shape[: w.ndim] and w.ndim > 1:
@@ -147,15 +136,31 @@ class Checks:
         if self.symbols is None:
             return jax.tree.map(lambda array: device_ready(array, "input"), x)
         flat = match(x, [s.name for s in self.symbols], self.structure)
-        ready = []
-        for i, (array, symbol) in enumerate(zip(flat, self.symbols, strict=True)):
-            array = array if is_array(array) else numbers(array, f"input {symbol.name!r}")
-            check_kind(array, f"input {symbol.name!r}")
-            shape = fit_shape(array.shape, symbol, self.symbols, batch=False)
-            check_range(array, self.ranges[i] if i < len(self.ranges) else None, f"input {symbol.name!r}")
-            array = device_ready(array, f"input {symbol.name!r}")
-            ready.append(array if array.shape == shape else array.reshape(shape))
-        return jax.tree.unflatten(jax.tree.structure(self.structure), ready)
+        flat = [self._input(array, i) for i, array in enumerate(flat)]
+        inputs = jax.tree.unflatten(jax.tree.structure(self.structure), flat)
+        return inputs if self.host is None else jax.tree.map(lambda a: device_ready(a, "input"), self.host(inputs))
+
+    def _input(self, array: Any, i: int) -> Any:
+        """One input, checked; text stays as it is where the model takes text."""
+        symbol, what = self.symbols[i], f"input {self.symbols[i].name!r}"  # type: ignore[index]
+        array = array if is_array(array) else numbers(array, what)
+        shape = fit_shape(array.shape, symbol, self.symbols, batch=False)  # type: ignore[arg-type]
+        if symbol.dtype != "string":
+            check_kind(array, what)
+            check_range(array, self.ranges[i] if i < len(self.ranges) else None, what)
+            array = device_ready(array, what)
+        return array if array.shape == shape else array.reshape(shape)
+
+    def _target(self, target: Any, i: int) -> Any:
+        """One target, checked; labels are integers, also where they came as floats."""
+        if target is None:
+            return None
+        what, labels = f"target {self._name(i)!r}", self.labels[i] if i < len(self.labels) else None
+        check_kind(target, what)
+        if labels is not None and jax.dtypes.issubdtype(target.dtype, np.floating):
+            target = _whole(target, labels, what)
+        check_range(target, labels, what)
+        return device_ready(target, what)
 
     def _by_output(self, given: Any, role: str) -> list[Any]:
         if self.objective is None:
@@ -170,7 +175,9 @@ class Checks:
         names = self.objective.names if self.objective else []
         return names[i] if i < len(names) else f"output {i}"
 
-    def _class_weights(self, class_weight: Any, targets: list[Any], weights: list[Any]) -> list[Any]:
+    def weighing(self, class_weight: Any, batch: Batch) -> Batch:
+        """The batch with each row weighing as much as its class does, by one dict or one an output."""
+        targets, weights = batch.y, batch.weight
         names = self.objective.names if self.objective else []
         if not isinstance(class_weight, dict):
             raise DataError(
@@ -186,10 +193,11 @@ class Checks:
             raise DataError(
                 f"class_weight for several outputs is a dict by output ({', '.join(names)}), each a dict by class."
             )
-        return [
+        weights = [
             weight if table is None or target is None else _times(class_weights_of(target, table), weight)
             for table, target, weight in zip(tables, targets, weights, strict=True)
         ]
+        return batch._replace(weight=weights)
 
 
 def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
@@ -255,18 +263,28 @@ def check_kind(array: Any, what: str) -> None:
         raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
 
 
-def check_range(array: Any, allowed: Range | None, what: str, labels: bool = False) -> None:
+def _whole(labels: Any, allowed: Range, what: str) -> Any:
+    """Labels that came as floats, as integers.
+
+    Raises:
+        DataError: For a fraction, NaN or infinity.
+    """
+    host = np.asarray(narrowed(labels, what))
+    whole = np.isfinite(host) & (host == np.trunc(host))
+    if not whole.all():
+        who, low, high = allowed
+        raise DataError(
+            f"The {what} holds {host[~whole][0]}, but {who} compares whole numbers, the classes {low} to {high - 1}. "
+            "Use a loss for one-hot or continuous targets."
+        )
+    return host.astype(np.int32)
+
+
+def check_range(array: Any, allowed: Range | None, what: str) -> None:
     """Raise where a whole number lies outside of what the model can take, with its value and place."""
-    if allowed is None or array is None or not array.size:
+    if allowed is None or not array.size or (array.min() >= allowed[1] and array.max() < allowed[2]):
         return
     who, low, high = allowed
-    if labels and array.dtype.kind == "f":
-        raise DataError(
-            f"The {what} is {array.dtype}, but {who} compares whole numbers, the classes {low} to {high - 1}. "
-            "Give y.astype('int32'), or use a loss for one-hot or continuous targets."
-        )
-    if array.min() >= low and array.max() < high:
-        return
     host = np.asarray(array)
     place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
     value = host[place]

@@ -108,11 +108,11 @@ def net(session: Any) -> Iterator[Net]:
         guard.kept.clear()
 
 
-def stopped(session: Any, feed: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
+def stopped(session: Any, source: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
     """Put back the last good weights, and say at which step the loss turned NaN, and what may be why."""
     batch, number = culprit
     step, spoilt = int(session.clock["bad_step"]), net.restore_bad()
-    causes = _causes(session, feed, batch, number, epoch)
+    causes = _causes(session, source, batch, number, epoch)
     if causes:
         reason = f"In that batch {'; '.join(causes)}."
     elif spoilt:
@@ -141,7 +141,7 @@ def spoilt(epoch: int, net: Net) -> NonFiniteLossError | None:
 _REMEDY = "Try a smaller learning rate, or clipnorm=1.0 in the optimizer."
 
 
-def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> list[str]:
+def _causes(session: Any, source: Any, batch: Batch, number: int, epoch: int) -> list[str]:
     """What in the batch is not finite, in words."""
     x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(jax.tree.leaves(batch.x))
     pairs = [*zip(x_names, jax.tree.leaves(batch.x), strict=False)]
@@ -149,7 +149,7 @@ def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> l
         pairs += [(f"the target of {name!r}", y), (f"the sample weight of {name!r}", weight)]
     found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
     key = session.order_key
-    return [f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
+    return [f"{name} holds {f[0]} in {source.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
 
 
 def _first_layer(session: Any, batch: Batch) -> str:

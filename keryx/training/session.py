@@ -40,12 +40,14 @@ class Session:
         self.rest: list[Variable] = []
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.example: Any = None  # the shapes and dtypes of a batch
+        self._checks: Checks | None = None  # of the outputs that it has
         if model.outputs:
             self._resolve(model.output, model.outputs, model.output_names)
 
     # -- before the first batch ----------------------------------------------------------------------------------
 
     def _resolve(self, structure: Any, outputs: Any, layers: Any = ()) -> None:
+        self._checks = None
         self.outputs = [jax.ShapeDtypeStruct([n or 1 for n in o.shape], o.dtype) for o in outputs]
         self.objective.resolve_losses(structure, layers)
 
@@ -123,10 +125,19 @@ class Session:
 
     def checks(self) -> Checks:
         """What the model wants of its data."""
+        if self._checks is not None:
+            return self._checks
         ranges = self.objective.label_ranges(self.outputs)
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
-        return Checks(self.model.inputs, self.model.input_structure, self.model.input_ranges(), self.objective, labels)
+        model = self.model
+        self._checks = Checks(model.inputs, model.input_structure, model.input_ranges(), self.objective, labels)
+        return self._checks
+
+    def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
+        """A checked batch of what a user gives; the first one builds a model that has no graph."""
+        self.prepare(x)
+        return self.checks().batch(x, y, weight)
 
     # -- lending and taking back ---------------------------------------------------------------------------------
 

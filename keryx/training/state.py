@@ -22,7 +22,7 @@ class TrainState(NamedTuple):
         step: The number of steps taken, int32 ().
         begun: The step at which this fit began, so that each fit has an order of its own, int32 ().
         epoch: The number of the epoch, int32 ().
-        position: How far the epoch has come: the next row of shuffled data, or the next batch of a stream, int32 ().
+        position: How far the epoch has come, in batches, int32 ().
         bad_step: The step whose loss was not finite, after which nothing changes; -1 as long as all is well, int32 ().
     """
 

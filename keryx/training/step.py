@@ -149,9 +149,9 @@ class Program:
 
             def next_step(carried):
                 state, fixed, data, order = carried
-                chosen = lax.dynamic_slice(order, (state.position,), (size,))
+                chosen = lax.dynamic_slice(order, (state.position * size,), (size,))
                 batch = jax.tree.map(lambda array: kernels.pick_rows(array, chosen), data)
-                return step(state, fixed, batch)._replace(position=state.position + size), fixed, data, order
+                return step(state, fixed, batch)._replace(position=state.position + 1), fixed, data, order
 
             # All is carried, nothing is captured: JAX keeps what a body had captured if its tracing fails.
             state, *_ = lax.while_loop(unfinished, next_step, (state, fixed, data, order))

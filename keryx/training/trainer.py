@@ -15,6 +15,7 @@ from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
 from keryx.training.objective import Objective
+from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.session import Session
 from keryx.training.state import TestState, TrainState
 from keryx.training.step import Batch
@@ -176,7 +177,7 @@ class Trainer:
             class_weight: A weight for each class, or such a dict by output name.
             sample_weight: A weight for each row, or for each time step; for all outputs, or by output.
             initial_epoch: The number of epochs that are done already.
-            steps_per_epoch: Steps an epoch; a generator needs it.
+            steps_per_epoch: Steps an epoch; by default all batches that there are.
             validation_steps: Steps of a validation.
             validation_batch_size: Rows a step of validation; `batch_size` by default.
             validation_freq: Validate every so many epochs, or at the end of the epochs in a list.
@@ -190,16 +191,25 @@ class Trainer:
             DataError, ShapeError: Where the data does not fit the model. Nothing is changed.
             NonFiniteLossError: Where the loss turned NaN; the weights are the last good ones.
         """
-        options = {
-            k: v
-            for k, v in locals().items()
-            if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")
-        }
-        old_words.check_arguments(
-            "fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT
+        old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", *names_of(FitOptions)], old_words.FIT)
+        options = FitOptions(
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            on_nan=on_nan,
         )
         with self.session.training(fit=True), self._as_asked():
-            return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
+            return loop.fit(self, x, y, sample_weight, options)
 
     def evaluate(
         self,
@@ -230,9 +240,9 @@ class Trainer:
         """
         known = ["x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"]
         old_words.check_arguments("evaluate()", unknown, known, old_words.FIT)
-        options = {"batch_size": batch_size, "verbose": verbose, "steps": steps, "callbacks": callbacks}
+        options = RunOptions("evaluate()", batch_size, verbose, steps, callbacks)
         with self._as_asked():
-            logs = loop.evaluate(self, (x, y, sample_weight), **options)
+            logs = loop.evaluate(self, x, y, sample_weight, options)
         if return_dict:
             return logs
         return self.objective.as_list(logs)
@@ -257,7 +267,7 @@ class Trainer:
         """
         known = ["x", "batch_size", "verbose", "steps", "callbacks"]
         old_words.check_arguments("predict()", unknown, known, old_words.FIT)
-        return prediction.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+        return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
     evaluate_generator = old_words.replaced("evaluate_generator(generator, ...)", "evaluate(generator, ...)")
@@ -274,8 +284,9 @@ class Trainer:
             The loss, a list of the loss and the metrics, or a dict by name: of this batch alone.
         """
         session = self.session
-        session.prepare(x)
-        batch = session.checks().batch(x, y, sample_weight, class_weight)
+        batch = session.admit(x, y, sample_weight)
+        if class_weight is not None:
+            batch = session.checks().weighing(class_weight, batch)
         session.begin(batch)
         with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
             session.begin_training()
@@ -283,16 +294,16 @@ class Trainer:
             fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
             state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
             logs = floats(logs)  # waits, so that nothing is taken of a step that failed
-            if session.in_fit:  # the epoch goes on where it was
-                state = state._replace(metrics=before.metrics, position=before.position)
+            state = state._replace(position=before.position)  # of an epoch, which this batch is no part of
+            if session.in_fit:
+                state = state._replace(metrics=before.metrics)
             session.take(loan, state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
         """The loss and metrics of one batch, returned as by `train_on_batch`."""
         session = self.session
-        session.prepare(x)
-        batch = session.checks().batch(x, y, sample_weight)
+        batch = session.admit(x, y, sample_weight)
         session.begin(batch)
         trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
         with self._as_asked(), session.reading() as values:
