@@ -111,7 +111,9 @@ def test_a_table_and_nested_lists():
     [
         (["ant", None], "a missing value"),
         (np.array(["ant", np.nan], object), "a missing value"),
+        (pd.Series(["ant", None], dtype="string"), "a missing value"),
         (np.array(["ant", 3], object), r"it holds 3 \(int\)"),
+        ([b"ant", b"\xff"], r"no UTF-8: b'\\xff'"),
     ],
 )
 def test_what_is_no_text(words, said):

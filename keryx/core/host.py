@@ -42,9 +42,12 @@ def _is_array(x: Any) -> bool:
 
 def _decoded(value: Any, what: str) -> str:
     if isinstance(value, bytes):
-        return value.decode()
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise DataError(f"The {what} holds bytes that are no UTF-8: {value[:40]!r}. Decode them first.") from None
     if not isinstance(value, str):
-        missing = value is None or value != value
+        missing = str(value) in ("None", "nan", "<NA>", "NaT")
         hint = "a missing value. Fill them, x.fillna('')." if missing else f"{value!r} ({type(value).__name__})."
         raise DataError(f"The {what} takes text; it holds {hint}")
     return value
