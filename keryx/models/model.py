@@ -56,7 +56,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "_session", "_input_checks", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
