@@ -46,7 +46,7 @@ class Session(Copyable):
         self.non_trainable: dict[str, Variable] = {}
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.example: Any = None  # the shapes and dtypes of a batch
-        if model.outputs:
+        if model.has_graph:
             self._resolve(model.output, model.outputs, model.output_names)
 
     def _make_again(self) -> None:
@@ -75,7 +75,7 @@ class Session(Copyable):
             if x is None:
                 raise DataError(f"{self.model.title} was given no data: x is None.")
             outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
-            if self.model.outputs:  # a Sequential has a graph now
+            if self.model.has_graph:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
                 self._resolve(outputs, jax.tree.leaves(outputs))
@@ -84,7 +84,7 @@ class Session(Copyable):
         """Learn the outputs anew: the model has another graph now."""
         self.programs.clear()
         self.objective = Objective(total=self.objective.total)
-        if self.model.outputs:
+        if self.model.has_graph:
             self._resolve(self.model.output, self.model.outputs, self.model.output_names)
 
     def begin(self, batch: Batch) -> None:
@@ -151,7 +151,8 @@ class Session(Copyable):
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
         model = self.model
-        self._checks = Checks(model.inputs, model.input_structure, model.input_ranges(), self.objective, labels)
+        symbols = model.inputs if model.has_graph else None
+        self._checks = Checks(symbols, model.input_structure, model.input_ranges(), self.objective, labels)
         return self._checks
 
     def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
