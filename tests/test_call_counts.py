@@ -66,3 +66,18 @@ def test_a_batch_that_every_callback_sees_is_within_60_calls(model):
     few, many = (len(calls(fit(batches))) for batches in (4, 14))
     assert watching.seen == 2 * (4 + 14)
     assert (many - few) / 10 <= 60
+
+
+def test_predict_of_one_row_is_within_25_calls(model):
+    row = np.ones((1, 3), np.float32)
+    assert len(calls(lambda: model.predict(row, verbose=0))) <= 25
+
+
+def test_a_batch_of_a_generator_is_within_80_calls(model):
+    x = np.ones((ROWS, 3), np.float32)
+
+    def fit(batches):
+        return lambda: model.fit(((x, x[:, :1]) for _ in range(batches)), steps_per_epoch=batches, verbose=0)
+
+    few, many = (len(calls(fit(batches))) for batches in (4, 14))
+    assert (many - few) / 10 <= 80

@@ -30,6 +30,7 @@ class Trainer:
     optimizer: Any
     history: History
     _session: Session | None = None
+    _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
 
     def compile(
@@ -254,8 +255,9 @@ class Trainer:
             steps: The most batches that are computed.
             callbacks: Callbacks.
         """
-        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
-        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        if unknown:
+            known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+            old_words.check_arguments("predict()", unknown, known, old_words.FIT)
         return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
@@ -307,7 +309,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self._model.inputs, self.input_structure, self._model.input_ranges()).inputs(x)
+        inputs = self.input_checks.inputs(x)
         count_rows(inputs)
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self._model.compiled_call(inputs))
@@ -345,6 +347,15 @@ class Trainer:
         return cast(TrainedModel, self)
 
     @property
+    def input_checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._input_checks is None:
+            self._input_checks = Checks(
+                self._model.inputs if self._model.has_graph else None, self.input_structure, self._model.input_ranges()
+            )
+        return self._input_checks
+
+    @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self._model.input if self._model.inputs else None
+        return self._model.input if self._model.has_graph else None
