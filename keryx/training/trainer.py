@@ -350,13 +350,13 @@ class Trainer:
     def input_checks(self) -> Checks:
         """What the model wants of its inputs."""
         if self._input_checks is None:
-            model = self._model
+            model, host = self._model, self._model.halves.feeding
             self._input_checks = Checks(
-                model.inputs, self.input_structure, model.input_ranges(), host=model.halves.feeding
+                model.inputs if model.has_graph else None, self.input_structure, model.input_ranges(), host=host
             )
         return self._input_checks
 
     @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self._model.input if self._model.inputs else None
+        return self._model.input if self._model.has_graph else None
