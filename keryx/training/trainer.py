@@ -29,6 +29,7 @@ class Trainer:
     optimizer: Any
     history: History
     _session: Session | None = None
+    _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
 
     def compile(
@@ -255,8 +256,9 @@ class Trainer:
             steps: The most batches that are computed.
             callbacks: Callbacks.
         """
-        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
-        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        if unknown:
+            known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+            old_words.check_arguments("predict()", unknown, known, old_words.FIT)
         return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
@@ -308,7 +310,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self._model.inputs, self.input_structure, self._model.input_ranges()).inputs(x)
+        inputs = self.input_checks.inputs(x)
         count_rows(inputs)
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self._model.compiled_call.predict(inputs))
@@ -406,6 +408,13 @@ class Trainer:
     def _model(self) -> TrainedModel:
         """The model that this is a part of."""
         return cast(TrainedModel, self)
+
+    @property
+    def input_checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._input_checks is None:
+            self._input_checks = Checks(self._model.inputs, self.input_structure, self._model.input_ranges())
+        return self._input_checks
 
     @property
     def input_structure(self) -> Any:
