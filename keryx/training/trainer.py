@@ -413,10 +413,12 @@ class Trainer:
     def input_checks(self) -> Checks:
         """What the model wants of its inputs."""
         if self._input_checks is None:
-            self._input_checks = Checks(self._model.inputs, self.input_structure, self._model.input_ranges())
+            self._input_checks = Checks(
+                self._model.inputs if self._model.has_graph else None, self.input_structure, self._model.input_ranges()
+            )
         return self._input_checks
 
     @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self._model.input if self._model.inputs else None
+        return self._model.input if self._model.has_graph else None
