@@ -186,8 +186,8 @@ class Graph:
         self.outputs, self.flat_outputs = output, [output]
         self.nodes.append(output.node)
 
-    def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
-        """The outputs at these values of the inputs."""
+    def run(self, flat_inputs: Sequence[Any], watch: Callable[[Node, list[Any]], None] | None = None) -> Any:
+        """The outputs at these values of the inputs; `watch` is shown each node with the leaves of its results."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
 
         def value(x: Any) -> Any:
@@ -195,8 +195,10 @@ class Graph:
 
         for node in self.nodes:
             args, kwargs = jax.tree.map(value, (node.args, node.kwargs))
-            results = node.operation(*args, **kwargs)
-            values.update(zip(jax.tree.leaves(node.outputs), jax.tree.leaves(results), strict=True))
+            results = jax.tree.leaves(node.operation(*args, **kwargs))
+            values.update(zip(jax.tree.leaves(node.outputs), results, strict=True))
+            if watch is not None:
+                watch(node, results)
         running = scope.current()
         if running is not None:
             running.losses.extend(values[loss] for loss in self.losses)

@@ -136,6 +136,12 @@ class Metric(Copyable, Configurable):
         _, updates, _ = scope.pure(self.update_state, self.variables)(values, None, *args, **kwargs)
         return [updates.get(i, value) for i, value in enumerate(values)]
 
+    def stateless_reset_state(self) -> list:
+        """The values of the variables before the first batch."""
+        values = [v.value for v in self.variables]
+        _, updates, _ = scope.pure(self.reset_state, self.variables)(values, None)
+        return [updates.get(i, value) for i, value in enumerate(values)]
+
     def stateless_result(self, metric_variables: Sequence[jax.Array]) -> Any:
         """The result for these values of the variables."""
         return scope.pure(self._read, self.variables)([jnp.asarray(v) for v in metric_variables], None)[0]

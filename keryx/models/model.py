@@ -197,6 +197,9 @@ class Model(Trainer, Layer):
         args = self.halves.fed(args)
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
+        outer = scope.current()
+        if key is None and outer is not None and outer.key is not None:
+            key = scope.random_key()  # of the step that this is called in
         raw = seeds.next_key() if key is None else _raw_key(key)
 
         def run():
@@ -206,12 +209,22 @@ class Model(Trainer, Layer):
                     f"{self.title} draws random numbers, and is called within a function that JAX compiles: they would "
                     "be the same each time. Give stateless_call a key=."
                 )
-            return outputs, self.regularization()
+            return outputs, self.regularization(), [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
 
         function = scope.pure(run, [*trained, *rest], bool(kwargs.get("training")))
-        (outputs, penalties), updates, losses = function([jnp.asarray(v) for v in values], raw)
+        (outputs, penalties, masks), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
+        if outer is not None:  # a step of the user's own: its compute_loss wants them
+            outer.losses[:] = losses + penalties
+            for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+                scope.set_mask(output, mask) if mask is not None else None
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
+
+    @property
+    def losses(self) -> list[jax.Array]:
+        """What the last call added with add_loss, then the regularization of the weights."""
+        running = scope.current()
+        return super().losses if running is None or running.values else list(running.losses)
 
     def __getstate__(self) -> dict[str, Any]:
         # The models within come first, the innermost first, so that copying does not descend from one to the next.

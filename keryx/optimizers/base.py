@@ -245,7 +245,8 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(self.structure, list(map(jnp.asarray, optimizer_variables)))
         weights, state = self.update(self._by_path(grads), state, self._by_path(trainable_variables))
-        return [weights[path] for path in self.owners], jax.tree.leaves(state)
+        constrained = [v.constraint(weights[p]) if v.constraint else weights[p] for p, v in self.owners.items()]
+        return constrained, jax.tree.leaves(state)
 
     def _by_path(self, values: Sequence[Any]) -> dict[str, jax.Array]:
         return {path: jnp.asarray(value) for path, value in zip(self.owners, values, strict=True)}

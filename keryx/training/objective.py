@@ -1,6 +1,6 @@
 """What a step computes of the outputs: the losses and metrics of each, resolved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,8 @@ class Objective:
         order: The outputs in the order in which compile() was given their losses, where that tells.
         total: The tracker of the loss.
         extra: Trackers of what a train_step of the user's own logs.
+        held: Metrics that the model itself keeps, for steps of the user's own.
+        step_logs: What keeps the logs of a step by Keras's contract, of training (True) and testing (False).
         resolved: Whether the metrics are made.
     """
 
@@ -60,6 +62,8 @@ class Objective:
     order: tuple[str, ...] = ()
     total: Mean = field(default_factory=lambda: Mean(name="loss"))
     extra: tuple[Mean, ...] = ()
+    held: tuple[Metric, ...] = ()
+    step_logs: Mapping[bool, tuple[Metric, ...]] = field(default_factory=dict)
     resolved: bool = False
 
     def loss_of(self, targets: Sequence[Any], outputs: Any, weights: Sequence[Any]) -> Any:
@@ -78,9 +82,10 @@ class Objective:
         self, loss: Any, parts: Any, targets: Any, outputs: Any, weights: Any, masks: Any, size: Any
     ) -> None:
         """Let the trackers and metrics see a batch of `size` rows."""
-        self.total.update_state(loss, sample_weight=size)
+        if loss is not None:
+            self.total.update_state(loss, sample_weight=size)
         trackers = [tracker for head in self.heads for _, _, tracker in head.losses]
-        for tracker, value in zip(trackers, parts, strict=True):
+        for tracker, value in zip(trackers, parts or [None] * len(trackers), strict=True):
             if tracker is not None:
                 tracker.update_state(value, sample_weight=size)
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
@@ -92,6 +97,8 @@ class Objective:
 
     def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
+        if training in self.step_logs:
+            return {tracker.name: tracker.result() for tracker in self.step_logs[training]}
         extra = self.extra if training else []
         logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers, *extra)}
         for name, metric in self.named_metrics:
@@ -116,10 +123,16 @@ class Objective:
         return made + [pair for head in self.heads for pair in head.weighted_metrics]
 
     @cached_property
+    def shown(self) -> list[Metric]:
+        """The trackers and metrics of compile(), that of the loss first, and those that the model keeps."""
+        return list(dict.fromkeys([self.total, *self.trackers, *(m for _, m in self.named_metrics), *self.held]))
+
+    @cached_property
     def metrics(self) -> list[Metric]:
         """All trackers and metrics, that of the loss first."""
         made = [metric for _, metric in self.named_metrics]
-        return list(dict.fromkeys([self.total, *self.trackers, *made, *self.extra]))
+        logs = [tracker for trackers in self.step_logs.values() for tracker in trackers]
+        return list(dict.fromkeys([self.total, *self.trackers, *made, *self.extra, *self.held, *logs]))
 
     @property
     def logged(self) -> list[str]:
@@ -145,7 +158,8 @@ class Objective:
         """The variables of all metrics, by metric and name, such as `loss/total`."""
         pairs = [(t.name, t) for t in (self.total, *self.trackers)] + self.named_metrics
         found, taken = dict[str, Variable](), dict[str, int]()
-        for name, metric in [*pairs, *((t.name, t) for t in self.extra)]:
+        logged = {metric for _, metric in pairs}
+        for name, metric in [*pairs, *((m.name, m) for m in self.metrics if m not in logged)]:
             name = untaken(name.removesuffix(metric.name) + structural_name(metric), taken)
             found |= {f"{name}/{path}": v for path, v in metric.named_variables.items()}
         return found

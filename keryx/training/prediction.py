@@ -31,7 +31,7 @@ def predict(model: Any, x: Any, options: RunOptions) -> Any:
     )
     with jax.disable_jit() if model.run_eagerly else nullcontext(), source:
         if isinstance(source, Arrays) and source.rows <= source.batch_size and options.callbacks is None:
-            return jax.tree.map(on_host, model.compiled_call(source.arrays.x))  # the short way
+            return jax.tree.map(on_host, model.compiled_call.predict(source.arrays.x))  # the short way
         hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
         with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:
             hooks.on_predict_begin()
@@ -56,12 +56,12 @@ def _batch_by_batch(model: Any, source: Source, hooks: CallbackList, waiting: Wa
         hooks.on_predict_batch_begin(number)
         begin = time.perf_counter()
         # Copies, so that no small array of the device's lies where the next call's memory could lie in one piece.
-        outputs = jax.tree.map(on_host, model.compiled_call(batch.x))
+        outputs = jax.tree.map(on_host, model.compiled_call.predict(batch.x))
         seconds = time.perf_counter() - begin
         hooks.on_predict_batch_end(number, {"outputs": outputs})
         yield outputs, number + 1
-        alike = unwatched and model.compiled_call.only_reads and _by_row(outputs, batch.x)
-        model.compiled_call.level.after_call(seconds)
+        alike = unwatched and model.compiled_call.predict.only_reads and _by_row(outputs, batch.x)
+        model.compiled_call.predict.level.after_call(seconds)
         if isinstance(source, Arrays) and alike and seconds < SHORT_BATCH:
             yield from _chunks(model, source, (number + 1) * source.batch_size)
             return
@@ -82,13 +82,13 @@ def _chunks(model: Any, source: Arrays, position: int) -> Iterator[tuple[Any, in
         count = min(pace, capacity, (whole - position) // size)
         begin = time.perf_counter()
         chunk = _padded(x, position, count * size, capacity * size)
-        outputs = jax.tree.map(_as_numpy, model.compiled_call.batches(chunk, np.int32(count), size))
+        outputs = jax.tree.map(_as_numpy, model.compiled_call.predict.batches(chunk, np.int32(count), size))
         position += count * size
         yield jax.tree.map(lambda output, rows=count * size: output[:rows], outputs), position // size
         pace = max(1, min(int(BLOCK_SECONDS * count / (time.perf_counter() - begin)), 10 * count))
     if position < source.end:
         rest = jax.tree.map(lambda array: array[position : source.end], x)
-        yield jax.tree.map(_as_numpy, model.compiled_call(rest)), source.steps
+        yield jax.tree.map(_as_numpy, model.compiled_call.predict(rest)), source.steps
 
 
 def run_batches(run: Any, values: Any, key: Any, x: Any, count: Any, size: int) -> Any:

@@ -163,15 +163,18 @@ def _causes(session: Any, source: Any, batch: Batch, number: int, epoch: int) ->
 
 def _first_layer(session: Any, batch: Batch) -> str:
     """Which layer of the graph is the first whose output is not finite for this batch, in words."""
-    closed = session.model._graph
+    closed, bad = session.model._graph, list[Any]()
     if closed is None:
         return ""
-    values = dict(zip(closed.flat_inputs, session.model._arguments(batch.x), strict=True))
+
+    def watch(node: Any, results: list[Any]) -> None:
+        if not bad and not all(map(_finite, results)):
+            bad.append(node.operation)
+
     with scope.run(scope.Scope({}, folded(session.clock["key"], session.clock["step"]), training=True)):
-        for node in closed.nodes:
-            node.run(values)
-            if not all(_finite(values[symbol]) for symbol in jax.tree.leaves(node.outputs)):
-                ids = getattr(node.operation, "input_range", None)
-                why = f"; an id outside of 0 to {ids[1] - 1} gives NaN" if ids else ""
-                return f"The first layer whose output is not finite is {node.operation.name!r}{why}."
-    return ""
+        closed.run(session.model._arguments(batch.x), watch)
+    if not bad:
+        return ""
+    ids = getattr(bad[0], "input_range", None)
+    why = f"; an id outside of 0 to {ids[1] - 1} gives NaN" if ids else ""
+    return f"The first layer whose output is not finite is {bad[0].name!r}{why}."

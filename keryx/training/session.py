@@ -18,6 +18,7 @@ from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
 from keryx.errors import DataError, StateError, listing
 from keryx.metrics import Mean
+from keryx.training import keras_steps
 from keryx.training.asked import Asked
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
@@ -92,6 +93,9 @@ class Session(Copyable):
         with self._preparing:
             if not self.objective.resolved:
                 self.objective = self.asked.with_metrics(self.objective, batch.y, self.outputs)
+            held = tuple(m for m in self.model.metrics if m not in self.objective.metrics)
+            if held:
+                self.objective = replace(self.objective, held=(*self.objective.held, *held))
             self.example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
             trained, named = set(self.model.trainable_variables), self.model.named_variables
             trainable = {path: v for path, v in named.items() if v in trained}
@@ -99,6 +103,10 @@ class Session(Copyable):
             if (trainable, non_trainable) != (self.trainable, self.non_trainable):
                 self.trainable, self.non_trainable = trainable, non_trainable
                 self.programs.clear()
+            if self.model.steps_by_keras and False not in self.objective.step_logs:
+                with self.reading() as weights:
+                    state = TestState.begin(self.fresh_metrics())
+                    self._log_by_step(False, keras_steps.adapted_test_step(self.model), state, weights)
 
     def begin_training(self) -> None:
         """Give the optimizer a state for the weights that are trained now."""
@@ -112,13 +120,22 @@ class Session(Copyable):
             self.optimizer.build(self.trainable)
         elif self.optimizer.owners.keys() != self.trainable.keys():
             self.optimizer.rename(self.trainable)
-        if self.model.has_own_step and not self.objective.extra:
+        if self.model.steps_by_keras:
+            if True not in self.objective.step_logs:
+                with reading(self._cells()) as values:
+                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
+        elif self.model.has_own_step and not self.objective.extra:
             with reading(self._cells()) as values:
                 _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
             if "loss" not in logs:
                 raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
             extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
             self.objective = replace(self.objective, extra=extra)
+
+    def _log_by_step(self, training: bool, step: Callable, *given: Any) -> None:
+        """Make what keeps the logs of a step by Keras's contract."""
+        logs = {**self.objective.step_logs, training: keras_steps.trackers(self.model, step, *given, self.example)}
+        self.objective = replace(self.objective, step_logs=logs)
 
     def finish(self, loan: Loan) -> None:
         """Training has ended: where the optimizer keeps an average of the weights, it takes their place."""
@@ -135,7 +152,7 @@ class Session(Copyable):
 
         if jax.tree.map(shape, batch) == jax.tree.map(shape, self.example):
             return  # the first step of training will see
-        run = partial(test_step, self.model)
+        run = keras_steps.adapted_test_step(self.model) if self.model.steps_by_keras else partial(test_step, self.model)
         with self.reading() as values:
             try:
                 jax.eval_shape(run, TestState.begin(self.fresh_metrics()), values, batch)
@@ -262,7 +279,11 @@ class Session(Copyable):
     def train_program(self, guard: bool) -> Program:
         """The model's train_step, compiled; with `guard` it stops at the first loss that is not finite."""
 
-        train_step = noting_logs(self.model) if self.model.has_own_step else self.model.train_step
+        model = self.model
+        if model.steps_by_keras:
+            train_step = keras_steps.adapted_train_step(model)
+        else:
+            train_step = noting_logs(model) if model.has_own_step else model.train_step
 
         def step(state, fixed, batch):
             return train_step(state, batch)
@@ -273,8 +294,10 @@ class Session(Copyable):
     def test_program(self) -> Program:
         """The model's test_step, compiled."""
 
+        run = keras_steps.adapted_test_step(self.model) if self.model.steps_by_keras else partial(test_step, self.model)
+
         def step(state: TestState, fixed, batch):
-            return test_step(self.model, state, fixed, batch)[0]
+            return run(state, fixed, batch)[0]
 
         return self._program("test", step)
 

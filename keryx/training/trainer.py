@@ -1,6 +1,5 @@
 """The methods of a model that train it and use it."""
 
-import inspect
 from contextlib import closing, nullcontext
 from typing import Any, cast
 
@@ -9,8 +8,9 @@ import jax
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
+from keryx.metrics import Metric
 from keryx.runtime import process
-from keryx.training import interrupts, loop, prediction, step
+from keryx.training import interrupts, keras_steps, loop, prediction, step
 from keryx.training.asked import Asked
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
@@ -19,7 +19,6 @@ from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.protocol import TrainedModel
 from keryx.training.session import Session
 from keryx.training.state import TestState, TrainState
-from keryx.training.step import Batch
 
 
 class Trainer:
@@ -65,7 +64,7 @@ class Trainer:
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
-        self._check_overrides()
+        keras_steps.overrides(self, Trainer)  # raises where a step is written for TensorFlow
         from keryx import optimizers
 
         optimizer = optimizers.get(optimizer)
@@ -87,20 +86,6 @@ class Trainer:
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
-    def _check_overrides(self) -> None:
-        for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):
-            if hasattr(type(self), word):
-                raise StateError(
-                    f"{type(self).__name__}.{word} would never be called: write train_step(self, state, batch), a pure "
-                    "function, or give compile() a Loss or a Metric of your own."
-                )
-        arguments = list(inspect.signature(type(self).train_step).parameters)[1:]
-        if len(arguments) != 2 or arguments[1] == "data":
-            raise StateError(
-                f"{type(self).__name__}.train_step takes ({', '.join(arguments)}); it has to take (state, batch), and "
-                "return the new state and logs. See keryx/training/step.py for the one that is used by default."
-            )
-
     @property
     def compiled(self) -> bool:
         """Whether compile() was called."""
@@ -120,8 +105,24 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first."""
-        return self.objective.metrics if self.compiled else []
+        """The metrics, that of the loss first; then those that the model keeps as attributes."""
+        own = [value for value in vars(self).values() if isinstance(value, Metric)]
+        compiled = [] if self._session is None else self._session.objective.shown
+        return list(dict.fromkeys([*compiled, *own]))
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What the metrics show, by name."""
+        names = {metric: name for name, metric in self.objective.named_metrics}
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results |= result if isinstance(result, dict) else {names.get(metric, metric.name): result}
+        return results
 
     @property
     def metrics_names(self) -> list[str]:
@@ -312,7 +313,7 @@ class Trainer:
         inputs = self.input_checks.inputs(x)
         count_rows(inputs)
         with jax.disable_jit() if self.run_eagerly else nullcontext():
-            return jax.tree.map(prediction.on_host, self._model.compiled_call(inputs))
+            return jax.tree.map(prediction.on_host, self._model.compiled_call.predict(inputs))
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
@@ -320,17 +321,74 @@ class Trainer:
 
     # -- the step ------------------------------------------------------------------------------------------------
 
-    def train_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One step of training, a pure function; a subclass may bring its own.
+    def train_step(self, state: Any, data: Any) -> Any:
+        """One step of training, a pure function; a subclass may bring its own, in one of two forms.
+
+        `train_step(self, state, batch) -> (state, logs)`: the state is a TrainState, dicts by path; batch has `x` in
+        the model's nest, `y` and `weight` as lists by output. fit reports the means of the logs over the epoch.
+
+        `train_step(self, state, data) -> (logs, state)`, Keras's form on JAX: the state is (trainable, non_trainable,
+        optimizer, metrics variables), lists of arrays; data is `(x, y)` or `(x, y, sample_weight)`. fit reports the
+        logs of the last step, which are means where they are the results of metrics.
+        """
+        if isinstance(state, TrainState):
+            return step.train_step(self._model, state, data)
+        return keras_steps.train_step(self._model, state, data)
+
+    def test_step(self, state: Any, data: Any) -> tuple[dict[str, Any], tuple]:
+        """Measure one batch, in Keras's form: state is (trainable, non_trainable, metrics variables)."""
+        return keras_steps.test_step(self._model, state, data)
+
+    def predict_step(self, state: Any, data: Any) -> tuple[Any, Any]:
+        """The outputs for one batch and the non-trainable variables, in Keras's form: state is (trainable, those)."""
+        x, _, _ = keras_steps.unpack_x_y_sample_weight(data)
+        return self._model.stateless_call(*state, x, training=False)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of a batch: what compile() was given, plus added losses and penalties. A subclass may override it.
 
         Args:
-            state: All that training changes.
-            batch: `x` in the model's nest, `y` and `weight` as lists by output.
+            x: The inputs.
+            y: The targets, in the nest of the outputs.
+            y_pred: The outputs.
+            sample_weight: The sample weights, if there are any.
+            training: Whether it is a step of training.
+        """
+        return keras_steps.compute_loss(self._model, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics with a batch, and return what is logged. A subclass may override it."""
+        return keras_steps.compute_metrics(self._model, x, y, y_pred, sample_weight)
+
+    def compute_loss_and_updates(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        metrics_variables: Any,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        training: bool = False,
+        optimizer_variables: Any = None,
+    ) -> tuple[Any, tuple]:
+        """The loss as a pure function of lists of arrays, for `jax.value_and_grad(..., has_aux=True)`.
 
         Returns:
-            The new state, and logs with at least `loss`; fit reports their means over the epoch.
+            The loss to differentiate, and (loss, outputs, non-trainable variables, metrics variables).
         """
-        return step.train_step(self._model, state, batch)
+        return keras_steps.compute_loss_and_updates(
+            self._model,
+            trainable_variables,
+            non_trainable_variables,
+            metrics_variables,
+            x,
+            y,
+            sample_weight,
+            training,
+            optimizer_variables,
+        )
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
@@ -340,6 +398,11 @@ class Trainer:
     def has_own_step(self) -> bool:
         """Whether a subclass has brought a train_step."""
         return type(self).train_step is not Trainer.train_step
+
+    @property
+    def steps_by_keras(self) -> bool:
+        """Whether a subclass has brought a part of a step by Keras's contract."""
+        return keras_steps.overrides(self, Trainer)
 
     @property
     def _model(self) -> TrainedModel:
