@@ -15,6 +15,7 @@ from keryx.errors import StateError
 from keryx.layers.layer import Layer
 from keryx.runtime import memory, process
 from keryx.training.blocks import shapes
+from keryx.training.checks import Checks
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
 
@@ -36,6 +37,7 @@ class CompiledCall:
         self.model = model
         self.programs: dict[Any, _Program] = {}
         self.many: dict[int, Callable] = {}
+        self._checks: Checks | None = None
         self.level = memory.Level()
         self.making = threading.RLock()
 
@@ -43,6 +45,7 @@ class CompiledCall:
         """Forget the programs: the model computes something else now."""
         self.programs.clear()
         self.many.clear()
+        self._checks = None
         self.level = memory.Level()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
@@ -66,6 +69,13 @@ class CompiledCall:
             if mask is not None:
                 scope.set_mask(output, mask)
         return outputs
+
+    @property
+    def checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._checks is None:
+            self._checks = Checks.of(self.model)
+        return self._checks
 
     @property
     def only_reads(self) -> bool:

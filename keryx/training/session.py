@@ -13,7 +13,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
-from keryx.errors import DataError, StateError, listing
+from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training.checks import Checks
 from keryx.training.objective import Objective
@@ -56,8 +56,6 @@ class Session:
         with self._preparing:
             if self.objective.names:
                 return
-            if x is None:
-                raise DataError(f"{self.model.title} was given no data: x is None.")
             outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
             if self.model.outputs:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
@@ -130,8 +128,7 @@ class Session:
         ranges = self.objective.label_ranges(self.outputs)
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
-        model = self.model
-        self._checks = Checks(model.inputs, model.input_structure, model.input_ranges(), self.objective, labels)
+        self._checks = Checks.of(self.model, self.objective, labels)
         return self._checks
 
     def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:

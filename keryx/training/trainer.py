@@ -13,7 +13,6 @@ from keryx.errors import StateError
 from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
-from keryx.training.checks import Checks, count_rows
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.session import Session
@@ -317,8 +316,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
-        count_rows(inputs)
+        inputs = self.compiled_call.checks.batch(x).x
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
