@@ -69,6 +69,16 @@ class Node:
         if hasattr(self.operation, "nodes"):
             self.operation.nodes.append(self)
 
+    def run(self, values: dict[SymbolicTensor, Any]) -> None:
+        """Add the values of the results to those of the symbols that the call takes."""
+
+        def value(x: Any) -> Any:
+            return values[x] if isinstance(x, SymbolicTensor) else x
+
+        args, kwargs = jax.tree.map(value, (self.args, self.kwargs))
+        results = self.operation(*args, **kwargs)
+        values.update(zip(jax.tree.leaves(self.outputs), jax.tree.leaves(results), strict=True))
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "models"}
 
@@ -183,14 +193,8 @@ class Graph:
     def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
         """The outputs at these values of the inputs."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
-
-        def value(x: Any) -> Any:
-            return values[x] if isinstance(x, SymbolicTensor) else x
-
         for node in self.nodes:
-            args, kwargs = jax.tree.map(value, (node.args, node.kwargs))
-            results = node.operation(*args, **kwargs)
-            values.update(zip(jax.tree.leaves(node.outputs), jax.tree.leaves(results), strict=True))
+            node.run(values)
         running = scope.current()
         if running is not None:
             running.losses.extend(values[loss] for loss in self.losses)

@@ -6,6 +6,7 @@ served by the thread that ends it, before that thread lends again. So a reader i
 again at once, and always sees the values of one moment. What somebody else was handed out is copied before it is lent.
 """
 
+import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,6 +63,9 @@ class Cell:
         return self._value is None
 
 
+_value_of = operator.attrgetter("_value")
+
+
 @contextmanager
 def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
     """A block in which compiled code may be given the values of some cells: no loan takes them over meanwhile.
@@ -82,7 +86,7 @@ def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
 def begin_reading(cells: Sequence[Cell]) -> list[Any]:
     """The values of some cells at one moment, which no loan takes over until `end_reading(values)`."""
     with lock:
-        values = [cell._value for cell in cells]
+        values = list(map(_value_of, cells))
         if _AWAY.isdisjoint(map(type, values)):
             _readings[id(values)] = values
             return values

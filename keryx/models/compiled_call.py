@@ -15,7 +15,6 @@ from keryx.errors import StateError
 from keryx.layers.layer import Layer
 from keryx.runtime import memory, process
 from keryx.training.blocks import shapes
-from keryx.training.checks import Checks
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
 
@@ -37,7 +36,6 @@ class CompiledCall:
         self.model = model
         self.programs: dict[Any, _Program] = {}
         self.many: dict[int, Callable] = {}
-        self._checks: Checks | None = None
         self.level = memory.Level()
         self.making = threading.RLock()
 
@@ -45,7 +43,6 @@ class CompiledCall:
         """Forget the programs: the model computes something else now."""
         self.programs.clear()
         self.many.clear()
-        self._checks = None
         self.level = memory.Level()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
@@ -69,13 +66,6 @@ class CompiledCall:
             if mask is not None:
                 scope.set_mask(output, mask)
         return outputs
-
-    @property
-    def checks(self) -> Checks:
-        """What the model wants of its inputs."""
-        if self._checks is None:
-            self._checks = Checks.of(self.model)
-        return self._checks
 
     @property
     def only_reads(self) -> bool:
@@ -108,14 +98,14 @@ class CompiledCall:
         # In training, a frozen BatchNormalization computes something else than one that is trained.
         key = (True, *map(id, model.trainable_variables)) if training else False
         found = self.programs.get(key)
-        if found is not None and (model.inputs or found.variables == model.variables):
+        if found is not None and (model._graph is not None or found.variables == model.variables):
             return found
         with self.making:
             return self._make(x, training, key)
 
     def _make(self, x: Any, training: bool, key: Any) -> _Program:
         model = self.model
-        if not model.inputs:  # a subclass: its weights are made when it runs, and may become more
+        if model._graph is None:  # a subclass: its weights are made when it runs, and may become more
             self.clear()
             abstract_outputs(model, x)
 

@@ -55,7 +55,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "_session", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "_session", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -88,6 +88,7 @@ class Model(Trainer, Layer):
     def _graph_has_changed(self) -> None:
         """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        self._input_checks = None
         if self._session is not None:
             self._session.graph_has_changed()
 
@@ -134,11 +135,11 @@ class Model(Trainer, Layer):
         flat = match(inputs, self.input_names, self._graph.inputs)
         return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer: a graph runs as one compiled program."""
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
         if not plain or self._graph is None:
-            return super()._run_eagerly(args, kwargs)
+            return super()._call_eagerly(args, kwargs)
         flat = self._arguments(args[0])
         return self.compiled_call(
             jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), bool(kwargs.get("training"))
@@ -279,12 +280,13 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if (index is None) == (name is None):
+            raise ArgumentError(f"get_layer() wants a name or an index; got name={name!r} and index={index!r}.")
         if index is not None and not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
-        if name is None:
-            raise ArgumentError("get_layer() wants a name or an index.")
+        assert name is not None
         found = next((layer for layer in self.layers if layer.name == name), None)
         head, _, rest = name.partition("/")
         if found is None and rest:

@@ -11,14 +11,6 @@ from keryx.errors import DataError
 
 Range = tuple[str, int, int]  # who takes only these whole numbers, the lowest, one past the highest
 
-# Arrays of these dtypes are what devices hold, and none of their values needs a check.
-_AS_THEY_ARE = {np.dtype(name) for name in ("bool", "int8", "int16", "int32", "uint8", "uint16", "float16", "float32")}
-
-
-def is_ready(x: Any) -> bool:
-    """Whether `x` is an array that a device can take as it is; cheap, for most arrays are."""
-    return type(x) is np.ndarray and x.dtype in _AS_THEY_ARE
-
 
 def is_array(x: Any) -> bool:
     """Whether `x` is one array: NumPy's, JAX's, a pandas frame, a tensor of another library or a sparse matrix."""

@@ -28,12 +28,10 @@ CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 def predict(model: Any, x: Any, options: RunOptions) -> Any:
     """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the options are."""
-    admit = model.compiled_call.checks.batch
+    admit = model.input_checks.batch
     source = source_of(x, None, None, admit, who=options.who, batch_size=options.batch_size, steps=options.steps)
     with jax.disable_jit() if model.run_eagerly else _NOTHING, source:
-        if (
-            isinstance(source, Arrays) and source.rows <= source.batch_size and options.callbacks is None
-        ):  # the short way
+        if options.callbacks is None and isinstance(source, Arrays) and source.rows <= source.batch_size:
             return jax.tree.map(on_host, model.compiled_call(source.arrays.x))  # the short way
         hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
         with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:

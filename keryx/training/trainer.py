@@ -13,6 +13,7 @@ from keryx.errors import StateError
 from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
 from keryx.training.blocks import floats
+from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.session import Session
@@ -27,6 +28,7 @@ class Trainer:
     run_eagerly = False
     history: History
     _session: Session | None = None
+    _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
 
     # What the model itself brings along.
@@ -264,8 +266,9 @@ class Trainer:
             steps: The most batches that are computed.
             callbacks: Callbacks.
         """
-        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
-        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        if unknown:
+            known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+            old_words.check_arguments("predict()", unknown, known, old_words.FIT)
         return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
@@ -316,7 +319,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = self.compiled_call.checks.batch(x).x
+        inputs = self.input_checks.batch(x).x
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
 
@@ -348,6 +351,13 @@ class Trainer:
         return type(self).train_step is not Trainer.train_step
 
     # -- what the loop asks of a model ---------------------------------------------------------------------------
+
+    @property
+    def input_checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._input_checks is None:
+            self._input_checks = Checks.of(self)
+        return self._input_checks
 
     @property
     def input_structure(self) -> Any:
