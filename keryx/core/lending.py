@@ -39,11 +39,7 @@ class Cell:
             if not isinstance(value, Away):
                 self._shared = True
                 return value
-        return at_rest([self], self._hand_out)
-
-    def _hand_out(self, values: list[Any]) -> Any:
-        self._shared = True
-        return values[0]
+        return hand_out([self])[0]
 
     def put(self, value: Any) -> None:
         """Hold another value, which nobody else may hold."""
@@ -108,6 +104,17 @@ def begin_reading(cells: Sequence[Cell]) -> list[Any]:
 def end_reading(values: list[Any]) -> None:
     """The values have been read."""
     _readings.pop(id(values), None)
+
+
+def hand_out(cells: Sequence[Cell]) -> list[Any]:
+    """The values of some cells at one moment, for whoever asks to keep."""
+
+    def share(values: list[Any]) -> list[Any]:
+        for cell in cells:
+            cell._shared = True
+        return values
+
+    return at_rest(cells, share)
 
 
 def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> None:

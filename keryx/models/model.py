@@ -30,6 +30,7 @@ from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
@@ -69,6 +70,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
+        self._layers: list[Layer] = []
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
@@ -217,10 +219,9 @@ class Model(Trainer, Layer):
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def children(self) -> list[Layer]:
-        """The layers of the graph, then those kept as attributes."""
-        within = self._layers if self._graph is not None else []
-        return list(dict.fromkeys([*within, *super().children()]))
+    def _places(self) -> list[Any]:
+        """The layers of the graph, then the attributes."""
+        return [self._layers, *super()._places()]
 
     @property
     def layers(self) -> list[Layer]:
@@ -388,5 +389,6 @@ def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) ->
     return x if shape == x.shape else x.reshape(shape)
 
 
+_: type[TrainedModel] = Model  # the type checker sees that it has what training asks for
 Model._base_arguments |= {"inputs", "outputs"}
 registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)
