@@ -1,7 +1,9 @@
 """copy.copy, copy.deepcopy and pickle: copies compute the same, share nothing, and go on as the original does."""
 
 import copy
+import multiprocessing
 import pickle
+from operator import methodcaller
 
 import jax
 import jax.numpy as jnp
@@ -151,3 +153,77 @@ def test_a_loss_an_initializer_and_a_variable(way):
     again.assign_add([1.0, 1.0])
     assert (variable.numpy().tolist(), again.numpy().tolist()) == ([1.0, 1.0], [2.0, 2.0])
     assert again.dtype == "bfloat16"
+
+
+def compiled(make, optimizer):
+    model = make()
+    model.compile(optimizer, "mse", metrics=["mae", keryx.metrics.MeanSquaredError(name="squared")])
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    return model
+
+
+def noisy():
+    return keryx.Sequential(
+        [keryx.Input((6,)), layers.Dense(8, activation="relu"), layers.Dropout(0.5), layers.Dense(2)]
+    )
+
+
+def decaying():
+    return keryx.optimizers.SGD(keryx.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9), momentum=0.9)
+
+
+@ways
+@pytest.mark.parametrize("make", [functional, Subclassed, noisy])
+def test_training_goes_on_to_the_same_numbers(make, way):
+    model = compiled(make, decaying() if make is noisy else "adam")
+    again = way(model)
+    histories = [
+        one.fit(X, Y, batch_size=8, epochs=2, verbose=0, validation_data=(X, Y)).history for one in (model, again)
+    ]
+    assert histories[0] == histories[1]
+    assert np.array_equal(model.predict(X, verbose=0), again.predict(X, verbose=0))
+    assert again.optimizer is not model.optimizer
+    assert again.optimizer.iterations == model.optimizer.iterations == 16
+    assert again.evaluate(X, Y, verbose=0, return_dict=True).keys() == {"loss", "mae", "squared"}
+
+
+@ways
+def test_a_copy_trains_alone(way):
+    model = compiled(noisy, "adam")
+    before, state = model.get_weights(), [v.numpy() for v in model.optimizer.variables]
+    way(model).fit(X, Y, verbose=0)
+    assert all(map(np.array_equal, model.get_weights(), before))
+    assert all(map(np.array_equal, [v.numpy() for v in model.optimizer.variables], state))
+
+
+@ways
+def test_an_optimizer_by_itself(way):
+    optimizer, weight = keryx.optimizers.Adam(0.1), keryx.Variable(np.ones(3))
+    optimizer.apply([np.ones(3)], [weight])
+    again = way(optimizer)
+    assert (again.iterations, float(again.learning_rate.numpy())) == (1, np.float32(0.1))
+    assert [v.path for v in again.variables] == [v.path for v in optimizer.variables]
+    again.apply([np.ones(3)])
+    assert (again.iterations, optimizer.iterations) == (2, 1)
+    assert way(keryx.optimizers.RMSprop()).built is False
+
+
+def test_a_model_that_another_process_is_given():
+    model = compiled(noisy, "adam")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        there = pool.apply(methodcaller("predict", X, verbose=0), (model,))
+    assert np.array_equal(there, model.predict(X, verbose=0))
+
+
+def test_a_model_is_copied_within_a_callback():
+    copies = []
+
+    class Copying(keryx.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            copies.append(copy.deepcopy(self.model))
+
+    model = noisy()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=16, verbose=0, callbacks=[Copying()])
+    assert len(copies) == 2
+    assert np.array_equal(copies[1].predict(X, verbose=0), model.predict(X, verbose=0))

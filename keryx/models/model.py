@@ -56,7 +56,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "_session", "_input_checks", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -229,14 +229,19 @@ class Model(Trainer, Layer):
         return self.children()
 
     @property
-    def inputs(self) -> list[SymbolicTensor] | None:
-        """The symbolic tensors that come in, as a flat list."""
-        return self._graph.flat_inputs if self._graph else None
+    def has_graph(self) -> bool:
+        """Whether there is a graph that it computes; a subclass with a call of its own has none."""
+        return self._graph is not None
 
     @property
-    def outputs(self) -> list[SymbolicTensor] | None:
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that come in, as a flat list."""
+        return self._own_graph("inputs").flat_inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
         """The symbolic tensors that come out, as a flat list."""
-        return self._graph.flat_outputs if self._graph else None
+        return self._own_graph("outputs").flat_outputs
 
     @property
     def input(self) -> Any:
@@ -261,19 +266,19 @@ class Model(Trainer, Layer):
     def _own_graph(self, what: str) -> graph.Graph:
         if self._graph is None:
             raise UndefinedError(
-                f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
+                f"{self.title} has no graph, so it has no .{what}: it is not built yet, or a subclass with a call."
             )
         return self._graph
 
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs, by which a dict of data finds them."""
-        return [symbol.name for symbol in self.inputs or []]
+        return [symbol.name for symbol in self.inputs] if self.has_graph else []
 
     @property
     def output_names(self) -> list[str]:
         """The names of the layers that the outputs come from, by which losses and targets find them."""
-        return [symbol.node.operation.name for symbol in self.outputs or [] if symbol.node]
+        return [symbol.node.operation.name for symbol in (self.outputs if self.has_graph else []) if symbol.node]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name, its path into nested models such as `"inner/dense"`, or its index.

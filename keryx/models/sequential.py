@@ -147,7 +147,7 @@ registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
 
 def _declared(layer: Layer) -> SymbolicTensor | None:
     """The input that the first layer declares: by `input_shape=`, or as a model that has one."""
-    if isinstance(layer, Model) and layer.inputs:
+    if isinstance(layer, Model) and layer.has_graph:
         (symbol,) = layer.inputs
         return Input(batch_shape=symbol.shape, dtype=symbol.dtype)
     inner: Any = layer

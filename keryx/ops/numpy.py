@@ -10,7 +10,7 @@ from keryx.ops.table import as_array, op
 
 # -- element by element --------------------------------------------------------------------------------------
 
-abs = absolute = op(jnp.abs, "x")
+abs = absolute = op(jnp.absolute, "x")
 angle = op(jnp.angle, "x")
 arccos = op(jnp.arccos, "x")
 arccosh = op(jnp.arccosh, "x")
@@ -67,7 +67,8 @@ allclose = op(jnp.allclose, "x1 x2", rtol=1e-05, atol=1e-08, equal_nan=False)
 append = op(jnp.append, "x1 x2", axis=None)
 arctan2 = op(jnp.arctan2, "x1 x2")
 cross = op(jnp.cross, "x1 x2", axisa=-1, axisb=-1, axisc=-1, axis=None)
-divide = true_divide = op(jnp.divide, "x1 x2")
+divide = op(jnp.divide, "x1 x2")
+true_divide = op(jnp.true_divide, "x1 x2")
 dot = op(jnp.dot, "x1 x2")
 equal = op(jnp.equal, "x1 x2")
 floor_divide = op(jnp.floor_divide, "x1 x2")

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.copying import Copyable
 from keryx.core.lending import hand_out, put
 from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
@@ -25,7 +26,7 @@ _OLD_WORDS = {
 }
 
 
-class Optimizer(PureOptimizer, Configurable):
+class Optimizer(PureOptimizer, Copyable, Configurable):
     """The base of the optimizers: a rule, and what Keras offers around every rule.
 
     A step is: clip the gradients, decay the weights `w - lr * weight_decay * w`, add the updates of the rule.
@@ -49,6 +50,9 @@ class Optimizer(PureOptimizer, Configurable):
         ArgumentError: On an argument that it does not have.
         ConfigError: On settings that exclude each other or mean nothing.
     """
+
+    _made_again = ("_compiled",)
+    _compiled: Any = None
 
     def __init__(
         self,
@@ -78,7 +82,6 @@ class Optimizer(PureOptimizer, Configurable):
         self._iteration = self._variable(0, "iteration")
         self._held: tuple[Any, list[Variable]] = (None, [])  # the nest of the state, and its Variables in flat order
         self._learning_rate: Any = None
-        self._compiled: Any = None
         self._excluded: tuple[tuple, tuple] = ((), ())
         self._check()
         self.learning_rate = learning_rate

@@ -106,7 +106,8 @@ class Checks:
     @classmethod
     def of(cls, model: Any, objective: Any = None, labels: Sequence[Range | None] = ()) -> "Checks":
         """What this model wants."""
-        return cls(model.inputs, model.input_structure, model.input_ranges(), objective, labels)
+        symbols = model.inputs if model.has_graph else None
+        return cls(symbols, model.input_structure, model.input_ranges(), objective, labels)
 
     def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""

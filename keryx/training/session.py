@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
 from keryx.errors import StateError, listing
@@ -25,7 +26,7 @@ from keryx.training.state import CLOCK, Arrays, TestState, TrainState, fresh_clo
 from keryx.training.step import Batch, Program, noting_logs, stop_at_nan, test_step
 
 
-class Session:
+class Session(Copyable):
     """What `compile` makes: the model's objective and optimizer, and what they need to run.
 
     Variables, metrics and the optimizer own their arrays between calls into compiled code. `lend` gathers them into
@@ -33,21 +34,31 @@ class Session:
     back. So the weights are whole whenever Python code runs; that of other threads waits for the call to come back.
     """
 
+    _made_again = "_preparing", "_training", "_fits", "programs", "_checks"
+
     def __init__(self, model: TrainedModel, optimizer: Any, asked: Asked):
         self.model, self.optimizer, self.asked = model, optimizer, asked
         self.objective = Objective()
         self._clock = Cell()
         self._clock.put(fresh_clock())
-        self._preparing, self._training = threading.RLock(), threading.RLock()
-        self._fits: dict[object, int] = {}  # that are running, one within another's callbacks, and in which thread
-        self.programs: dict[Any, Program] = {}
+        self._make_again()
         self.trainable: dict[str, Variable] = {}  # by path
         self.non_trainable: dict[str, Variable] = {}
         self.outputs: list[jax.ShapeDtypeStruct] = []
         self.example: Any = None  # the shapes and dtypes of a batch
-        self._checks: Checks | None = None  # of the outputs that it has
-        if model.outputs:
+        if model.has_graph:
             self._resolve(model.output, model.outputs, model.output_names)
+
+    def _make_again(self) -> None:
+        """Begin with what copies begin without."""
+        self._preparing, self._training = threading.RLock(), threading.RLock()
+        self._fits: dict[object, int] = {}  # that are running, one within another's callbacks, and in which thread
+        self.programs: dict[Any, Program] = {}
+        self._checks: Checks | None = None  # of the outputs that it has
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._make_again()
 
     # -- before the first batch ----------------------------------------------------------------------------------
 
@@ -62,7 +73,7 @@ class Session:
             if self.objective.names:
                 return
             outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
-            if self.model.outputs:  # a Sequential has a graph now
+            if self.model.has_graph:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
                 self._resolve(outputs, jax.tree.leaves(outputs))
@@ -71,7 +82,7 @@ class Session:
         """Learn the outputs anew: the model has another graph now."""
         self.programs.clear()
         self.objective = Objective(total=self.objective.total)
-        if self.model.outputs:
+        if self.model.has_graph:
             self._resolve(self.model.output, self.model.outputs, self.model.output_names)
 
     def begin(self, batch: Batch) -> None:

@@ -355,4 +355,4 @@ class Trainer:
     @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self._model.input if self._model.inputs else None
+        return self._model.input if self._model.has_graph else None
