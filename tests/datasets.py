@@ -15,7 +15,8 @@ class Parts(PyDataset):
     """Six batches of X and Y.
 
     Args:
-        wrong: A batch that is made in a wrong way: it `raises`, `dies` or `hangs`.
+        wrong: A batch that is made in a wrong way: it `raises`, `dies` or `hangs`, as do all after it.
+        how: In which way.
         options: Those of a PyDataset.
     """
 
@@ -27,11 +28,12 @@ class Parts(PyDataset):
         return 6
 
     def __getitem__(self, index):
-        if index == self.wrong:
+        if self.wrong is not None and index >= self.wrong:
             if self.how == "raises":
                 raise OSError(f"no file for batch {index}")
             if self.how == "dies":
                 os._exit(3)
+            os.write(1, b"hangs\n")  # at once, for others write there too
             time.sleep(1000)
         rows = self.order[4 * index : 4 * index + 4]
         return X[rows], Y[rows]

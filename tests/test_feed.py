@@ -10,7 +10,8 @@ import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, DataError
 from keryx.training.checks import Checks
-from keryx.training.source import Arrays, source_of
+from keryx.training.door import source_of
+from keryx.training.source import Arrays
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
 from keryx.training.streams import Stream

@@ -12,8 +12,9 @@ from keryx.callbacks import LambdaCallback
 from keryx.errors import DataError, ShapeError
 from keryx.training import loop, source
 from keryx.training.checks import Checks
+from keryx.training.door import source_of
 from keryx.training.options import FitOptions
-from keryx.training.source import Arrays, capacity, source_of
+from keryx.training.source import Arrays, capacity
 from keryx.training.state import CLOCK
 from keryx.training.step import Batch
 from keryx.utils import PyDataset
@@ -248,3 +249,51 @@ def test_values_are_looked_at_each_time():
     model.predict(ids, verbose=0)
     with pytest.raises(DataError, match="takes 0 to 4"):
         model.predict(ids + 5, verbose=0)
+
+
+# -- the part of a model that runs on the host -----------------------------------------------------------------------
+
+
+def text_input():
+    symbol = keryx.Input((), name="words", dtype="int32").like()
+    symbol.name, symbol.dtype = "words", "string"
+    return symbol
+
+
+WORDS = np.array([f"w{i}" for i in range(ROWS)])
+
+
+@pytest.mark.parametrize("words", [WORDS, WORDS.astype(object), WORDS.tolist()], ids=["text", "objects", "list"])
+@pytest.mark.parametrize("kind", ["arrays", "stream"])
+def test_text_goes_through_the_host_part(words, kind):
+    seen = []
+
+    def host(inputs):
+        seen.append(len(inputs["words"]))
+        lengths = [int(word[1:]) for word in inputs["words"]]
+        return {"ids": np.array(lengths, np.int64), "x": inputs["x"]}
+
+    symbols = [text_input(), keryx.Input((3,), name="x")]
+    admit = Checks(symbols, {"words": symbols[0], "x": symbols[1]}, host=host).batch
+    data = {"words": words, "x": X.astype(np.float64)}
+    if kind == "stream":
+        rows = (slice(first, first + SIZE) for first in range(0, ROWS, SIZE))
+        data = ({"words": words[part], "x": X[part].astype(np.float64)} for part in rows)
+    made = source_of(data, None, None, admit, who="predict()", batch_size=SIZE)
+    batches = [batch.x for batch in made.batches(None, 0)]
+    assert [len(batch["ids"]) for batch in batches] == [8, 8, 4]
+    assert seen == ([ROWS] if kind == "arrays" else [8, 8, 4])
+    assert {(batch["ids"].dtype.name, batch["x"].dtype.name) for batch in batches} == {("int32", "float32")}
+    assert np.concatenate([batch["ids"] for batch in batches]).tolist() == list(range(ROWS))
+    if kind == "arrays":
+        assert np.asarray(made.data().x["ids"])[:ROWS].tolist() == list(range(ROWS))  # as blocks pick them
+
+
+def test_numbers_in_the_place_of_text_are_the_host_parts_to_judge():
+    symbol = text_input()
+    checks = Checks([symbol], symbol, host=lambda words: np.char.str_len(words))
+    assert checks.inputs(["a", "bcd"]).tolist() == [1, 3]
+    with pytest.raises(keryx.errors.ShapeError, match=r"'words' wants \(batch,\)"):
+        checks.inputs(np.array([["a", "b"]]))
+    with pytest.raises(keryx.errors.DataError, match="not numbers"):
+        Checks([symbol], symbol, host=lambda words: words).inputs(["a"])

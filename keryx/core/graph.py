@@ -69,6 +69,17 @@ class Node:
         if hasattr(self.operation, "nodes"):
             self.operation.nodes.append(self)
 
+    def run(self, values: dict[SymbolicTensor, Any]) -> list[Any]:
+        """Add the values of the results, which are returned, to those of the symbols that the call takes."""
+
+        def value(x: Any) -> Any:
+            return values[x] if isinstance(x, SymbolicTensor) else x
+
+        args, kwargs = jax.tree.map(value, (self.args, self.kwargs))
+        results = jax.tree.leaves(self.operation(*args, **kwargs))
+        values.update(zip(jax.tree.leaves(self.outputs), results, strict=True))
+        return results
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "models"}
 
@@ -189,14 +200,8 @@ class Graph:
     def run(self, flat_inputs: Sequence[Any], watch: Callable[[Node, list[Any]], None] | None = None) -> Any:
         """The outputs at these values of the inputs; `watch` is shown each node with the leaves of its results."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
-
-        def value(x: Any) -> Any:
-            return values[x] if isinstance(x, SymbolicTensor) else x
-
         for node in self.nodes:
-            args, kwargs = jax.tree.map(value, (node.args, node.kwargs))
-            results = jax.tree.leaves(node.operation(*args, **kwargs))
-            values.update(zip(jax.tree.leaves(node.outputs), results, strict=True))
+            results = node.run(values)
             if watch is not None:
                 watch(node, results)
         running = scope.current()

@@ -87,11 +87,13 @@ class Blocks:
             self.take(state)
             logs = floats(logs)  # waits until the block is done
             seconds = time.perf_counter() - begin
-            steps, self.done = int(state.position) - self.done, int(state.position)
+            bad = int(state.bad_step) >= 0
+            reached = int(state.position) if bad else stop
             self.program.level.after_call(seconds)
             if not first:
-                self._learn(steps, seconds)
-            if state.bad_step >= 0:
+                self._learn(reached - self.done, seconds)
+            self.done = reached
+            if bad:
                 self.culprit = source.take(order[(self.done - 1) * size : self.done * size]), self.done - 1
             self.after(self.done - 1, logs)
             self.signals.check()

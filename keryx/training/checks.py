@@ -1,4 +1,4 @@
-"""Data seen on the host, before any cast: names, shapes, ranges, emptiness, and where a NaN came from."""
+"""What a model wants of its data: names, shapes, ranges, one batch at a time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,85 +6,64 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core.dtypes import narrowed
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError, ShapeError
+from keryx.training.arrays import (
+    Range,
+    arrays_in,
+    check_kind,
+    check_range,
+    count_rows,
+    device_ready,
+    is_array,
+    numbers,
+    whole,
+)
 from keryx.training.step import Batch
 
-Range = tuple[str, int, int]  # who takes only these whole numbers, the lowest, one past the highest
 
-
-def is_array(x: Any) -> bool:
-    """Whether `x` is one array: NumPy's, JAX's, a pandas frame or a tensor of another library."""
-    return isinstance(x, np.ndarray) or hasattr(x, "__array__") or hasattr(x, "to_numpy")
-
-
-def as_array(x: Any) -> Any:
-    """One array as NumPy or JAX knows it, its dtype as it came."""
-    if isinstance(x, (np.ndarray, jax.Array)) or x is None:
-        return x
-    if hasattr(x, "to_numpy"):
-        array = x.to_numpy()
-        if array.dtype == object and hasattr(x, "isna") and np.any(x.isna()):
-            raise DataError("The data has missing values (NA). Fill them, x.fillna(0), or leave their rows out.")
-        plain = array.dtype == object and array.ndim == 2 and all(getattr(t, "kind", "O") in "biuf" for t in x.dtypes)
-        return array.astype(np.float64) if plain else array  # columns of numbers and of truth values
-    if hasattr(x, "detach"):  # a PyTorch tensor, maybe on an accelerator or in need of a gradient
-        x = x.detach().cpu()
-    return np.asarray(x)
-
-
-def numbers(x: Any, what: str) -> np.ndarray:
-    """A list of numbers, in lists at any depth, as an array.
-
-    Raises:
-        DataError: Where the lists have different lengths.
-    """
-    try:
-        return np.asarray(x)
-    except ValueError:
-        raise DataError(
-            f"The {what} is a ragged list: its rows differ in length. Pad them with keryx.utils.pad_sequences."
-        ) from None
-
-
-def arrays_in(given: Any, whats: Sequence[str] | None) -> Any:
-    """The arrays in a nest; where one is wanted, a nest of plain numbers is itself an array.
+class Wanted:
+    """One array that a model wants.
 
     Args:
-        given: The nest.
-        whats: What an error calls each array that is wanted; None where that is not known.
+        what: What an error calls it: `input 'ids'`.
+        allowed: The whole numbers that it may hold, if not all.
+        symbol: The input that it is for; None for a target.
+        symbols: All inputs.
     """
-    given = jax.tree.map(as_array, given, is_leaf=is_array)
-    if isinstance(given, (list, tuple)) and (whats is None or len(whats) == 1):
-        leaves = jax.tree.leaves(given)
-        if leaves and all(np.ndim(leaf) == 0 for leaf in leaves):
-            return numbers(given, whats[0] if whats else "input")
-    return given
 
+    def __init__(
+        self,
+        what: str,
+        allowed: Range | None = None,
+        symbol: SymbolicTensor | None = None,
+        symbols: Sequence[SymbolicTensor] = (),
+    ):
+        self.what, self.allowed, self.symbol, self.symbols = what, allowed, symbol, symbols
+        self.is_text = symbol is not None and symbol.dtype == "string"
 
-def count_rows(arrays: Any) -> int:
-    """The number of rows, which all arrays share.
+    def input(self, array: Any) -> Any:
+        """An input, checked, in a dtype that devices hold; text stays as it is where the model takes text."""
+        array = array if is_array(array) else numbers(array, self.what)
+        if not self.is_text:
+            check_kind(array, self.what)
+        shape = fit_shape(array.shape, self.symbol, self.symbols, batch=False)  # type: ignore[arg-type]
+        if not self.is_text:
+            check_range(array, self.allowed, self.what)
+            array = device_ready(array, self.what)
+        return array if array.shape == shape else array.reshape(shape)
 
-    Raises:
-        DataError: Where they differ, or there are none.
-    """
-    leaves = jax.tree.leaves(arrays)
-    if not leaves:
-        raise DataError("The data is empty: it holds no array.")
-    sizes: set[Any] = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
-    if None in sizes:
-        raise DataError(
-            "The data holds a single number where an array of rows was expected: the first axis is the batch."
-        )
-    if len(sizes) > 1:
-        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in leaves)
-        raise DataError(f"All arrays need the same number of rows; got the shapes {shapes}.")
-    (rows,) = sizes
-    if rows == 0:
-        raise DataError("The data is empty: it has 0 rows.")
-    return int(rows)
+    def target(self, array: Any) -> Any:
+        """A target, likewise, or None; labels are integers, also where they came as floats."""
+        if array is None:
+            return None
+        array = array if is_array(array) else numbers(array, self.what)
+        check_kind(array, self.what)
+        if self.allowed is not None and jax.dtypes.issubdtype(array.dtype, np.floating):
+            array = whole(array, self.allowed, self.what)
+        check_range(array, self.allowed, self.what)
+        return device_ready(array, self.what)
 
 
 class Checks:
@@ -109,9 +88,26 @@ class Checks:
         labels: Sequence[Range | None] = (),
         host: Callable[[Any], Any] | None = None,
     ):
-        self.symbols, self.structure, self.ranges = symbols, structure, ranges
-        self.objective, self.labels, self.host = objective, labels, host
+        self.symbols, self.structure, self.host = symbols, structure, host
+        self.names = [symbol.name for symbol in symbols or ()]
+        self.wanted = [
+            Wanted(f"input {symbol.name!r}", ranges[i] if i < len(ranges) else None, symbol, symbols or ())
+            for i, symbol in enumerate(symbols or ())
+        ]
+        self.nest = jax.tree.structure(structure)
+        self.whats = [wanted.what for wanted in self.wanted] if symbols else None
+        self.objective = objective
+        self.outputs: list[str] = objective.names if objective else []
+        self.targets = [
+            Wanted(f"target {name!r}", labels[i] if i < len(labels) else None) for i, name in enumerate(self.outputs)
+        ]
         self.passed: dict[Any, Any] = {}  # the forms of data that was taken as it came, and the nest of such a batch
+
+    @classmethod
+    def of(cls, model: Any, objective: Any = None, labels: Sequence[Range | None] = ()) -> "Checks":
+        """What this model wants."""
+        symbols = model.inputs if model.has_graph else None
+        return cls(symbols, model.input_structure, model.input_ranges(), objective, labels, model.halves.feeding)
 
     def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
@@ -121,77 +117,55 @@ class Checks:
             return jax.tree.unflatten(self.passed[form], given)
         batch = self._checked(x, y, weight)
         arrays, structure = jax.tree.flatten(batch)
-        looks_at_values = any(self.ranges) or any(self.labels) or self.host is not None
-        if form is not None and not looks_at_values and list(map(id, given)) == list(map(id, arrays)):
+        as_it_came = form is not None and list(map(id, given)) == list(map(id, arrays))
+        if as_it_came and self.host is None and not any(wanted.allowed for wanted in self.wanted + self.targets):
             self.passed[form] = structure
         return batch
 
     def _checked(self, x: Any, y: Any, weight: Any) -> Batch:
-        inputs = self.inputs(x)
-        targets = self._by_output(y, "target")
-        weights = self._by_output(weight, "sample weight")
-        targets = [self._target(target, i) for i, target in enumerate(targets)]
-        batch = Batch(inputs, targets, [_weight(w, self._name(i)) for i, w in enumerate(weights)])
+        inputs, targets, weights = self.inputs(x), list[Any](), list[Any]()
+        if self.objective is not None:
+            targets = [w.target(target) for w, target in zip(self.targets, self._by_output(y, "target"), strict=True)]
+            weights = [_weight(w, name) for w, name in zip(self._weights(weight), self.outputs, strict=True)]
+        batch = Batch(inputs, targets, weights)
         rows = count_rows(batch)
-        for i, (target, w) in enumerate(zip(batch.y, batch.weight, strict=True)):
-            if w is not None and target is not None and w.shape != target.shape[: w.ndim] and w.ndim > 1:
+        for name, target, w in zip(self.outputs, targets, weights, strict=True):
+            if w is not None and w.ndim > 1 and target is not None and w.shape != target.shape[: w.ndim]:
                 raise ShapeError(
-                    f"The sample weights of output {self._name(i)!r} are {tuple(w.shape)}, its targets "
+                    f"The sample weights of output {name!r} are {tuple(w.shape)}, its targets "
                     f"{tuple(target.shape)}. Give one a row, ({rows},), or one a step, {tuple(target.shape[:2])}."
                 )
         return batch
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
-        x = arrays_in(x, [f"input {symbol.name!r}" for symbol in self.symbols] if self.symbols else None)
+        if x is None:
+            raise DataError("The model was given no data: x is None.")
+        x = arrays_in(x, self.whats)
         if isinstance(x, (list, tuple)) and not jax.tree.leaves(x):
             raise DataError("The data is empty: it is a list of nothing.")
         if self.symbols is None:
             return jax.tree.map(lambda array: device_ready(array, "input"), x)
-        flat = match(x, [s.name for s in self.symbols], self.structure)
-        flat = [self._input(array, i) for i, array in enumerate(flat)]
-        inputs = jax.tree.unflatten(jax.tree.structure(self.structure), flat)
+        flat = [
+            wanted.input(array) for wanted, array in zip(self.wanted, match(x, self.names, self.structure), strict=True)
+        ]
+        inputs = flat[0] if self.structure is self.symbols[0] else jax.tree.unflatten(self.nest, flat)
         return inputs if self.host is None else jax.tree.map(lambda a: device_ready(a, "input"), self.host(inputs))
 
-    def _input(self, array: Any, i: int) -> Any:
-        """One input, checked; text stays as it is where the model takes text."""
-        symbol, what = self.symbols[i], f"input {self.symbols[i].name!r}"  # type: ignore[index]
-        array = array if is_array(array) else numbers(array, what)
-        shape = fit_shape(array.shape, symbol, self.symbols, batch=False)  # type: ignore[arg-type]
-        if symbol.dtype != "string":
-            check_kind(array, what)
-            check_range(array, self.ranges[i] if i < len(self.ranges) else None, what)
-            array = device_ready(array, what)
-        return array if array.shape == shape else array.reshape(shape)
-
-    def _target(self, target: Any, i: int) -> Any:
-        """One target, checked; labels are integers, also where they came as floats."""
-        if target is None:
-            return None
-        what, labels = f"target {self._name(i)!r}", self.labels[i] if i < len(self.labels) else None
-        check_kind(target, what)
-        if labels is not None and jax.dtypes.issubdtype(target.dtype, np.floating):
-            target = _whole(target, labels, what)
-        check_range(target, labels, what)
-        return device_ready(target, what)
-
     def _by_output(self, given: Any, role: str) -> list[Any]:
-        if self.objective is None:
-            return []
-        given = arrays_in(given, [f"{role} {name!r}" for name in self.objective.names])
-        matched = self.objective.match(given, role)
-        return [
-            m if m is None or is_array(m) else numbers(m, f"{role} {self._name(i)!r}") for i, m in enumerate(matched)
-        ]
+        """Targets or weights as they are given, in the order of the outputs."""
+        return self.objective.match(arrays_in(given, [f"{role} {name!r}" for name in self.outputs]), role)
 
-    def _name(self, i: int) -> str:
-        names = self.objective.names if self.objective else []
-        return names[i] if i < len(names) else f"output {i}"
+    def _weights(self, given: Any) -> list[Any]:
+        if given is None:
+            return [None] * len(self.outputs)
+        matched = zip(self._by_output(given, "sample weight"), self.outputs, strict=True)
+        return [w if w is None or is_array(w) else numbers(w, f"sample weight {name!r}") for w, name in matched]
 
     def weighing(self, class_weight: Any, batch: Batch) -> Batch:
         """The batch with each row weighing as much as its class does, by one dict or one an output."""
         targets, weights = batch.y, batch.weight
-        names = self.objective.names if self.objective else []
+        names = self.outputs
         if not isinstance(class_weight, dict):
             raise DataError(
                 f"class_weight is a dict of a weight for each class, such as {{0: 1.0, 1: 2.5}}; got "
@@ -241,6 +215,8 @@ def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
     weights = np.ones(classes.shape, np.float32)
     for label, weight in table.items():
         try:
+            if int(label) != label:
+                raise ValueError
             weights[classes == int(label)] = float(weight)
         except (TypeError, ValueError):
             raise DataError(
@@ -265,64 +241,3 @@ def _weight(weight: Any, name: str) -> Any:
     device_ready(weight, f"sample weight of {name!r}")
     weight = weight.astype(np.float32)
     return weight[:, 0] if weight.ndim == 2 and weight.shape[1] == 1 else weight
-
-
-def device_ready(array: Any, what: str) -> Any:
-    """The array, or None, in a dtype that devices hold."""
-    if array is None:
-        return None
-    check_kind(array, what)
-    return narrowed(array, what)
-
-
-def check_kind(array: Any, what: str) -> None:
-    """Raise DataError for complex numbers, text, dates and objects."""
-    dtype = array.dtype
-    if dtype.kind == "c":
-        raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
-    if dtype.kind == "m" or not (dtype.kind == "b" or jax.dtypes.issubdtype(dtype, np.number)):
-        hint = " If it is ragged, pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
-        if dtype.kind in "SU" and what.startswith("target"):
-            hint = " classes, y = numpy.unique(y, return_inverse=True) numbers the classes."
-        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
-
-
-def _whole(labels: Any, allowed: Range, what: str) -> Any:
-    """Labels that came as floats, as integers.
-
-    Raises:
-        DataError: For a fraction, NaN or infinity.
-    """
-    host = np.asarray(narrowed(labels, what))
-    whole = np.isfinite(host) & (host == np.trunc(host))
-    if not whole.all():
-        who, low, high = allowed
-        raise DataError(
-            f"The {what} holds {host[~whole][0]}, but {who} compares whole numbers, the classes {low} to {high - 1}. "
-            "Use a loss for one-hot or continuous targets."
-        )
-    return host.astype(np.int32)
-
-
-def check_range(array: Any, allowed: Range | None, what: str) -> None:
-    """Raise where a whole number lies outside of what the model can take, with its value and place."""
-    if allowed is None or not array.size or (array.min() >= allowed[1] and array.max() < allowed[2]):
-        return
-    who, low, high = allowed
-    host = np.asarray(array)
-    place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
-    value = host[place]
-    raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
-
-
-def first_non_finite(array: Any) -> tuple[Any, int] | None:
-    """The first NaN or infinity in an array, and the row that it stands in.
-
-    >>> first_non_finite(np.array([[1.0], [np.inf]]))
-    (inf, 1)
-    """
-    host = np.asarray(array)
-    if not jax.dtypes.issubdtype(host.dtype, np.floating) or np.isfinite(host).all():
-        return None
-    place = tuple(np.argwhere(~np.isfinite(host))[0])
-    return float(host[place]), int(place[0])

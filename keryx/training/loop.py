@@ -11,10 +11,11 @@ from keryx.errors import DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
+from keryx.training.door import source_of
 from keryx.training.options import FitOptions, RunOptions
 from keryx.training.progress import Progress
 from keryx.training.session import Session
-from keryx.training.source import Source, source_of
+from keryx.training.source import Source
 from keryx.training.state import TestState
 from keryx.training.streams import unpacked
 
@@ -121,7 +122,7 @@ def sources(session: Session, x: Any, y: Any, weight: Any, options: FitOptions) 
     elif options.validation_split:
         source, held_out = source.split(options.validation_split, own_size, options.validation_steps)
     if options.class_weight is not None:
-        source = source.map(partial(session.checks().weighing, options.class_weight))
+        source = source.map(lambda batch: session.checks().weighing(options.class_weight, batch))
     return source, held_out
 
 

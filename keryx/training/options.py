@@ -1,5 +1,6 @@
 """What fit, evaluate and predict are told beside the data, checked once."""
 
+from collections.abc import Container
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,8 +37,11 @@ class FitOptions:
             raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {self.on_nan!r}.")
         for name in ("batch_size", "epochs", "steps_per_epoch", "validation_steps", "validation_batch_size"):
             check_count(getattr(self, name), "fit()", name)
-        if isinstance(self.validation_freq, (int, float)):
-            check_count(self.validation_freq, "fit()", "validation_freq")
+        after = self.validation_freq
+        if isinstance(after, (int, float)):
+            check_count(after, "fit()", "validation_freq")
+        elif isinstance(after, str) or not isinstance(after, Container):
+            raise ArgumentError(f"validation_freq is a number of epochs, or a list of such epochs; got {after!r}.")
         initial, share = self.initial_epoch, self.validation_split
         if isinstance(initial, bool) or not isinstance(initial, (int, np.integer)) or initial < 0:
             raise ArgumentError(f"fit() wants a whole initial_epoch from 0, the epochs that are done; got {initial!r}.")
@@ -62,8 +66,9 @@ class RunOptions:
     callbacks: Any = None
 
     def __post_init__(self):
-        check_count(self.batch_size, self.who, "batch_size")
-        check_count(self.steps, self.who, "steps")
+        for name in ("batch_size", "steps"):
+            if getattr(self, name) is not None:
+                check_count(getattr(self, name), self.who, name)
 
 
 def names_of(options: Any) -> list[str]:

@@ -12,13 +12,15 @@ import numpy as np
 from keryx.callbacks import CallbackList
 from keryx.errors import DataError
 from keryx.training import interrupts
+from keryx.training.arrays import count_rows
 from keryx.training.blocks import BLOCK_SECONDS
-from keryx.training.checks import count_rows
+from keryx.training.door import source_of
 from keryx.training.options import RunOptions
 from keryx.training.progress import Progress
-from keryx.training.source import Arrays, Source, Waiting, source_of
+from keryx.training.source import Arrays, Source, Waiting
 from keryx.training.state import folded
 
+_NOTHING = nullcontext()
 # Where a batch takes less than this, in seconds, the way to the device and back counts, and many go in one call.
 SHORT_BATCH = 5e-3
 CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
@@ -26,11 +28,10 @@ CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 def predict(model: Any, x: Any, options: RunOptions) -> Any:
     """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the options are."""
-    source = source_of(
-        x, None, None, model.input_checks.batch, who=options.who, batch_size=options.batch_size, steps=options.steps
-    )
-    with jax.disable_jit() if model.run_eagerly else nullcontext(), source:
-        if isinstance(source, Arrays) and source.rows <= source.batch_size and options.callbacks is None:
+    admit = model.input_checks.batch
+    source = source_of(x, None, None, admit, who=options.who, batch_size=options.batch_size, steps=options.steps)
+    with jax.disable_jit() if model.run_eagerly else _NOTHING, source:
+        if options.callbacks is None and isinstance(source, Arrays) and source.rows <= source.batch_size:
             return jax.tree.map(on_host, model.compiled_call.predict(source.arrays.x))  # the short way
         hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
         with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:

@@ -16,7 +16,7 @@ from keryx.core import scope
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
-from keryx.errors import DataError, StateError, listing
+from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training import keras_steps
 from keryx.training.asked import Asked
@@ -73,8 +73,6 @@ class Session(Copyable):
         with self._preparing:
             if self.objective.names:
                 return
-            if x is None:
-                raise DataError(f"{self.model.title} was given no data: x is None.")
             outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
             if self.model.has_graph:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
@@ -167,9 +165,7 @@ class Session(Copyable):
         ranges = self.objective.label_ranges(self.outputs)
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
-        model, host = self.model, self.model.halves.feeding
-        symbols = model.inputs if model.has_graph else None
-        self._checks = Checks(symbols, model.input_structure, model.input_ranges(), self.objective, labels, host)
+        self._checks = Checks.of(self.model, self.objective, labels)
         return self._checks
 
     def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:

@@ -1,7 +1,6 @@
-"""Where batches come from: what the data is, is decided here, once, and it is checked on its way in."""
+"""Where batches come from: the contract of a source, and the one of arrays."""
 
 import math
-import operator
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -10,7 +9,6 @@ import jax
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError
-from keryx.training.checks import count_rows
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
 
@@ -60,67 +58,6 @@ class Source(AbstractContextManager):
         pass
 
 
-def source_of(
-    x: Any,
-    y: Any,
-    weight: Any,
-    admit: Admit,
-    *,
-    who: str,
-    batch_size: int | None = None,
-    steps: int | None = None,
-    steps_name: str = "steps",
-    shuffle: bool = False,
-    around: bool = False,
-    again: bool = False,
-) -> Source:
-    """The source that serves this data.
-
-    Args:
-        x: Arrays in the model's nest (NumPy, JAX, pandas, lists of numbers), or an iterable of batches.
-        y: The targets, by output; None where `x` yields them itself.
-        weight: Weights of the rows, for all outputs or by output.
-        admit: Checks a batch and puts it in the model's order; it sees the data before anything is made of it.
-        who: The function that an error speaks of.
-        batch_size: Rows a batch, 32 by default; for arrays only.
-        steps: Batches an epoch.
-        steps_name: The argument that they came in.
-        shuffle: Whether each epoch has an order of its own; for arrays only.
-        around: Whether an epoch of `steps` goes on where the last one stopped, and begins again at the end of the data.
-        again: Whether there will be more than one epoch of the same batches.
-
-    Raises:
-        DataError: Where the data is empty, misnamed, of the wrong shape or out of range.
-    """
-    if x is None:
-        raise DataError(f"{who} was given no data: x is None.")
-    around = around and steps is not None
-    if not yields_batches(x):
-        return Arrays(admit(x, y, weight), int(batch_size or 32), shuffle, steps, around)
-    from keryx.training import streams  # which stands on this contract
-
-    kind, length = type(x).__name__, streams.length_of(x)
-    for name, value in (("y", y), ("sample_weight", weight)):
-        if value is not None:
-            raise DataError(f"{who}: where x is a {kind}, it yields the {name} itself: (x, y) or (x, y, weight).")
-    if length == 0:
-        raise DataError(f"{who} was given empty data: the {kind} has 0 batches.")
-    if steps is None and length == math.inf:
-        raise DataError(f"{who}: the {kind} never ends: give {steps_name}.")
-    if steps is None and again and hasattr(x, "__next__"):
-        raise DataError(f"{who} needs a {kind} more than once, and it cannot begin again: give {steps_name}.")
-    if length is not None and length != math.inf and not around:
-        steps = int(length) if steps is None else min(steps, int(length))
-    return (streams.Numbered if streams.is_numbered(x) else streams.Stream)(x, admit, steps, around)
-
-
-def yields_batches(x: Any) -> bool:
-    """Whether `x` yields batches, rather than being arrays."""
-    if isinstance(x, (np.ndarray, list, tuple, dict, str, bytes)) or hasattr(x, "__array__") or hasattr(x, "to_numpy"):
-        return False
-    return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
-
-
 class Arrays(Source):
     """Arrays: batches are rows of them, picked on the device where the arrays fit there.
 
@@ -136,21 +73,18 @@ class Arrays(Source):
         arrays: All rows, as one batch on the host.
         rows: How many there are.
         end: One past the last place in the order of an epoch.
-        resident: Whether the arrays fit on the device.
     """
 
     steps: int
 
     def __init__(self, batch: Batch, batch_size: int, shuffle: bool = False, limit: int | None = None, around=False):
         self.arrays = batch
-        self.rows = count_rows(batch)
+        self.rows = len(jax.tree.leaves(batch)[0])
         self.options = batch_size, shuffle, limit, around
         self.batch_size, self.shuffle = min(batch_size, self.rows), shuffle
         wanted = self.rows if limit is None else limit * self.batch_size
         self.end = wanted if around else min(wanted, self.rows)
         self.steps = math.ceil(self.end / self.batch_size)
-        self.bytes = sum(map(operator.attrgetter("nbytes"), jax.tree.leaves(batch)))
-        self.resident = self.bytes <= RESIDENT_BYTES
         self.device: Batch | None = None
 
     def first(self) -> Batch:
@@ -189,6 +123,16 @@ class Arrays(Source):
 
     def place(self, key: Any, epoch: int, number: int, row: int) -> str:
         return f"row {self.order(key, epoch)[number * self.batch_size + row]}"
+
+    @property
+    def bytes(self) -> int:
+        """The size of the arrays."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self.arrays))
+
+    @property
+    def resident(self) -> bool:
+        """Whether the arrays are put on the device whole."""
+        return self.bytes <= RESIDENT_BYTES
 
     def data(self) -> Batch:
         """The arrays on the device, with room for more rows."""

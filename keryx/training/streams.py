@@ -159,15 +159,10 @@ class Stream(Batched):
             self.iterator = None
 
 
-def is_numbered(data: Any) -> bool:
-    """Whether the batches are asked for by number: a `PyDataset`, or a sequence that cannot be iterated over."""
-    return hasattr(data, "__getitem__") and (hasattr(type(data), "num_batches") or not hasattr(data, "__iter__"))
-
-
 def length_of(data: Any) -> float | None:
     """The number of batches, infinite where they never end; None where the data cannot tell."""
-    if hasattr(data, "num_batches"):
-        batches = data.num_batches
+    batches: Any = getattr(data, "num_batches", _END)
+    if batches is not _END:
         return math.inf if batches is None else batches
     if hasattr(data, "cardinality"):  # tf.data
         count = int(data.cardinality())
@@ -190,5 +185,5 @@ def unpacked(item: Any) -> tuple[Any, Any, Any]:
         return item, None, None
     if len(item) > 3:
         raise DataError(f"A batch is (x, y) or (x, y, sample_weight); got {len(item)} parts.")
-    x, y, weight = (*item, None, None)[:3]
+    x, y, weight = (*item, None, None, None)[:3]
     return x, y, weight

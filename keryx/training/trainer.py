@@ -13,7 +13,7 @@ from keryx.runtime import process
 from keryx.training import interrupts, keras_steps, loop, prediction, step
 from keryx.training.asked import Asked
 from keryx.training.blocks import floats
-from keryx.training.checks import Checks, count_rows
+from keryx.training.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.protocol import TrainedModel
@@ -310,8 +310,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = self.input_checks.inputs(x)
-        count_rows(inputs)
+        inputs = self.input_checks.batch(x).x
         with jax.disable_jit() if self.run_eagerly else nullcontext():
             return jax.tree.map(prediction.on_host, self._model.compiled_call.predict(inputs))
 
@@ -413,10 +412,7 @@ class Trainer:
     def input_checks(self) -> Checks:
         """What the model wants of its inputs."""
         if self._input_checks is None:
-            model, host = self._model, self._model.halves.feeding
-            self._input_checks = Checks(
-                model.inputs if model.has_graph else None, self.input_structure, model.input_ranges(), host=host
-            )
+            self._input_checks = Checks.of(self._model)
         return self._input_checks
 
     @property
