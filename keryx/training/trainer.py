@@ -24,7 +24,7 @@ from keryx.training.step import Batch
 class Trainer:
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
-    stop_training = False
+    stop_training = stop_evaluating = stop_predicting = False  # a callback may set them
     run_eagerly = False
     history: History
     _session: Session | None = None
