@@ -158,13 +158,13 @@ def test_ctrl_c_in_compile(monkeypatch):
     model = regressor()
     model.fit(X, Y, verbose=0)
     session = model.session
-    resolve = keryx.training.objective.Objective.resolve_losses
+    resolve = keryx.training.asked.Asked.with_losses
 
     def interrupted(*given):
         signal.raise_signal(signal.SIGINT)
         return resolve(*given)
 
-    monkeypatch.setattr(keryx.training.objective.Objective, "resolve_losses", interrupted)
+    monkeypatch.setattr(keryx.training.asked.Asked, "with_losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.compile("adam", "mae")
     monkeypatch.undo()

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import keryx
 from keryx import Input, layers
 from keryx.errors import ArgumentError, ConfigError, ShapeError
 
@@ -169,3 +170,47 @@ def test_an_id_outside_the_embedding_is_nan_and_never_another_row():
     assert np.isnan(rows[1:]).all()
     assert np.isfinite(rows[0]).all()
     assert layer.input_range == (0, 4)
+
+
+@pytest.mark.parametrize("inputs", [3, 2.5, [1, 2], [[1.0, 2.0]], None, "text"])
+def test_what_is_no_tensor_is_told_so(inputs):
+    with pytest.raises(ValueError, match="is called on tensors; got") as caught:
+        layers.Dense(2)(inputs)
+    assert "np.array" in str(caught.value)
+
+
+def test_an_argument_that_is_missing_is_named_before_anything_is_built():
+    layer = layers.MultiHeadAttention(2, 2)
+    for query in (np.ones((1, 2, 3)), Input((2, 3))):
+        with pytest.raises(TypeError, match="is called on 'query', 'value'; there is no 'value'"):
+            layer(query)
+    with pytest.raises(TypeError, match="there is no 'inputs'"):
+        layers.Dense(2)()
+    assert not layer.built
+
+
+def test_parameters_are_counted_once_there_are_any():
+    for layer in (layers.Dense(2), keryx.Sequential([layers.Dense(2)])):
+        with pytest.raises(ValueError, match="is not built, so its weights are not known"):
+            layer.count_params()
+        layer.build((None, 3))
+        assert layer.count_params() == 8
+    assert layers.Dropout(0.5).count_params() == 0
+
+
+def test_a_layer_is_found_by_its_name_or_by_its_index():
+    model = keryx.Sequential([Input((3,)), layers.Dense(2, name="last")])
+    assert model.get_layer(index=-1) is model.get_layer("last")
+    for words, message in (
+        ({"index": 5}, "has 1 layers; got index=5"),
+        ({}, "wants a name or an index; got name=None and index=None"),
+        ({"name": "last", "index": 0}, "wants a name or an index; got name='last' and index=0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.get_layer(**words)
+
+
+def test_a_symbol_has_no_numbers():
+    for convert in (np.asarray, float, int):
+        with pytest.raises(ValueError, match="has no values yet"):
+            convert(Input((3,)))

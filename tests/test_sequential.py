@@ -118,3 +118,13 @@ def test_a_layer_that_is_added_counts_after_the_model_ran():
     assert np.allclose(model(x), 2 * before)
     model.pop()
     assert np.allclose(model(x), before)
+
+
+def test_what_a_graph_has_is_there_once_there_is_a_graph():
+    model = keryx.Sequential([layers.Dense(2)])
+    for word in ("inputs", "outputs", "input", "output", "input_shape", "output_shape"):
+        assert not hasattr(model, word)
+        assert not hasattr(keryx.Sequential(), word)
+        assert not hasattr(keryx.Model(), word)
+    model.build((None, 3))
+    assert [symbol.shape for symbol in (*model.inputs, *model.outputs)] == [(None, 3), (None, 2)]

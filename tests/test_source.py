@@ -9,6 +9,7 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.callbacks import LambdaCallback
+from keryx.errors import DataError, ShapeError
 from keryx.training import loop, source
 from keryx.training.checks import Checks
 from keryx.training.options import FitOptions
@@ -223,3 +224,27 @@ def test_arrays_of_the_user_are_let_go():
     assert cast.dtype == np.float32
     assert cast is not made.arrays.x
     assert sum(referrer is made.arrays for referrer in gc.get_referrers(cast)) == 0
+
+
+def test_what_was_taken_as_it_came_is_not_looked_at_again_but_for_its_form(monkeypatch):
+    looked = []
+    checked = Checks._checked
+    monkeypatch.setattr(Checks, "_checked", lambda self, *parts: looked.append(1) or checked(self, *parts))
+    model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(1)])
+    x = np.ones((4, 3), np.float32)
+    for rows in (4, 2, 3):
+        model.predict(x[:rows], verbose=0)
+    assert len(looked) == 1
+    assert model.predict(x.astype(np.float64), verbose=0).shape == (4, 1)
+    assert model.predict({model.input_names[0]: x}, verbose=0).shape == (4, 1)
+    for wrong, message in ((x[:, :2], "wants"), (x[:0], "0 rows"), (x.astype(str), "holds")):
+        with pytest.raises((DataError, ShapeError), match=message):
+            model.predict(wrong, verbose=0)
+
+
+def test_values_are_looked_at_each_time():
+    model = keryx.Sequential([keryx.Input((3,), dtype="int32"), keryx.layers.Embedding(5, 2)])
+    ids = np.zeros((4, 3), np.int32)
+    model.predict(ids, verbose=0)
+    with pytest.raises(DataError, match="takes 0 to 4"):
+        model.predict(ids + 5, verbose=0)

@@ -22,15 +22,22 @@ class CallPlan:
 
     Args:
         names: The names of its arguments after self.
+        required: Those of them that have no default.
         takes_more: Whether it takes others by `**kwargs`.
         training: The position of the argument `training`; None where there is none.
         masks: Of each argument that is told its mask: its position and name, then those of the argument for the mask.
     """
 
     names: list[str]
+    required: list[str]
     takes_more: bool
     training: int | None
     masks: list[tuple[int, str, int, str]]
+
+    def missing(self, args: tuple, kwargs: dict[str, Any]) -> list[str]:
+        """The required arguments that a call lacks, but for those that are filled in."""
+        filled_in = {"training", *(mask_name for *_, mask_name in self.masks)}
+        return [name for name in self.required if name not in {*self.names[: len(args)], *kwargs, *filled_in}]
 
     def fill_in_masks(self, args: tuple, kwargs: dict[str, Any]) -> None:
         """Hand the masks that travel beside the arguments to `mask`, for the first, and to `<argument>_mask`."""
@@ -57,10 +64,12 @@ class CallPlan:
 def plan_of(call: Callable) -> CallPlan:
     """The plan of a `call`, a function whose first argument is self."""
     names, takes_more = accepted_arguments(call)
+    parameters = inspect.signature(call).parameters
+    required = [name for name in names[1:] if parameters[name].default is inspect.Parameter.empty]
     places = {name: i for i, name in enumerate(names[1:])}
     masks = []
     for name, position in places.items():
         mask_name = "mask" if position == 0 and "mask" in places else f"{name}_mask"
         if mask_name in places:
             masks.append((position, name, places[mask_name], mask_name))
-    return CallPlan(names[1:], takes_more, places.get("training"), masks)
+    return CallPlan(names[1:], required, takes_more, places.get("training"), masks)

@@ -6,6 +6,7 @@ served by the thread that ends it, before that thread lends again. So a reader i
 again at once, and always sees the values of one moment. What somebody else was handed out is copied before it is lent.
 """
 
+import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,11 +39,7 @@ class Cell:
             if not isinstance(value, Away):
                 self._shared = True
                 return value
-        return at_rest([self], self._hand_out)
-
-    def _hand_out(self, values: list[Any]) -> Any:
-        self._shared = True
-        return values[0]
+        return hand_out([self])[0]
 
     def put(self, value: Any) -> None:
         """Hold another value, which nobody else may hold."""
@@ -60,6 +57,9 @@ class Cell:
     def is_empty(self) -> bool:
         """Whether it holds nothing yet."""
         return self._value is None
+
+
+_value_of = operator.attrgetter("_value")
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
 def begin_reading(cells: Sequence[Cell]) -> list[Any]:
     """The values of some cells at one moment, which no loan takes over until `end_reading(values)`."""
     with lock:
-        values = [cell._value for cell in cells]
+        values = list(map(_value_of, cells))
         if _AWAY.isdisjoint(map(type, values)):
             _readings[id(values)] = values
             return values
@@ -104,6 +104,17 @@ def begin_reading(cells: Sequence[Cell]) -> list[Any]:
 def end_reading(values: list[Any]) -> None:
     """The values have been read."""
     _readings.pop(id(values), None)
+
+
+def hand_out(cells: Sequence[Cell]) -> list[Any]:
+    """The values of some cells at one moment, for whoever asks to keep."""
+
+    def share(values: list[Any]) -> list[Any]:
+        for cell in cells:
+            cell._shared = True
+        return values
+
+    return at_rest(cells, share)
 
 
 def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> None:

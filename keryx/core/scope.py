@@ -7,7 +7,7 @@ keys, and collects the updates and the added losses, so that jit, grad and vmap 
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -114,30 +114,40 @@ def at_present(function: Callable) -> Callable:
     return call
 
 
-def pure(function: Callable, variables: "Sequence[Variable]", training: bool = False) -> Callable:
-    """`function` as a pure function of its variables.
+def pure(
+    function: Callable, variables: "Sequence[Variable] | Mapping[str, Variable]", training: bool = False
+) -> Callable:
+    """`function` as a pure function of its variables, a list or a dict by path.
 
     Returns:
         A function `(values, key, *args, **kwargs) -> (outputs, updates, losses)`: `values` holds an array for each
-        of `variables`; `updates` the new value of each variable that was assigned, by its place among `variables`;
-        `losses` the scalars that were added with `add_loss`.
+        of `variables`, as a list or a dict likewise; `updates` the new value of each variable that was assigned, by
+        its index or path; `losses` the scalars that were added with `add_loss`.
     """
+    named = dict(variables) if isinstance(variables, Mapping) else dict(enumerate(variables))
 
-    def call(values: Sequence[jax.Array], key, *args, **kwargs):
-        lent = dict(zip(variables, values, strict=True))
+    def call(values: Any, key, *args, **kwargs):
+        if len(values) != len(named):
+            raise StateError(f"{len(named)} variables want as many values; got {len(values)}.")
+        lent = {variable: values[place] for place, variable in named.items()}
         with run(Scope(lent, key, training)) as scope:
             outputs = function(*args, **kwargs)
-        strangers = [v for v in lent if v not in place]
+        strangers = [v for v in lent if v not in known]
         if strangers:
             raise StateError(
                 f"The variable {strangers[0].path!r} was assigned while the model ran, but the model does not own it. "
                 "Keep it as an attribute of one of the model's layers."
             )
-        updates = {place[v]: lent[v] for v, value in zip(variables, values, strict=True) if lent[v] is not value}
+        updates = {place: lent[v] for place, v in named.items() if lent[v] is not values[place]}
         return outputs, updates, scope.losses
 
-    place = {variable: i for i, variable in enumerate(variables)}
+    known = set(named.values())
     return call
+
+
+def updated(values: dict[str, jax.Array], updates: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """The values by path, with the updates of those among them that have one."""
+    return {path: updates.get(path, value) for path, value in values.items()}
 
 
 @contextmanager

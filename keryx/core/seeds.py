@@ -46,7 +46,8 @@ def seed() -> int:
 
 def next_key() -> np.ndarray:
     """A raw random key, uint32 (2,), that no other call gives until the seed is set again."""
-    return np.array([part % 2**32 for part in next_seed()], np.uint32)
+    start, count = next_seed()
+    return np.array((start % 2**32, count % 2**32), np.uint32)
 
 
 def next_seed() -> tuple[int, int]:

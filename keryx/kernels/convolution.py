@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from keryx.errors import ShapeError
 from keryx.kernels import convolution_xla as xla
-from keryx.kernels import epilogue, native, winograd
+from keryx.kernels import epilogue, native, tuning, winograd
 from keryx.kernels.epilogue import ACTIVATIONS
 from keryx.kernels.geometry import Sizes, each_axis, pads_of, reaches
 from keryx.kernels.kernel import Kernel, Trained, Way, bilinear
@@ -202,11 +202,14 @@ def _takes(*shapes, strides, pads, groups, last, **static):
 # Measured on two cores with AVX-512, within loops, for 1 to 512 channels, windows of 1 to 7, strides of 1 and 2: the
 # native code takes 0.4 to 1 times as long as XLA for outputs and input gradients (a tenth over three axes and in
 # groups), and 0.1 to 0.9 times as long for kernel gradients. But its vectors run over the channels of the result:
-# where these are few, and sums of many, most of a vector is idle, and it takes 1.3 to 2 times as long.
+# where these are few, and sums of many, most of a vector is idle, and it takes 1.3 to 2 times as long. Likewise, from
+# other numbers of channels on, with AVX2 and SSE2.
 
 
 def _fills(inputs, outputs, groups):
-    return groups > 1 or outputs >= 16 or inputs <= 4 * outputs
+    numbers = tuning.here()
+    few = inputs <= max(numbers.conv_ratio * outputs, numbers.conv_channels)
+    return groups > 1 or outputs >= numbers.conv_filters or few
 
 
 def _wins(x, kernel, *bias, groups, **static):

@@ -5,7 +5,7 @@ from functools import partial
 import jax
 from jax import lax
 
-from keryx.kernels import native
+from keryx.kernels import native, tuning
 from keryx.kernels.epilogue import ACTIVATIONS, SLOPES, number
 from keryx.kernels.kernel import Kernel, Trained, Way, bilinear
 
@@ -53,9 +53,13 @@ def _is_product(x, kernel):
 def _wins(rows, depth, columns):
     # Few rows on a matrix of many megabytes wait for memory, and XLA is as fast. Else 1 to 3 times as fast on two,
     # the gradients with small batches most; but long columns of parts of vectors take twice as long.
-    if columns < 16 and rows > 128:
+    numbers = tuning.here()
+    if columns < numbers.dense_columns and rows > numbers.dense_rows:
         return False
-    return min(rows, depth, columns) >= 64 or max(rows * depth, depth * columns, rows * columns) <= 2**21
+    largest = max(rows * depth, depth * columns, rows * columns)
+    if (depth <= numbers.dense_deep or rows < numbers.dense_high) and largest >= numbers.dense_large:
+        return False
+    return min(rows, depth, columns) >= 64 or largest <= 2**21
 
 
 def _product_wins(left, right, transposed):

@@ -1,35 +1,29 @@
 """Layer: build, call, weights, config."""
 
 import functools
-import os
-import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, plain, scope, shapes
-from keryx.core.call_plan import accepted_arguments, plan_of
+from keryx.core import dtypes, graph, plain, scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
-from keryx.core.symbol import SymbolicTensor, describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
+from keryx.layers.calling import Calling
 from keryx.layers.input_spec import InputSpec, declared_shape
-from keryx.layers.output_spec import OutputSpec, shapes_for
-from keryx.runtime import process
+from keryx.layers.output_spec import OutputSpec
 
 registry = Registry("layer", "keras.layers")
-_building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
-class Layer(OutputSpec, Owner, Copyable, Configurable):
+class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -116,10 +110,6 @@ class Layer(OutputSpec, Owner, Copyable, Configurable):
         """The maths."""
         raise StateError(f"{type(self).__name__} has no call(self, inputs) method yet: write one.")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the outputs, given that of the inputs; by default the same one."""
-        return previous_mask
-
     def add_weight(
         self,
         shape: Any = None,
@@ -173,121 +163,6 @@ class Layer(OutputSpec, Owner, Copyable, Configurable):
             raise StateError(f"{self.title}: add_loss belongs into call(), where the inputs are.")
         running.losses.extend(jax.tree.leaves(loss))
 
-    # -- calling -------------------------------------------------------------------------------------------------
-
-    def __call__(self, *args, **kwargs) -> Any:
-        """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
-        if "name" not in vars(self):
-            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
-        try:
-            leaves, nest = jax.tree.flatten((args, kwargs))
-            if SymbolicTensor in map(type, leaves):
-                self._prepare(args, kwargs)
-                return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
-            if scope.here.scopes:
-                return self._run(*jax.tree.unflatten(nest, map(self._taken, leaves)))
-            if process.owner != os.getpid():
-                process.ready()
-            return self._run_eagerly(args, kwargs)
-        except Exception as error:
-            self._note(error, args)
-            raise
-
-    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Compute as the outermost layer."""
-        scopes, running = scope.here.scopes, scope.Scope()
-        scopes.append(running)
-        try:
-            args, kwargs = jax.tree.map(self._taken, (args, kwargs))
-            outputs = self._run(args, kwargs)
-        finally:
-            scopes.pop()
-        if not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
-            self._call_losses = running.losses
-            if running.masks:
-                scope.keep_masks(running, outputs)
-        return outputs
-
-    def _taken(self, x: Any) -> Any:
-        """An argument as `call` is given it: on the device, and a float in the dtype that the layer computes in."""
-        if isinstance(x, (np.ndarray, np.generic)):
-            x = jax.device_put(dtypes.narrowed(x, "input"))
-        dtype = self._dtype_policy.compute_dtype
-        if not self.autocast or not isinstance(x, jax.Array) or x.dtype == dtype:
-            return x
-        if not jnp.issubdtype(x.dtype, jnp.floating):
-            return x
-        cast = x.astype(dtype)
-        scope.set_mask(cast, scope.mask_of(x))
-        return cast
-
-    def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Compute, in the innermost scope."""
-        here, policy, plan = scope.here, self._dtype_policy, plan_of(type(self).call)
-        running = here.scopes[-1]
-        self._prepare(args, kwargs)
-        masked = running.masks or scope.eager_masks
-        if masked:
-            plan.fill_in_masks(args, kwargs)
-        before = running.training, running.autocast
-        if plan.training is not None or "training" in kwargs:
-            running.training = plan.resolve_training(args, kwargs, running.training)
-        running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
-        here.names.append(self.name)
-        try:
-            outputs = self.call(*args, **kwargs)
-        finally:
-            here.names.pop()
-            running.training, running.autocast = before
-        if self.activity_regularizer is not None:  # the penalty of a row, on average
-            running.losses.extend(
-                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
-            )
-        if self.supports_masking and args and (masked or type(self).compute_mask is not Layer.compute_mask):
-            masks = kwargs["mask"] if "mask" in kwargs else scope.masks_of(args[0])
-            scope.set_masks(outputs, self.compute_mask(args[0], masks))
-        if not shapes.probing.get():
-            self._seen_shapes = [x.shape for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
-        return outputs
-
-    def _prepare(self, args: tuple, kwargs: dict[str, Any]) -> None:
-        """Check the inputs, and build at the first call."""
-        self._check(args)
-        if self.built:
-            return
-        wanted, _ = accepted_arguments(self.build)
-        given = shapes_for(plan_of(type(self).call).names, wanted, args, kwargs)
-        if shapes.probing.get():
-            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
-        self._build_once(given)
-        self._check(args)
-
-    def _check(self, args: tuple) -> None:
-        """Raise where the inputs are not as `input_spec` says, which `build` may have set."""
-        inputs = jax.tree.leaves(args[0]) if args else []
-        if str in map(type, inputs):
-            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
-        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
-        for spec, x in zip(specs, inputs, strict=False):
-            if spec is not None and x.shape not in spec.fitting:
-                spec.check(self, x)
-
-    def _build_once(self, given: list[Any]) -> None:
-        with _building:
-            if self.built:  # by another thread
-                return
-            with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
-                self.build(*given)
-            self.built = True
-
-    def _note(self, error: Exception, args: tuple) -> None:
-        """Say in which layer an error came up: the innermost one, by its path."""
-        if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
-            return
-        shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
-        path = "/".join((*scope.names(), getattr(self, "name", "?")))
-        error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
-
     @property
     def losses(self) -> list[jax.Array]:
         """What the last eager call added with add_loss, then the regularization of the weights."""
@@ -339,6 +214,18 @@ class Layer(OutputSpec, Owner, Copyable, Configurable):
             count = "was not called on symbolic tensors" if not self.nodes else f"was called {len(self.nodes)} times"
             raise UndefinedError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
         return self.nodes[0]
+
+    def count_params(self) -> int:
+        """The number of scalars in the weights.
+
+        Raises:
+            StateError: Where it is not built, so that it has none yet.
+        """
+        if not self.built:
+            raise StateError(
+                f"{self.title} is not built, so its weights are not known: call it, or build(shape), first."
+            )
+        return super().count_params()
 
     def get_config(self) -> dict[str, Any]:
         """Name, trainable, dtype and the layer's own arguments, as plain data."""

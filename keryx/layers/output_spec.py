@@ -23,7 +23,7 @@ class OutputSpec:
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors like the outputs for these inputs. A layer that defines this method itself is believed."""
-        self._prepare(args, kwargs)
+        self._build_for_call(args, kwargs)
         return graph.trace(self, args, kwargs)
 
     def symbolic_outputs(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from keryx.core.codec import Configurable, Registry, deserialize, reads, seriali
 from keryx.core.copying import Copyable
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import unique_name
-from keryx.core.names import config_arguments, snake_case
+from keryx.core.names import config_arguments, snake_case, structural_name, untaken
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, ShapeError, StateError
 
@@ -113,8 +113,17 @@ class Metric(Copyable, Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of metrics inside it last."""
-        inner = [metric for value in vars(self).values() for metric in _metrics_in(value)]
-        return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
+        return list(self.named_variables.values())
+
+    @property
+    def named_variables(self) -> dict[str, Variable]:
+        """All variables by name, such as `total`; those of a metric inside it by its name and theirs."""
+        taken: dict[str, int] = {}
+        found = {untaken(v.name, taken): v for v in self._variables}
+        for metric in (metric for value in vars(self).values() for metric in _metrics_in(value)):
+            name = structural_name(metric)
+            found |= {untaken(f"{name}/{path}", taken): v for path, v in metric.named_variables.items()}
+        return found
 
     def stateless_update_state(self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any) -> list:
         """The values of the variables after a batch; the variables themselves stay as they are.

@@ -98,14 +98,14 @@ class CompiledCall:
         # In training, a frozen BatchNormalization computes something else than one that is trained.
         key = (True, *map(id, model.trainable_variables)) if training else False
         found = self.programs.get(key)
-        if found is not None and (model.inputs or found.variables == model.variables):
+        if found is not None and (model._graph is not None or found.variables == model.variables):
             return found
         with self.making:
             return self._make(x, training, key)
 
     def _make(self, x: Any, training: bool, key: Any) -> _Program:
         model = self.model
-        if not model.inputs:  # a subclass: its weights are made when it runs, and may become more
+        if model._graph is None:  # a subclass: its weights are made when it runs, and may become more
             self.clear()
             abstract_outputs(model, x)
 

@@ -30,6 +30,7 @@ from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
+from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
@@ -55,7 +56,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
-    _made_again = (*Layer._made_again, "compiled_call", "_session", "history")
+    _made_again = (*Layer._made_again, "compiled_call", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -69,6 +70,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
+        self._layers: list[Layer] = []
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
@@ -88,6 +90,7 @@ class Model(Trainer, Layer):
     def _graph_has_changed(self) -> None:
         """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        self._input_checks = None
         if self._session is not None:
             self._session.graph_has_changed()
 
@@ -134,11 +137,11 @@ class Model(Trainer, Layer):
         flat = match(inputs, self.input_names, self._graph.inputs)
         return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def _run_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _call_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer: a graph runs as one compiled program."""
         plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
         if not plain or self._graph is None:
-            return super()._run_eagerly(args, kwargs)
+            return super()._call_eagerly(args, kwargs)
         flat = self._arguments(args[0])
         return self.compiled_call(
             jax.tree.unflatten(jax.tree.structure(self._graph.inputs), flat), bool(kwargs.get("training"))
@@ -216,10 +219,9 @@ class Model(Trainer, Layer):
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def children(self) -> list[Layer]:
-        """The layers of the graph, then those kept as attributes."""
-        within = self._layers if self._graph is not None else []
-        return list(dict.fromkeys([*within, *super().children()]))
+    def _places(self) -> list[Any]:
+        """The layers of the graph, then the attributes."""
+        return [self._layers, *super()._places()]
 
     @property
     def layers(self) -> list[Layer]:
@@ -227,14 +229,19 @@ class Model(Trainer, Layer):
         return self.children()
 
     @property
-    def inputs(self) -> list[SymbolicTensor] | None:
-        """The symbolic tensors that come in, as a flat list."""
-        return self._graph.flat_inputs if self._graph else None
+    def has_graph(self) -> bool:
+        """Whether there is a graph that it computes; a subclass with a call of its own has none."""
+        return self._graph is not None
 
     @property
-    def outputs(self) -> list[SymbolicTensor] | None:
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that come in, as a flat list."""
+        return self._own_graph("inputs").flat_inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
         """The symbolic tensors that come out, as a flat list."""
-        return self._graph.flat_outputs if self._graph else None
+        return self._own_graph("outputs").flat_outputs
 
     @property
     def input(self) -> Any:
@@ -259,19 +266,19 @@ class Model(Trainer, Layer):
     def _own_graph(self, what: str) -> graph.Graph:
         if self._graph is None:
             raise UndefinedError(
-                f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
+                f"{self.title} has no graph, so it has no .{what}: it is not built yet, or a subclass with a call."
             )
         return self._graph
 
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs, by which a dict of data finds them."""
-        return [symbol.name for symbol in self.inputs or []]
+        return [symbol.name for symbol in self.inputs] if self.has_graph else []
 
     @property
     def output_names(self) -> list[str]:
         """The names of the layers that the outputs come from, by which losses and targets find them."""
-        return [symbol.node.operation.name for symbol in self.outputs or [] if symbol.node]
+        return [symbol.node.operation.name for symbol in (self.outputs if self.has_graph else []) if symbol.node]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name, its path into nested models such as `"inner/dense"`, or its index.
@@ -279,12 +286,13 @@ class Model(Trainer, Layer):
         Raises:
             ArgumentError: With the names that there are.
         """
+        if (index is None) == (name is None):
+            raise ArgumentError(f"get_layer() wants a name or an index; got name={name!r} and index={index!r}.")
         if index is not None and not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"{self.title} has {len(self.layers)} layers; got index={index}.")
         if index is not None:
             return self.layers[index]
-        if name is None:
-            raise ArgumentError("get_layer() wants a name or an index.")
+        assert name is not None
         found = next((layer for layer in self.layers if layer.name == name), None)
         head, _, rest = name.partition("/")
         if found is None and rest:
@@ -386,5 +394,6 @@ def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) ->
     return x if shape == x.shape else x.reshape(shape)
 
 
+_: type[TrainedModel] = Model  # the type checker sees that it has what training asks for
 Model._base_arguments |= {"inputs", "outputs"}
 registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)

@@ -1,5 +1,6 @@
 """Sequential: layers one after another."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from keryx.core import scope
@@ -55,7 +56,8 @@ class Sequential(Model):
             if first is not None:
                 self._symbols = [first]
         if self._symbols:
-            self._symbols.append(layer(self._symbols[-1]))
+            with scope.named(self.name):
+                self._symbols.append(layer(self._symbols[-1]))
         self._stack.append(layer)
         if self._symbols and self._graph is None:
             self._close(self._symbols[0], self._symbols[-1])
@@ -75,7 +77,7 @@ class Sequential(Model):
         if self._symbols and self._stack:
             self._close(self._symbols[0], self._symbols[-1])
         else:
-            self._graph, self.built = None, False
+            self._graph, self._layers, self.built = None, [], False
             self._graph_has_changed()
         return layer
 
@@ -90,8 +92,9 @@ class Sequential(Model):
         dtype = "int32" if self._stack[0].input_range else None
         symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
         symbols[0].sizes_are_open = True
-        for layer in self._stack:
-            symbols.append(layer(symbols[-1]))
+        with nullcontext() if scope.names()[-1:] == (self.name,) else scope.named(self.name):
+            for layer in self._stack:
+                symbols.append(layer(symbols[-1]))
         self._symbols = symbols
         self._close(symbols[0], symbols[-1])
 
@@ -110,9 +113,9 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._stack)
 
-    def children(self) -> list[Layer]:
-        """The layers, without the Input."""
-        return list(getattr(self, "_stack", []))
+    def _places(self) -> list[Any]:
+        """The attributes: the layers in order."""
+        return [vars(self).values()]
 
     @property
     def output_names(self) -> list[str]:
@@ -144,7 +147,7 @@ registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
 
 def _declared(layer: Layer) -> SymbolicTensor | None:
     """The input that the first layer declares: by `input_shape=`, or as a model that has one."""
-    if isinstance(layer, Model) and layer.inputs:
+    if isinstance(layer, Model) and layer.has_graph:
         (symbol,) = layer.inputs
         return Input(batch_shape=symbol.shape, dtype=symbol.dtype)
     inner: Any = layer

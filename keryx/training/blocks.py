@@ -1,5 +1,6 @@
 """The steps of an epoch, run block by block: the way of a batch through fit and evaluate."""
 
+import operator
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -145,10 +146,13 @@ class Blocks:
         return logs
 
 
+_kind = operator.attrgetter("shape", "dtype")
+
+
 def shapes(arrays: Any) -> Any:
     """What a compiled program depends on: the nest, and each array's shape and dtype."""
     leaves, nest = jax.tree.flatten(arrays)
-    return nest, *[(leaf.shape, leaf.dtype) for leaf in leaves]
+    return nest, *map(_kind, leaves)
 
 
 def floats(logs: dict[str, Any]) -> dict[str, Any]:

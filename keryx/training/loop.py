@@ -189,13 +189,12 @@ def run_evaluation(
         session.show_metrics(new.metrics, within_fit)
 
     with session.reading() as values:
-        trained = len(session.trained)
         blocks = Blocks(
             session.test_program(),
             source,
             lambda: state,
             take,
-            fixed=(values[:trained], values[trained:]),
+            fixed=values,
             hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
             every_batch=hooks.wants_batches("test"),
             compiling=progress.compiling,

@@ -13,7 +13,7 @@ from keryx.callbacks import CallbackList
 from keryx.errors import DataError
 from keryx.training import interrupts
 from keryx.training.blocks import BLOCK_SECONDS
-from keryx.training.checks import Checks, count_rows
+from keryx.training.checks import count_rows
 from keryx.training.options import RunOptions
 from keryx.training.progress import Progress
 from keryx.training.source import Arrays, Source, Waiting, source_of
@@ -26,12 +26,11 @@ CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 def predict(model: Any, x: Any, options: RunOptions) -> Any:
     """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the options are."""
-    admit = Checks(model.inputs, model.input_structure, model.input_ranges()).batch
-    source = source_of(x, None, None, admit, who=options.who, batch_size=options.batch_size, steps=options.steps)
+    source = source_of(
+        x, None, None, model.input_checks.batch, who=options.who, batch_size=options.batch_size, steps=options.steps
+    )
     with jax.disable_jit() if model.run_eagerly else nullcontext(), source:
-        if (
-            isinstance(source, Arrays) and source.rows <= source.batch_size and options.callbacks is None
-        ):  # the short way
+        if isinstance(source, Arrays) and source.rows <= source.batch_size and options.callbacks is None:
             return jax.tree.map(on_host, model.compiled_call(source.arrays.x))  # the short way
         hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
         with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:

@@ -1,7 +1,7 @@
 """Nothing is lost: the last good weights, kept on the host, and what is said when a loss turns NaN."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.lending import Kept, is_deleted, reading
-from keryx.core.variable import owned
+from keryx.core.variable import Variable, owned
 from keryx.errors import NonFiniteLossError
 from keryx.training.checks import first_non_finite
 from keryx.training.state import folded
@@ -25,8 +25,9 @@ class Net:
 
     def __init__(self, session: Any):
         self.session, self.loan = session, session.loan()
-        self.weights = [*session.trained, *session.rest]
+        self.weights = [*session.trainable.values(), *session.non_trainable.values()]
         self.kept: list[np.ndarray] = []
+        self.rate: dict[Variable, np.ndarray] = {}  # the learning rate, where it follows no schedule
         self.clock: dict[str, Any] = {}
 
     def renew(self) -> None:
@@ -39,6 +40,8 @@ class Net:
                 np.copyto(kept, value)
         finally:
             self.loan.close()
+        rate = self.session.optimizer.learning_rate
+        self.rate = {rate: rate.numpy()} if isinstance(rate, Variable) else {}
         self.clock = {name: np.asarray(value) for name, value in self.session.clock.items()}
 
     def settle(self) -> bool:
@@ -61,13 +64,19 @@ class Net:
     def _restore(self) -> None:
         """Put the copies back, or let them lie ready where the device has no memory for them just now."""
         kept = [Kept(value, _to_device) for value in self.kept]
-        empty = [Kept(np.zeros(v.shape, v.dtype), _to_device) for v in self.session.objective.variables]
-        self.loan.close(instead=[*kept, None, dict(self.clock), *empty])  # the optimizer is to start afresh
-        with suppress(Exception):  # such as a lack of memory
+        session, held = self.session, dict(zip(self.loan.cells, self.loan.values(), strict=True))
+        others = [*session.optimizer.variables, *session.objective.variables.values()]
+        empty = {v: Kept(np.zeros(v.shape, v.dtype), _to_device) for v in others}
+        for rate, value in self.rate.items():
+            empty[rate] = Kept(value, _to_device) if _lost(held[rate]) else held[rate]
+        self.loan.close(instead=[*kept, *empty.values(), dict(self.clock)])
+        try:
             with reading(self.weights):
                 pass
-            self.session.optimizer.build(self.session.trained)
-            self.session.reset_metrics()
+            session.optimizer.build(session.trainable)
+            session.reset_metrics()
+        except Exception:  # such as a lack of memory
+            session.optimizer.forget()
 
 
 def _to_device(host: np.ndarray) -> jax.Array:

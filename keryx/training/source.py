@@ -1,6 +1,7 @@
 """Where batches come from: what the data is, is decided here, once, and it is checked on its way in."""
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -148,7 +149,7 @@ class Arrays(Source):
         wanted = self.rows if limit is None else limit * self.batch_size
         self.end = wanted if around else min(wanted, self.rows)
         self.steps = math.ceil(self.end / self.batch_size)
-        self.bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+        self.bytes = sum(map(operator.attrgetter("nbytes"), jax.tree.leaves(batch)))
         self.resident = self.bytes <= RESIDENT_BYTES
         self.device: Batch | None = None
 

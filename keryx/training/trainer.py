@@ -1,9 +1,8 @@
 """The methods of a model that train it and use it."""
 
 import inspect
-from collections.abc import Callable
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import jax
 
@@ -12,10 +11,12 @@ from keryx.callbacks import History
 from keryx.errors import StateError
 from keryx.runtime import process
 from keryx.training import interrupts, loop, prediction, step
+from keryx.training.asked import Asked
 from keryx.training.blocks import floats
 from keryx.training.checks import Checks, count_rows
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
+from keryx.training.protocol import TrainedModel
 from keryx.training.session import Session
 from keryx.training.state import TestState, TrainState
 from keryx.training.step import Batch
@@ -24,24 +25,15 @@ from keryx.training.step import Batch
 class Trainer:
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
-    stop_training = stop_evaluating = stop_predicting = False  # a callback may set them
-    run_eagerly = False
+    stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
+    run_eagerly: bool = False
+    optimizer: Any
     history: History
     _session: Session | None = None
+    _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
-
-    # What the model itself brings along.
-    if TYPE_CHECKING:
-
-        @property
-        def inputs(self) -> Any: ...
-        @property
-        def input_names(self) -> list[str]: ...
-        @property
-        def output_names(self) -> list[str]: ...
-
-    input_ranges: Callable[[], list[Any]]
-    compiled_call: Any
 
     def compile(
         self,
@@ -79,7 +71,7 @@ class Trainer:
         from keryx import optimizers
 
         optimizer = optimizers.get(optimizer)
-        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
         asked = {
@@ -92,7 +84,7 @@ class Trainer:
             "optimizer": optimizer,
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
-            "_session": Session(self, optimizer, Objective(**asked)),
+            "_session": Session(self._model, optimizer, Asked(**asked)),
             "_compile_arguments": {"optimizer": optimizer, **asked},
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
@@ -120,7 +112,7 @@ class Trainer:
     def session(self) -> Session:
         """The model's training session, which compile() begins."""
         if self._session is None:
-            raise StateError(f"{self.title} is not compiled yet: call compile(optimizer, loss) first.")  # type: ignore[attr-defined]
+            raise StateError(f"{self._model.title} is not compiled yet: call compile(optimizer, loss) first.")
         return self._session
 
     @property
@@ -265,8 +257,9 @@ class Trainer:
             steps: The most batches that are computed.
             callbacks: Callbacks.
         """
-        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
-        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        if unknown:
+            known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+            old_words.check_arguments("predict()", unknown, known, old_words.FIT)
         return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
@@ -288,16 +281,17 @@ class Trainer:
         if class_weight is not None:
             batch = session.checks().weighing(class_weight, batch)
         session.begin(batch)
-        with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
+        with session.training(), interrupts.deferred(), self._as_asked():
             session.begin_training()
             session.set_clock(bad_step=-1)
-            fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
-            state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
-            logs = floats(logs)  # waits, so that nothing is taken of a step that failed
-            state = state._replace(position=before.position)  # of an epoch, which this batch is no part of
-            if session.in_fit:
-                state = state._replace(metrics=before.metrics)
-            session.take(loan, state)
+            with closing(session.loan()) as loan:
+                fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
+                state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
+                logs = floats(logs)  # waits, so that nothing is taken of a step that failed
+                state = state._replace(position=before.position)  # of an epoch, which this batch is no part of
+                if session.in_fit:
+                    state = state._replace(metrics=before.metrics)
+                session.take(loan, state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
@@ -305,9 +299,9 @@ class Trainer:
         session = self.session
         batch = session.admit(x, y, sample_weight)
         session.begin(batch)
-        trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
+        state = TestState.begin(session.fresh_metrics())
         with self._as_asked(), session.reading() as values:
-            state, logs = session.test_program().batch(state, (values[:trained], values[trained:]), batch)
+            state, logs = session.test_program().batch(state, values, batch)
         session.show_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
@@ -317,10 +311,10 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
+        inputs = self.input_checks.inputs(x)
         count_rows(inputs)
         with jax.disable_jit() if self.run_eagerly else nullcontext():
-            return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
+            return jax.tree.map(prediction.on_host, self._model.compiled_call(inputs))
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
@@ -338,7 +332,7 @@ class Trainer:
         Returns:
             The new state, and logs with at least `loss`; fit reports their means over the epoch.
         """
-        return step.train_step(self, state, batch)
+        return step.train_step(self._model, state, batch)
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
@@ -349,9 +343,21 @@ class Trainer:
         """Whether a subclass has brought a train_step."""
         return type(self).train_step is not Trainer.train_step
 
-    # -- what the loop asks of a model ---------------------------------------------------------------------------
+    @property
+    def _model(self) -> TrainedModel:
+        """The model that this is a part of."""
+        return cast(TrainedModel, self)
+
+    @property
+    def input_checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._input_checks is None:
+            self._input_checks = Checks(
+                self._model.inputs if self._model.has_graph else None, self.input_structure, self._model.input_ranges()
+            )
+        return self._input_checks
 
     @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self.input if self.inputs else None  # type: ignore[attr-defined]
+        return self._model.input if self._model.has_graph else None
