@@ -199,9 +199,9 @@ class Grower:
 
     def recurrent(self, **words):
         named = self.pick("LSTM", "GRU", "SimpleRNN")
-        words = {"go_backwards": self.chance(0.3)} | words
+        words = {"go_backwards": self.chance(0.3), "unroll": self.chance(0.3)} | words
         words |= {"return_sequences": self.chance(0.5), "use_bias": self.chance(0.8)}
-        words |= {"dropout": self.rate, "activation": self.pick("tanh", "tanh", "relu"), "unroll": self.chance(0.3)}
+        words |= {"dropout": self.rate, "activation": self.pick("tanh", "tanh", "relu")}
         words |= {"reset_after": self.chance(0.7)} if named == "GRU" else {}
         return getattr(self.L, named)(self.pick(3, 4), **words)
 

@@ -204,3 +204,31 @@ def test_a_fit_that_fails_while_it_is_traced_leaves_nothing_behind():
     gc.collect()
     assert traced
     assert not [ref for ref in traced if ref() is not None]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_callback_stops_evaluate_and_predict_as_in_keras(stream):
+    def run(K):
+        made = K.Sequential([K.Input((3,)), K.layers.Dense(2, kernel_initializer="ones")])
+        made.compile("sgd", "mse")
+        x = np.arange(24.0, dtype="float32").reshape(8, 3)
+        batches = [(x[i : i + 2], Y[i : i + 2]) for i in range(0, 8, 2)]
+
+        class Stop(K.callbacks.Callback):
+            def on_test_batch_end(self, batch, logs=None):
+                self.model.stop_evaluating = batch == 1
+
+            def on_predict_batch_end(self, batch, logs=None):
+                self.model.stop_predicting = batch == 1
+
+        given = ((b for b in batches),) if stream else (x, Y)
+        loss = made.evaluate(*given, batch_size=None if stream else 2, verbose=0, callbacks=[Stop()])
+        given = (b[:1] for b in batches) if stream else x
+        rows = made.predict(given, batch_size=None if stream else 2, verbose=0, callbacks=[Stop()])
+        again = made.evaluate(x, Y, batch_size=2, verbose=0)  # it is not stopped for good
+        return loss, rows, again
+
+    ours, theirs = run(keryx), run(keras)
+    assert len(ours[1]) == 4
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)

@@ -201,11 +201,14 @@ def run_evaluation(
             compiling=progress.compiling,
             signals=signals,
         )
+        session.model.stop_evaluating = False
         hooks.on_test_begin()
         progress.begin(0, source.steps)
         steps, logs = 0, dict[str, float]()
         for steps, logs in blocks.epoch(None, 0):
             progress.update(steps, logs)
+            if session.model.stop_evaluating:
+                break
     if not steps:
         raise DataError("No batch came to evaluate: the data is empty, or a generator that has ended.")
     logs = dict(sorted(logs.items()))

@@ -35,6 +35,7 @@ def predict(model: Any, x: Any, options: RunOptions) -> Any:
             return jax.tree.map(on_host, model.compiled_call.predict(source.arrays.x))  # the short way
         hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
         with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:
+            model.stop_predicting = False
             hooks.on_predict_begin()
             progress.begin(0, source.steps)
             progress.compiling()
@@ -43,6 +44,8 @@ def predict(model: Any, x: Any, options: RunOptions) -> Any:
                 parts.append(outputs)
                 progress.update(count, {})
                 signals.check()
+                if model.stop_predicting:
+                    break
             if not parts:
                 raise DataError("predict() was given empty data: no batch came.")
             progress.end(count, {})

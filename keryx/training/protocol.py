@@ -16,6 +16,8 @@ class TrainedModel(Protocol):
     """A model as the rooms of training see it."""
 
     stop_training: bool
+    stop_evaluating: bool
+    stop_predicting: bool
     run_eagerly: bool
     optimizer: Any
     compiled_call: Any  # the forward pass outside of training

@@ -25,6 +25,8 @@ class Trainer:
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
     run_eagerly: bool = False
     optimizer: Any
     history: History
