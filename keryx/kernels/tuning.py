@@ -83,8 +83,8 @@ _AVX2 = Tuning(
     global_average=True,
     global_max=False,
 )
-# XLA's products of matrices were as fast when it was held to SSE4.2 as when to AVX2, so that limit does not seem to reach
-# them. Against those SSE2 has small products alone.
+# XLA's products of matrices were as fast when it was held to SSE4.2 as when to AVX2, so that limit does not seem to
+# reach them. Against those SSE2 has small products alone.
 _BASELINE = replace(
     _AVX512,
     measured="Zen 3; of convolutions, Winograd's costs alone",
