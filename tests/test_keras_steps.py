@@ -249,6 +249,7 @@ def test_a_loss_that_is_not_finite_stops_a_step_by_keras_s_contract():
     before = model.get_weights()
     with pytest.raises(keryx.errors.NonFiniteLossError):
         model.fit(np.full((8, 4), 200.0), np.ones((8, 1)), verbose=0)
+    model.fit(np.full((8, 4), 200.0), np.ones((8, 1)), verbose=0, on_nan="continue")
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -287,3 +288,15 @@ def test_a_step_that_returns_too_few_arrays():
 
     with pytest.raises(StateError, match="has to return 6 arrays for 6 variables; got 1"):
         build(keryx, Losing, loss="mse").fit(X, Y, verbose=0)
+
+
+def test_a_step_on_arrays_holds_the_constraints():
+    def run(module):
+        w = module.Variable(np.full(3, 0.1, "float32"))
+        w.constraint = module.constraints.NonNeg()
+        optimizer = module.optimizers.SGD(1.0)
+        optimizer.build([w])
+        (value,), _ = optimizer.stateless_apply([v.value for v in optimizer.variables], [jnp.ones(3)], [w.value])
+        return np.asarray(value)
+
+    np.testing.assert_array_equal(run(keryx), [0, 0, 0])
