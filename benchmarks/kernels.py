@@ -59,7 +59,7 @@ class Row:
         torch: Pass to `(torch, *arrays) -> result`; all arrays as in JAX, channels last.
         work: Pass to the FLOP or bytes of one call.
         unit: GFLOP/s or GB/s.
-        high: Of whole numbers, the largest plus one; they are the last array.
+        high: Of integers, the largest plus one; they are the last array.
     """
 
     what: str

@@ -1,6 +1,6 @@
 """Random arrays in Keras's words, drawn by `jax.random`.
 
-Each function takes `seed`: a whole number (the same numbers at each call), a `SeedGenerator` (the next ones),
+Each function takes `seed`: an integer (the same numbers at each call), a `SeedGenerator` (the next ones),
 a key of `jax.random`, or None (the scope's next key inside a model's function, the global seed's outside).
 """
 
@@ -70,7 +70,7 @@ class SeedGenerator(Configurable):
         return pair
 
     def next(self, ordered: bool = True) -> jax.Array:
-        """The next key. `ordered` is there for Keras's sake: the keys always come in order."""
+        """The next key. `ordered` is ignored: the keys always come in order."""
         if not isinstance(jnp.zeros(()), jax.core.Tracer):  # that is, nothing is being traced
             return _key(*self.next_seed())
         from keryx.core import scope
@@ -101,13 +101,13 @@ def uniform(shape: Shape, minval=0.0, maxval=1.0, dtype=None, seed: Seed = None)
 
 
 def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> jax.Array:
-    """Whole numbers spread evenly over minval, ..., maxval - 1.
+    """Integers spread evenly over minval, ..., maxval - 1.
 
     >>> bool(randint((100,), 0, 3, seed=1).max())
     True
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
-        raise ConfigError(f"randint() draws whole numbers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
+        raise ConfigError(f"randint() draws integers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
     return jax.random.randint(_key_of(seed), tuple(shape), minval, maxval, dtype)
 
 

@@ -83,11 +83,11 @@ BAD_VALUES = [
         "BatchNormalization(synchronized=True) is not offered",
     ),
     (lambda: layers.GroupNormalization(0), "GroupNormalization() wants groups= above 0, or -1; got 0."),
-    (lambda: layers.LayerNormalization("last"), "LayerNormalization() wants axis= as a whole number"),
+    (lambda: layers.LayerNormalization("last"), "LayerNormalization() wants axis= as an integer"),
     (lambda: layers.Permute((1, 1)), "Permute() wants each of 1 to 2 once; got (1, 1)."),
     (
         lambda: layers.Reshape((-1, -1)),
-        "Reshape() wants whole numbers, at most one of them -1; got (-1, -1).",
+        "Reshape() wants integers, at most one of them -1; got (-1, -1).",
     ),
     (lambda: layers.ZeroPadding2D((1, 2, 3)), "ZeroPadding2D() wants padding="),
     (lambda: layers.UpSampling2D(interpolation="cubic spline"), "UpSampling2D() wants interpolation="),
@@ -96,7 +96,7 @@ BAD_VALUES = [
         "Attention() wants score_mode= as one of 'dot', 'concat'; got 'sum'.",
     ),
     (lambda: layers.MultiHeadAttention(0, 3), "MultiHeadAttention() wants num_heads="),
-    (lambda: layers.Dot("a"), "Dot() wants axes= as a whole number or two; got 'a'."),
+    (lambda: layers.Dot("a"), "Dot() wants axes= as an integer or two; got 'a'."),
     (lambda: layers.ReLU(negative_slope=-1), "ReLU() wants negative_slope= of at least 0; got -1."),
     (on(layers.EinsumDense("ab", 3), (None, 4)), "EinsumDense() wants an equation like"),
 ]

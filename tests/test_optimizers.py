@@ -252,8 +252,8 @@ def test_old_and_misspelt_arguments_name_the_new_ones():
     [
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "Only one of clipnorm, clipvalue and global_clipnorm"),
         ({"use_ema": True, "ema_momentum": 2.0}, "ema_momentum lies in"),
-        ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency is a whole number from 1"),
-        ({"gradient_accumulation_steps": 1}, "gradient_accumulation_steps is a whole number from 2"),
+        ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency is an integer from 1"),
+        ({"gradient_accumulation_steps": 1}, "gradient_accumulation_steps is an integer from 2"),
         ({"momentum": 1.5}, "momentum lies in"),
         (
             {"learning_rate": "fast"},

@@ -28,7 +28,7 @@ def test_to_categorical_refuses_what_is_no_class(x):
 
 
 def test_to_categorical_refuses_fractions():
-    with pytest.raises(DataError, match="whole numbers"):
+    with pytest.raises(DataError, match="integers"):
         utils.to_categorical([0.5])
 
 

@@ -21,7 +21,7 @@ class CallbackList(Callback):
     Args:
         callbacks: Callbacks, in lists at any depth; None is none.
         add_history: Whether a History is appended where there is none yet.
-        add_progbar: Taken for Keras's sake: `fit` draws its progress itself.
+        add_progbar: Ignored; `fit` draws its progress itself.
         model: The model, told to each.
         **params: Told to each as `params`.
 

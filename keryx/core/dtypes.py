@@ -45,7 +45,7 @@ def narrowed(array: Any, what: str) -> Any:
     the byte order becomes the processor's own.
 
     Raises:
-        DataError: For whole numbers that int32 cannot hold, which a plain cast would turn into others; for text,
+        DataError: For integers that int32 cannot hold, which a plain cast would turn into others; for text,
             dates and objects; for masked elements.
 
     >>> narrowed(np.array([2**32]), "input 'ids'")

@@ -15,7 +15,7 @@ _counter = 0
 
 
 def as_seed(value: Any) -> int:
-    """`value` as a whole number, or an error that says what a seed is.
+    """`value` as an integer, or an error that says what a seed is.
 
     >>> as_seed(7)
     7
@@ -23,7 +23,7 @@ def as_seed(value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise ConfigError(f"A seed is a whole number; got {value!r}.") from None
+        raise ConfigError(f"A seed is an integer; got {value!r}.") from None
 
 
 def set_seed(seed: int) -> None:

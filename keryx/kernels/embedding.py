@@ -15,7 +15,7 @@ def embedding(table: jax.Array, ids: jax.Array) -> jax.Array:
 
     Args:
         table: (rows, width).
-        ids: (batch, ...), whole numbers.
+        ids: (batch, ...), integers.
 
     >>> embedding(jnp.eye(3), jnp.array([2, 0, -1])).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [nan, nan, nan]]
@@ -29,7 +29,7 @@ def pick_rows(array: jax.Array, ids: jax.Array) -> jax.Array:
 
     Args:
         array: (rows, ...), of any dtype.
-        ids: (batch,), whole numbers from 0 to rows - 1.
+        ids: (batch,), integers from 0 to rows - 1.
 
     >>> pick_rows(jnp.eye(3), jnp.array([2, 0])).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]

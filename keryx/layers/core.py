@@ -173,7 +173,7 @@ class Lambda(Layer):
     Args:
         function: A function of the inputs, written in jax.numpy; it is handed `mask` and `training` if it
             takes them.
-        output_shape: Taken for Keras's sake; the shape is found by tracing.
+        output_shape: Ignored; the shape is found by tracing.
         mask: The mask of the outputs, or a function (inputs, mask) that gives it; by default there is none.
         arguments: More keyword arguments of the function.
 

@@ -38,7 +38,7 @@ class InputLayer(Layer):
         shape = (shape,) if shape is not None and not np.ndim(shape) else shape
         self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *shape)
         if any(n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in self.batch_shape):
-            raise ShapeError(f"A size in the shape of an Input is a whole number or None; got {self.batch_shape}.")
+            raise ShapeError(f"A size in the shape of an Input is an integer or None; got {self.batch_shape}.")
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
         self.input_dtype = dtypes.standardize_dtype(dtype, text=True)
         self.built = True

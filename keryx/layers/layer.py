@@ -172,7 +172,7 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
         """What the last eager call added with add_loss, then the regularization of the weights."""
         return [*self._call_losses, *self.regularization()]
 
-    # -- what it says of itself ----------------------------------------------------------------------------------
+    # -- introspection --------------------------------------------------------------------------------------------
 
     @property
     def title(self) -> str:

@@ -38,7 +38,7 @@ def whole_weights() -> Iterator[None]:
 def _scale_and_shift(
     x: jax.Array, mean: jax.Array, variance: jax.Array, epsilon: float, gamma: Any, beta: Any
 ) -> jax.Array:
-    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, as one product and one sum a place."""
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, as one product and one sum an element."""
     factor = jax.lax.rsqrt(variance + epsilon)
     factor = factor if gamma is None else factor * gamma
     offset = -mean * factor
@@ -103,7 +103,7 @@ def _axes(where: str, axis: Any) -> Any:
     try:
         return [operator.index(a) for a in axis] if np.ndim(axis) else operator.index(axis)
     except TypeError:
-        raise ConfigError(f"{where} wants axis= as a whole number or a list of them; got {axis!r}.") from None
+        raise ConfigError(f"{where} wants axis= as an integer or a list of them; got {axis!r}.") from None
 
 
 @registry.register()

@@ -80,7 +80,7 @@ class MaxPooling2D(_MaxPooling):
 
     Args:
         pool_size: The height and width of a window, or one number for both; default 2.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -98,7 +98,7 @@ class MaxPooling3D(_MaxPooling):
 
     Args:
         pool_size: The depth, height and width of a window, or one number for all; default 2.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -134,7 +134,7 @@ class AveragePooling2D(_Pooling):
 
     Args:
         pool_size: The height and width of a window, or one number for both.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -152,7 +152,7 @@ class AveragePooling3D(_Pooling):
 
     Args:
         pool_size: The depth, height and width of a window, or one number for all.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 

@@ -83,7 +83,7 @@ class DepthwiseConv2D(_DepthwiseConv):
 
     Args:
         kernel_size: The height and width of a kernel, or one number for both.
-        strides: The places from one output to the next; default 1.
+        strides: The step from one output to the next, in elements; default 1.
         padding: `valid` or `same`.
         depth_multiplier: The number of outputs a channel; default 1.
         **kwargs: As in `Conv2D`, with `depthwise_` in place of `kernel_`.

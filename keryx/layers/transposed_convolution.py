@@ -1,4 +1,4 @@
-"""Transposed convolutions: each input place adds a kernel to the outputs, so that space grows."""
+"""Transposed convolutions: each input element adds a kernel to the outputs, so that space grows."""
 
 from typing import Any
 

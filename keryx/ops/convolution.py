@@ -134,7 +134,7 @@ def _adaptive(reduce: Callable, inputs: Any, output_size: Sizes, data_format: st
 
 @lift
 def space_to_depth(x, block_size: int, data_format="channels_last"):
-    """Each block of `block_size` by `block_size` places as channels."""
+    """Each block of `block_size` by `block_size` elements as channels."""
     x = as_array(x) if _layout(data_format) == "channels_last" else jnp.moveaxis(as_array(x), 1, -1)
     batch, height, width, channels = x.shape
     x = jnp.reshape(x, (batch, height // block_size, block_size, width // block_size, block_size, channels))
@@ -145,7 +145,7 @@ def space_to_depth(x, block_size: int, data_format="channels_last"):
 
 @lift
 def depth_to_space(x, block_size: int, data_format="channels_last"):
-    """Channels as blocks of `block_size` by `block_size` places; undoes `space_to_depth`."""
+    """Channels as blocks of `block_size` by `block_size` elements; undoes `space_to_depth`."""
     x = as_array(x) if _layout(data_format) == "channels_last" else jnp.moveaxis(as_array(x), 1, -1)
     batch, height, width, channels = x.shape
     x = jnp.reshape(x, (batch, height, width, block_size, block_size, channels // block_size**2))
@@ -156,7 +156,7 @@ def depth_to_space(x, block_size: int, data_format="channels_last"):
 
 @lift
 def unfold(x, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1):
-    """The windows of images (batch, channels, height, width) as (batch, channels * window, places)."""
+    """The windows of images (batch, channels, height, width) as (batch, channels * window, positions)."""
     pads = [(n, n) for n in each_axis(padding, 2)]
     patches = jax.lax.conv_general_dilated_patches(
         as_array(x), each_axis(kernel_size, 2), each_axis(stride, 2), pads, rhs_dilation=each_axis(dilation, 2)

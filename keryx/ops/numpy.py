@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from keryx.core.graph import lift
 from keryx.ops.table import as_array, op
 
-# -- element by element --------------------------------------------------------------------------------------
+# -- elementwise --------------------------------------------------------------------------------------------
 
 abs = absolute = op(jnp.absolute, "x")
 angle = op(jnp.angle, "x")

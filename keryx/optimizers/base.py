@@ -95,7 +95,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
-                raise ConfigError(f"{name} is a whole number from {least}, or None; got {value!r}.")
+                raise ConfigError(f"{name} is an integer from {least}, or None; got {value!r}.")
 
     # The learning rate
 

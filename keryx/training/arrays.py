@@ -9,7 +9,7 @@ import numpy as np
 from keryx.core.dtypes import narrowed
 from keryx.errors import DataError
 
-Range = tuple[str, int, int]  # who takes only these whole numbers, the lowest, one past the highest
+Range = tuple[str, int, int]  # who takes only these integers, the lowest, one past the highest
 
 
 def is_array(x: Any) -> bool:
@@ -122,14 +122,14 @@ def whole(labels: Any, allowed: Range, what: str) -> Any:
     if not whole.all():
         who, low, high = allowed
         raise DataError(
-            f"The {what} holds {host[~whole][0]}, but {who} compares whole numbers, the classes {low} to {high - 1}. "
+            f"The {what} holds {host[~whole][0]}, but {who} compares integers, the classes {low} to {high - 1}. "
             "Use a loss for one-hot or continuous targets."
         )
     return host.astype(np.int32)
 
 
 def check_range(array: Any, allowed: Range | None, what: str) -> None:
-    """Raise where a whole number lies outside of what the model can take, with its value and place."""
+    """Raise where an integer lies outside of what the model can take, with its value and place."""
     if allowed is None or not array.size or (array.min() >= allowed[1] and array.max() < allowed[2]):
         return
     who, low, high = allowed

@@ -28,7 +28,7 @@ class Wanted:
 
     Args:
         what: What an error calls it: `input 'ids'`.
-        allowed: The whole numbers that it may hold, if not all.
+        allowed: The integers that it may hold, if not all.
         symbol: The input that it is for; None for a target.
         symbols: All inputs.
     """
@@ -72,7 +72,7 @@ class Checks:
     Args:
         symbols: The model's inputs; None for a subclass, which takes what it is given.
         structure: The nest of the inputs.
-        ranges: For each input the whole numbers that an Embedding behind it takes, or None.
+        ranges: For each input the integers that an Embedding behind it takes, or None.
         objective: Matches targets to outputs; None where there are no targets.
         labels: For each output the labels that its loss takes, or None.
         host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
