@@ -9,12 +9,12 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, DataError
-from keryx.training.checks import Checks
-from keryx.training.door import source_of
-from keryx.training.source import Arrays
+from keryx.training.data.checks import Checks
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Arrays
+from keryx.training.data.streams import Stream
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
-from keryx.training.streams import Stream
 from keryx.utils import PyDataset
 
 ROWS, SIZE = 20, 8  # the last batch has 4 rows
@@ -163,7 +163,7 @@ def test_arrays_that_stay_on_the_host_give_the_same_numbers(plain, monkeypatch, 
 
     random_weights = np.linspace(0, 2, ROWS)
     resident = run()
-    monkeypatch.setattr("keryx.training.source.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("keryx.training.data.source.RESIDENT_BYTES", 0)
     assert_same(run(), resident)
 
 

@@ -10,11 +10,12 @@ import keryx
 from keryx import layers
 from keryx.callbacks import LambdaCallback
 from keryx.errors import DataError, ShapeError
-from keryx.training import loop, source
-from keryx.training.checks import Checks
-from keryx.training.door import source_of
+from keryx.training import loop
+from keryx.training.data import source
+from keryx.training.data.checks import Checks
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Arrays, capacity
 from keryx.training.options import FitOptions
-from keryx.training.source import Arrays, capacity
 from keryx.training.state import CLOCK
 from keryx.training.step import Batch
 from keryx.utils import PyDataset
@@ -71,7 +72,7 @@ SOURCES = {
 @pytest.mark.parametrize("stop", [(0, 0), (1, 1), (1, 2)])
 def test_an_epoch_can_begin_at_any_batch(kind, stop, monkeypatch):
     if kind == "arrays on the host":
-        monkeypatch.setattr("keryx.training.source.RESIDENT_BYTES", 0)
+        monkeypatch.setattr("keryx.training.data.source.RESIDENT_BYTES", 0)
     data, given = SOURCES[kind]
     options = FitOptions(epochs=3, verbose=0, **given)
     whole, part = model_of(), model_of()

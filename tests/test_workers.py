@@ -17,7 +17,7 @@ from datasets import Parts, Pids, X, Y
 import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, DataError
-from keryx.training.workers import Workers
+from keryx.training.data.workers import Workers
 
 
 @pytest.fixture

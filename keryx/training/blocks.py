@@ -10,7 +10,7 @@ import numpy as np
 
 from keryx.runtime import memory
 from keryx.training import interrupts
-from keryx.training.source import Arrays, Source, capacity
+from keryx.training.data.source import Arrays, Source, capacity
 from keryx.training.step import Batch, Program
 
 # A call into the compiled loop takes about this long, in seconds: short enough for progress to move and for Ctrl-C

@@ -11,13 +11,13 @@ from keryx.errors import DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
-from keryx.training.door import source_of
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Source
+from keryx.training.data.streams import unpacked
 from keryx.training.options import FitOptions, RunOptions
 from keryx.training.progress import Progress
 from keryx.training.session import Session
-from keryx.training.source import Source
 from keryx.training.state import TestState
-from keryx.training.streams import unpacked
 
 
 def fit(model: Any, x: Any, y: Any, weight: Any, options: FitOptions, resume: bool = False) -> History:

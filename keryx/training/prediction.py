@@ -12,12 +12,12 @@ import numpy as np
 from keryx.callbacks import CallbackList
 from keryx.errors import DataError
 from keryx.training import interrupts
-from keryx.training.arrays import count_rows
 from keryx.training.blocks import BLOCK_SECONDS
-from keryx.training.door import source_of
+from keryx.training.data.arrays import count_rows
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Arrays, Source, Waiting
 from keryx.training.options import RunOptions
 from keryx.training.progress import Progress
-from keryx.training.source import Arrays, Source, Waiting
 from keryx.training.state import folded
 
 _NOTHING = nullcontext()

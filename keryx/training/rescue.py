@@ -11,7 +11,7 @@ from keryx.core import scope
 from keryx.core.lending import Kept, is_deleted, reading
 from keryx.core.variable import Variable, owned
 from keryx.errors import NonFiniteLossError
-from keryx.training.arrays import first_non_finite
+from keryx.training.data.arrays import first_non_finite
 from keryx.training.state import folded
 from keryx.training.step import Batch
 

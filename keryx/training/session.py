@@ -20,7 +20,7 @@ from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training import keras_steps
 from keryx.training.asked import Asked
-from keryx.training.checks import Checks
+from keryx.training.data.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.protocol import TrainedModel
 from keryx.training.state import CLOCK, Arrays, TestState, TrainState, fresh_clock

@@ -13,7 +13,7 @@ from keryx.runtime import process
 from keryx.training import interrupts, keras_steps, loop, prediction
 from keryx.training.asked import Asked
 from keryx.training.blocks import floats
-from keryx.training.checks import Checks
+from keryx.training.data.checks import Checks
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.overridable import Overridable

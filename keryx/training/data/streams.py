@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from keryx.errors import DataError, ShapeError
-from keryx.training.source import Admit, Source, Waiting
+from keryx.training.data.source import Admit, Source, Waiting
+from keryx.training.data.workers import Workers
 from keryx.training.step import Batch
-from keryx.training.workers import Workers
 
 _END = object()
 

@@ -9,7 +9,7 @@ import numpy as np
 from keryx.core.matching import fit_shape, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError, ShapeError
-from keryx.training.arrays import (
+from keryx.training.data.arrays import (
     Range,
     arrays_in,
     check_kind,

@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from keryx.errors import DataError
-from keryx.training.arrays import is_array
-from keryx.training.source import Admit, Arrays, Source
-from keryx.training.streams import Numbered, Stream, length_of
+from keryx.training.data.arrays import is_array
+from keryx.training.data.source import Admit, Arrays, Source
+from keryx.training.data.streams import Numbered, Stream, length_of
 
 
 def source_of(
