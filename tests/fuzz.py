@@ -278,7 +278,7 @@ def drawn(model, seed):
         else rng.normal(size=(BATCH, *x.shape[1:])).astype("float32")
         for x in model.inputs
     ]
-    weights = [rng.normal(size=w.shape).astype("float32") / 2 for w in model.get_weights()]
+    weights = [rng.normal(size=tuple(w.shape)).astype("float32") / 2 for w in model.weights]
     positive = ["variance" in v.path for v in model.weights]
     return inputs, [abs(w) + 0.5 if p else w for w, p in zip(weights, positive, strict=True)]
 

@@ -5,6 +5,12 @@ import pytest
 from tests.fuzz import compare
 from tests.twin_models import quick_compilation  # noqa: F401
 
+# Keras says so of its own arrays, and of layers that end a mask.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask:UserWarning"),
+]
+
 
 @pytest.mark.parametrize("seed", range(200))
 def test_a_random_model_is_that_of_keras(seed):

@@ -181,7 +181,7 @@ def test_images_that_are_data_have_no_gradient(way):
 def test_nan_and_infinity_pass_through(way):
     if way == "xla":
         pytest.skip("a detour makes products with the zeros of the padding")
-    x, kernel = array(1, 9, 40, 20), array(3, 3, 20, 40, seed=1)
+    x, kernel = array(1, 9, 40, 4), array(3, 3, 4, 40, seed=1)  # too few channels for Winograd's way on any processor
     x[0, 4, 20, 3], x[0, 0, 0, 0] = np.nan, np.inf
     dy = np.ones((1, 9, 40, 40), "float32")
     dy[0, 2, 2, 2] = np.nan

@@ -54,7 +54,7 @@ def test_formula(rule, shapes, large, seed):
     found = kernels.update(rule, jnp.float32(0.01), weights, gradients, *slots, numbers=NUMBERS[rule])
     for mine, right in zip(found, in_float64(rule, 0.01, weights, gradients, slots), strict=True):
         for a, b in zip(mine, right, strict=True):
-            np.testing.assert_allclose(a, b, rtol=3e-6, atol=3e-7)
+            np.testing.assert_allclose(a, b, rtol=3e-6, atol=5e-7)  # four units in the last place of 1
 
 
 @pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.native])
