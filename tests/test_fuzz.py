@@ -5,9 +5,10 @@ import pytest
 from tests.fuzz import compare
 from tests.twin_models import quick_compilation  # noqa: F401
 
-# Keras says so of its own arrays, and of layers that end a mask.
+# Keras says so of its own arrays, of layers that end a mask, and of a softmax of one.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning"),
     pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask:UserWarning"),
 ]
 

@@ -122,7 +122,7 @@ BAD_SHAPES = [
     (on(layers.Cropping1D(2), (None, 4, 3)), "cannot cut 2 + 2 from the 4 in axis 1."),
     (
         on(layers.Reshape((5, -1), name="fold"), (None, 3, 4)),
-        "Reshape 'fold' cannot bring samples of (3, 4), 12 places, into (5, -1).",
+        "Reshape 'fold' cannot bring samples of (3, 4), 12 elements, into (5, -1).",
     ),
     (on(layers.PReLU(), (None, None, 3)), "name it in shared_axes=."),
     (

@@ -3,6 +3,7 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from keryx.kernels import native, tuning
@@ -47,7 +48,7 @@ def matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _is_product(x, kernel):
-    return kernel.ndim == 2 and x.ndim >= 2 and x.dtype == kernel.dtype
+    return kernel.ndim == 2 and x.ndim >= 2 and x.dtype == kernel.dtype and jnp.issubdtype(x.dtype, jnp.floating)
 
 
 def _wins(rows, depth, columns):

@@ -101,7 +101,8 @@ class Calling:
             running.losses.extend(
                 self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
             )
-        if self.supports_masking and args and (masked or type(self).compute_mask is not Calling.compute_mask):
+        told = masked or kwargs.get("mask") is not None or type(self).compute_mask is not Calling.compute_mask
+        if self.supports_masking and args and told:
             masks = kwargs["mask"] if "mask" in kwargs else scope.masks_of(args[0])
             scope.set_masks(outputs, self.compute_mask(args[0], masks))
         if not shapes.probing.get():
