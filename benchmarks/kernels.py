@@ -2,6 +2,7 @@
 
     benchmarks/setup.sh && python benchmarks/kernels.py --json kernels.json
     python benchmarks/kernels.py --rows conv-3x3-64 max-pool-2x2 --only forward --rounds 1
+    python benchmarks/kernels.py --instruction-set avx2
 
 Keryx runs in this interpreter, PyTorch in the environment of keras-torch that setup.sh makes. A figure is the best of
 many calls; of several rounds the median. Convolutions, products and recurrent layers are in GFLOP/s, what only moves
@@ -29,6 +30,22 @@ KEPT = {
     "MALLOC_TOP_PAD_": str(2**28),
 }
 SECONDS = 0.7  # of calls in a measurement, at least
+# What Keryx, XLA and PyTorch with oneDNN are told, so that each has what a processor of that instruction set has;
+# but XLA's products of matrices, code of jaxlib's own, take as long under `baseline` as under `avx2`.
+INSTRUCTION_SETS = {
+    "avx512": {},
+    "avx2": {
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+    "neon": {},
+    "baseline": {
+        "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+    },
+}
 
 
 @dataclass
@@ -42,7 +59,7 @@ class Row:
         torch: Pass to `(torch, *arrays) -> result`; all arrays as in JAX, channels last.
         work: Pass to the FLOP or bytes of one call.
         unit: GFLOP/s or GB/s.
-        high: Of whole numbers, the largest plus one; they are the last array.
+        high: Of integers, the largest plus one; they are the last array.
     """
 
     what: str
@@ -88,7 +105,7 @@ def conv(x: tuple, filters: int, window: int, groups: int = 1) -> Row:
 def pool(kind: str, x: tuple, window: int, strides: int, padding: str) -> Row:
     def ours(kernels, x):
         function = kernels.max_pool if kind == "max" else kernels.average_pool
-        return function(x, (1, window, window, 1), (1, strides, strides, 1), padding)
+        return function(x, window, strides, padding)
 
     def theirs(torch, x):
         pad, x = window // 2 if padding == "same" else 0, x.permute(0, 3, 1, 2)
@@ -336,6 +353,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--only", nargs="+", choices=["forward", "dx", "dw", "train"], help="which passes")
     parser.add_argument("--by", nargs="+", choices=BY, default=list(BY))
+    parser.add_argument("--instruction-set", choices=INSTRUCTION_SETS, help="that of a lesser processor")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--child", nargs=3, metavar=("ROW", "PASS", "BY"), help="measure here, print JSON")
@@ -345,6 +363,8 @@ def main() -> None:
         return
 
     os.environ |= KEPT
+    if options.instruction_set:
+        os.environ |= {"KERYX_INSTRUCTION_SET": options.instruction_set, **INSTRUCTION_SETS[options.instruction_set]}
     host = machine()
     keys = [
         f"{name}:{way}" for name in options.rows for way in ROWS[name].work if way in (options.only or ROWS[name].work)

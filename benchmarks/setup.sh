@@ -9,11 +9,6 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 venvs="${KERYX_BENCH_VENVS:-$here/.venvs}"
 python="${PYTHON:-python3}"
 
-torch=("torch==2.13.0")
-if [[ "$(uname -s)" == Linux ]]; then # the plain Linux wheel brings gigabytes of CUDA
-    torch=("torch==2.13.0+cpu" --extra-index-url https://download.pytorch.org/whl/cpu)
-fi
-
 make() { # name, then what pip installs
     local venv="$venvs/$1" wanted="${*:2}"
     if [[ -x "$venv/bin/python" && "$(cat "$venv/installed" 2>/dev/null)" == "$wanted" ]]; then
@@ -31,7 +26,7 @@ for peer in "$@"; do
     case "$peer" in
     keras-jax) make keras-jax keras==3.15.1 jax==0.10.2 ;;
     keras-tf) make keras-tf keras==3.15.1 tensorflow-cpu==2.21.0 ;;
-    keras-torch) make keras-torch keras==3.15.1 "${torch[@]}" ;;
+    keras-torch) make keras-torch keras==3.15.1 torch==2.13.0 ;;
     *) echo "no peer '$peer'; there are keras-jax, keras-tf, keras-torch" >&2 && exit 2 ;;
     esac
 done

@@ -27,6 +27,7 @@ from keryx.losses import Loss as Loss
 from keryx.metrics import Metric as Metric
 from keryx.models import Model as Model
 from keryx.models import Sequential as Sequential
+from keryx.ops import symbolic as _operators  # noqa: F401  # symbolic tensors and variables have them from here on
 from keryx.regularizers import Regularizer as Regularizer
 
 KerasTensor = SymbolicTensor

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from keryx.core.codec import Registry
 from keryx.core.codec import serialize as _serialize
 from keryx.core.graph import lift
+from keryx.errors import ConfigError
 
 registry = Registry("activation", "keras.activations")
 
@@ -239,8 +240,8 @@ def sparse_sigmoid(x) -> jax.Array:
 swish, hard_swish = silu, hard_silu
 
 
-# Those that kernels apply to their results themselves, by the kernels' names for them.
-FUSED = {relu: "relu", tanh: "tanh", sigmoid: "sigmoid"}
+# Those that kernels apply to their results themselves, by the kernels' names for them; None is no activation.
+FUSED = {linear: None, relu: "relu", tanh: "tanh", sigmoid: "sigmoid"}
 
 
 def get(identifier: Any) -> Any:
@@ -249,7 +250,13 @@ def get(identifier: Any) -> Any:
     >>> get("relu") is relu, get(None) is linear
     (True, True)
     """
-    return linear if identifier is None else registry.get(identifier)
+    found = linear if identifier is None else registry.get(identifier)
+    if found is threshold and isinstance(identifier, str):
+        raise ConfigError(
+            "The activation 'threshold' has no defaults: give a function, "
+            "lambda x: keryx.activations.threshold(x, 0.5, 0.0)."
+        )
+    return found
 
 
 def serialize(activation: Any) -> Any:

@@ -47,7 +47,7 @@ def is_float_dtype(dtype: Any) -> bool:
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """Whether the dtype is one of whole numbers."""
+    """Whether the dtype is one of integers."""
     return "int" in standardize_dtype(dtype)
 
 

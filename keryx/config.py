@@ -148,11 +148,11 @@ def set_compilation_cache(
         max_bytes: When a process first uses the folder, the least recently used programs above this are deleted.
 
     Raises:
-        ConfigError: Where `max_bytes` is no whole number above 0.
+        ConfigError: Where `max_bytes` is no integer above 0.
     """
     global _cache
     if not str(max_bytes).isdecimal() or int(max_bytes) == 0:
-        raise ConfigError(f"{_who} is a whole number of bytes above 0; got {max_bytes!r}.")
+        raise ConfigError(f"{_who} is an integer of bytes above 0; got {max_bytes!r}.")
     _cache = None if folder is None else os.fspath(folder), int(max_bytes)
 
 

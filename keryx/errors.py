@@ -24,8 +24,8 @@ class DataError(KeryxError, ValueError):
     """Data that a model cannot take: empty, misnamed, out of range, of another structure."""
 
 
-class ConfigError(KeryxError, ValueError):
-    """A setting or a config that means nothing here."""
+class ConfigError(KeryxError, ValueError, TypeError):
+    """A setting or a config that means nothing here; Keras raises a TypeError for a config of no known class."""
 
 
 class FileError(KeryxError, ValueError, OSError):
@@ -38,6 +38,10 @@ class StateError(KeryxError, RuntimeError, ValueError):
 
 class ForkError(StateError):
     """Compiled code was to run in a child that was forked from a process that had run some."""
+
+
+class SymbolicError(KeryxError, TypeError, ValueError):
+    """A symbolic tensor was asked for the values that it does not have yet."""
 
 
 class UndefinedError(StateError, AttributeError):

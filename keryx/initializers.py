@@ -143,7 +143,7 @@ class STFT(Initializer):
 class RandomInitializer(Initializer):
     """An initializer with a `seed`.
 
-    A whole number gives the same values at each call, a `SeedGenerator` its next ones, and None (the default)
+    An integer gives the same values at each call, a `SeedGenerator` its next ones, and None (the default)
     the next of the global seed (`keryx.utils.set_random_seed`).
     """
 

@@ -1,6 +1,6 @@
 """Random arrays in Keras's words, drawn by `jax.random`.
 
-Each function takes `seed`: a whole number (the same numbers at each call), a `SeedGenerator` (the next ones),
+Each function takes `seed`: an integer (the same numbers at each call), a `SeedGenerator` (the next ones),
 a key of `jax.random`, or None (the scope's next key inside a model's function, the global seed's outside).
 """
 
@@ -39,6 +39,9 @@ Shape = Sequence[int]
 Seed = Any
 
 
+_counting = threading.Lock()
+
+
 @registry.register()
 class SeedGenerator(Configurable):
     """A sequence of keys of its own: (seed, 0), (seed, 1), ...
@@ -57,17 +60,17 @@ class SeedGenerator(Configurable):
     def __init__(self, seed: int | None = None, name: str | None = None):
         self.seed, self.name = seed if seed is None else as_seed(seed), name
         self._start = _mixed(*next_seed()) if seed is None else as_seed(seed)
-        self._counter, self._lock = 0, threading.Lock()
+        self._counter = 0
 
     def next_seed(self) -> tuple[int, int]:
         """The next pair (seed, counter), for draws on the host."""
-        with self._lock:
+        with _counting:
             pair = (self._start, self._counter)
             self._counter += 1
         return pair
 
     def next(self, ordered: bool = True) -> jax.Array:
-        """The next key. `ordered` is there for Keras's sake: the keys always come in order."""
+        """The next key. `ordered` is ignored: the keys always come in order."""
         if not isinstance(jnp.zeros(()), jax.core.Tracer):  # that is, nothing is being traced
             return _key(*self.next_seed())
         from keryx.core import scope
@@ -98,13 +101,13 @@ def uniform(shape: Shape, minval=0.0, maxval=1.0, dtype=None, seed: Seed = None)
 
 
 def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> jax.Array:
-    """Whole numbers spread evenly over minval, ..., maxval - 1.
+    """Integers spread evenly over minval, ..., maxval - 1.
 
     >>> bool(randint((100,), 0, 3, seed=1).max())
     True
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
-        raise ConfigError(f"randint() draws whole numbers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
+        raise ConfigError(f"randint() draws integers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
     return jax.random.randint(_key_of(seed), tuple(shape), minval, maxval, dtype)
 
 

@@ -36,7 +36,7 @@ def check_layer(
         layer_class: The class.
         init: The arguments that it is made with.
         input_shape: The shape of an input, batch axis included; a list of shapes for a layer that takes a list.
-        input_dtype: The dtype of the inputs; whole numbers are drawn from 0 to 4.
+        input_dtype: The dtype of the inputs; integers are drawn from 0 to 4.
         training: Whether the layer is called as in training.
         bfloat16: Whether mixed precision is tried.
         config: Whether the config is tried.

@@ -17,7 +17,7 @@ def p(*shape):
 
 
 def i(*shape, n=5):
-    """Whole numbers below n."""
+    """Integers below n."""
     return _random.integers(0, n, shape).astype("int32")
 
 

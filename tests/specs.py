@@ -17,7 +17,7 @@ class Spec:
         layer: The name of its class, in keryx.layers and in keras.layers.
         init: The arguments of its class, in values that both libraries take: names, numbers, functions.
         inputs: The shape of the input with its batch axis; a list of shapes calls the layer on a list.
-        input_dtype: Floats are drawn from a normal distribution, whole numbers from 0 to 4.
+        input_dtype: Floats are drawn from a normal distribution, integers from 0 to 4.
         call: More arguments of the call, arrays among them.
         separate: Whether a list of inputs is handed over as separate arguments.
         masks: The masks that travel beside the inputs, one an input, each an array or None.

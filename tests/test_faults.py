@@ -53,9 +53,19 @@ def test_label_out_of_range_in_a_generator(classifier):
         classifier.evaluate(batches(X, y), verbose=0)
 
 
-def test_float_labels_of_a_sparse_loss(classifier):
-    with survives(classifier, DataError, "float32", "the classes 0 to 2", "astype('int32')"):
-        classifier.fit(X, LABELS.astype(np.float32), verbose=0)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_float_labels_of_a_sparse_loss(classifier, dtype):
+    assert classifier.evaluate(X, LABELS.astype(dtype), verbose=0) == classifier.evaluate(X, LABELS, verbose=0)
+    losses = []
+    for labels in (LABELS, LABELS.astype(dtype)):
+        losses.append(classifier.train_on_batch(X, labels))
+        classifier.fit(batches(X, labels), verbose=0)
+    assert np.isfinite(losses).all()
+    for value in (0.5, np.nan, np.inf):
+        with survives(classifier, DataError, f"holds {value}", "the classes 0 to 2"):
+            classifier.fit(X, with_value(LABELS, 3, value, dtype), verbose=0)
+    with survives(classifier, DataError, "holds 3 at [3]", "takes 0 to 2"):
+        classifier.evaluate(X, with_value(LABELS, 3, 3, dtype), verbose=0)
 
 
 @pytest.mark.parametrize("value", [10, -1, 2**32, 2**63 - 1])
@@ -171,7 +181,7 @@ def test_batch_size(regressor, size):
             call(X, Y, batch_size=size, verbose=0)
     with survives(regressor, TypeError, "whole batch_size above 0"):
         regressor.predict(X, batch_size=size, verbose=0)
-    with survives(regressor, TypeError, "whole batch_size above 0"):
+    with survives(regressor, TypeError, "whole validation_batch_size above 0"):
         regressor.fit(X, Y, validation_data=(X, Y), validation_batch_size=size, verbose=0)
 
 
@@ -241,8 +251,11 @@ def test_a_generator_without_steps(regressor):
         while True:
             yield X, Y
 
-    with survives(regressor, DataError, "give steps_per_epoch"):
-        regressor.fit(endless(), verbose=0)
+    history = regressor.fit(batches(X, Y), verbose=0)
+    assert history.params["steps"] is None
+    assert len(history.history["loss"]) == 1
+    with pytest.warns(UserWarning, match=r"ended after 3 steps of epoch 1 and cannot begin again: training stops\."):
+        assert regressor.fit(batches(X, Y), epochs=3, verbose=0).epoch == [0]
     with survives(regressor, DataError, "give validation_steps"):
         regressor.fit(X, Y, validation_data=endless(), verbose=0)
     regressor.fit(X, Y, validation_data=endless(), validation_steps=2, epochs=2, verbose=0)

@@ -91,6 +91,8 @@ def test_text_labels(classifier):
     ):
         with survives(classifier, DataError, "<U3, not numbers", "numpy.unique(y, return_inverse=True)"):
             call()
+    with survives(classifier, DataError, "object, not numbers", "numpy.unique(y, return_inverse=True)"):
+        classifier.fit(X, names.astype(object), verbose=0)
 
 
 def test_missing_values_of_pandas(regressor):
@@ -118,10 +120,27 @@ def test_a_model_called_on_what_are_no_numbers(regressor, x, said):
         regressor(x)
 
 
-@pytest.mark.parametrize("table", [{"a": 1.0}, {0: "heavy"}, {0: None}])
+def test_sparse_matrices(regressor):
+    sparse = pytest.importorskip("scipy.sparse")
+    for call in (regressor.fit, regressor.evaluate):
+        with survives(regressor, DataError, "The data is sparse, a csr_matrix. Give x.toarray()"):
+            call(sparse.csr_matrix(X), Y, verbose=0)
+
+
+@pytest.mark.parametrize("table", [{"a": 1.0}, {0: "heavy"}, {0: None}, {0.5: 1.0}, {"0": 1.0}])
 def test_class_weights_that_are_no_numbers(classifier, table):
     with survives(classifier, DataError, "a number for each class"):
         classifier.fit(X, LABELS, class_weight=table, verbose=0)
+
+
+def test_class_weights_by_whole_floats(classifier):
+    tables = [{0: 2.0, 1: 0.5, 2: 1.0}, {0.0: 2.0, np.float64(1.0): 0.5}]
+    losses = [classifier.fit(X, LABELS, class_weight=table, verbose=0).history["loss"] for table in tables]
+    assert np.isfinite(losses).all()
+    with pytest.raises(DataError, match="a number for each class"):
+        classifier.train_on_batch(X, LABELS, class_weight={"a": 1.0})
+    with pytest.raises(DataError, match="a number for each class"):
+        classifier.fit(batches(X, LABELS), class_weight={"a": 1.0}, verbose=0)
 
 
 @pytest.mark.parametrize("epoch", [-1, 1.5, "1", True])
@@ -134,6 +153,18 @@ def test_initial_epoch(regressor, epoch):
 def test_validation_split(regressor, share):
     with survives(regressor, ArgumentError, "validation_split lies between 0 and 1", repr(share)):
         regressor.fit(X, Y, validation_split=share, verbose=0)
+
+
+@pytest.mark.parametrize("after", ["often", 0, 1.5, None])
+def test_validation_freq(regressor, after):
+    with survives(regressor, ArgumentError, "validation_freq", repr(after)):
+        regressor.fit(X, Y, validation_data=(X, Y), validation_freq=after, verbose=0)
+
+
+@pytest.mark.parametrize("data", [(), (None, Y)])
+def test_validation_data_without_inputs(regressor, data):
+    with survives(regressor, DataError, "The validation of fit()", "x is None"):
+        regressor.fit(X, Y, validation_data=data, verbose=0)
 
 
 @pytest.mark.parametrize("what", [{"loss": 5}, {"loss": ["mse", 5]}, {"metrics": 5}, {"metrics": {"y": [1]}}])
@@ -153,6 +184,14 @@ def test_an_unbuilt_model_is_given_nothing():
     for method in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
         with pytest.raises(DataError, match="x is None"):
             getattr(unbuilt(), method)(None, Y)
+
+
+def test_a_built_model_is_given_nothing(regressor):
+    for method in ("train_on_batch", "test_on_batch", "predict_on_batch", "predict"):
+        with survives(regressor, DataError, "x is None"):
+            getattr(regressor, method)(None)
+    with survives(regressor, DataError, "x is None", "In batch 0 that the generator gave"):
+        regressor.fit((None for _ in range(2)), verbose=0)
 
 
 def test_single_batches_of_lists_and_frames_on_an_unbuilt_model():

@@ -1,6 +1,9 @@
 """Nothing is lost: no memory to put weights back, a clock that went with a failed call, a compile that was refused."""
 
+import os
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -155,16 +158,58 @@ def test_ctrl_c_in_compile(monkeypatch):
     model = regressor()
     model.fit(X, Y, verbose=0)
     session = model.session
-    resolve = keryx.training.objective.Objective.resolve_losses
+    resolve = keryx.training.asked.Asked.with_losses
 
     def interrupted(*given):
         signal.raise_signal(signal.SIGINT)
         return resolve(*given)
 
-    monkeypatch.setattr(keryx.training.objective.Objective, "resolve_losses", interrupted)
+    monkeypatch.setattr(keryx.training.asked.Asked, "with_losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.compile("adam", "mae")
     monkeypatch.undo()
     whole = model.session is not session
     assert (model.loss == "mae") == whole == (type(model.optimizer).__name__ == "Adam")
     assert_whole(model)
+
+
+OUT_OF_MEMORY = """
+import resource
+import numpy as np
+import keryx
+from keryx import layers
+
+x = keryx.Input((8,))
+model = keryx.Model(x, layers.Dense(1)(layers.Dense(1500)(layers.Dense(1500)(x))))
+model.compile("adam", "mse")
+
+def batches():
+    while True:
+        yield np.ones((16384, 8), "float32"), np.ones((16384, 1), "float32")
+
+model.fit(batches(), steps_per_epoch=1, verbose=0)  # now all is compiled
+before = model.get_weights()
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 30 * 2**20, resource.RLIM_INFINITY))
+try:
+    model.fit(batches(), steps_per_epoch=1, verbose=0)
+    raise SystemExit("there was enough memory")
+except Exception as error:
+    assert "Out of memory" in str(error), error
+    assert "from the beginning of the epoch" in error.__notes__[0]
+finally:
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+model.fit(batches(), steps_per_epoch=1, verbose=0)
+print("whole")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of a process's memory is Linux's")
+def test_a_process_that_runs_out_of_memory_in_fit_loses_nothing():
+    environment = os.environ | {"KERYX_FREED_MEMORY": "returned"}
+    ran = subprocess.run(
+        [sys.executable, "-c", OUT_OF_MEMORY], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ran.stdout.strip() == "whole", ran.stderr[-2000:]

@@ -39,7 +39,7 @@ def test_nan_stops_at_the_step_and_keeps_the_last_good_weights(stream):
 
 
 def test_a_nan_among_the_shuffled_rows_of_arrays_that_stay_on_the_host(monkeypatch):
-    monkeypatch.setattr("keryx.training.feed.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("keryx.training.data.source.RESIDENT_BYTES", 0)
     with pytest.raises(NonFiniteLossError, match="'x' holds nan in row 7"):
         line().fit(BAD, NUMBERS, batch_size=2, epochs=2, verbose=0)
 

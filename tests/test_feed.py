@@ -9,11 +9,12 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, DataError
-from keryx.training.checks import Checks
-from keryx.training.feed import ArrayFeed, feed_of
+from keryx.training.data.checks import Checks
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Arrays
+from keryx.training.data.streams import Stream
 from keryx.training.state import shuffled
 from keryx.training.step import Batch
-from keryx.training.stream import StreamFeed
 from keryx.utils import PyDataset
 
 ROWS, SIZE = 20, 8  # the last batch has 4 rows
@@ -115,10 +116,12 @@ def test_targets_without_their_last_axis():
 
 def test_dtypes_on_the_device():
     images = np.zeros((4, 2, 2, 3), np.uint8)
-    feed = feed_of([images, np.zeros((4, 3)), np.zeros(4, np.int64), np.zeros(4, bool)], checks=Checks(None, None))
-    assert [leaf.dtype for leaf in jax.tree.leaves(feed.data())] == ["uint8", "float32", "int32", "bool"]
+    admit = Checks(None, None).batch
+    given = [images, np.zeros((4, 3)), np.zeros(4, np.int64), np.zeros(4, bool)]
+    source = source_of(given, None, None, admit, who="fit()")
+    assert [leaf.dtype for leaf in jax.tree.leaves(source.data())] == ["uint8", "float32", "int32", "bool"]
     with pytest.raises(DataError, match="holds 2147483648, which int32 cannot hold"):
-        feed_of(np.array([2**31]), checks=Checks(None, None))
+        source_of(np.array([2**31]), None, None, admit, who="fit()")
 
 
 def test_fit_leaves_the_users_arrays_as_they_are(plain):
@@ -160,28 +163,28 @@ def test_arrays_that_stay_on_the_host_give_the_same_numbers(plain, monkeypatch, 
 
     random_weights = np.linspace(0, 2, ROWS)
     resident = run()
-    monkeypatch.setattr("keryx.training.feed.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("keryx.training.data.source.RESIDENT_BYTES", 0)
     assert_same(run(), resident)
 
 
-def array_feed(limit, around=True, shuffle=False):
-    return ArrayFeed(Batch(np.arange(10), [], []), 4, shuffle, limit, around)
+def arrays(limit, around=True, shuffle=False):
+    return Arrays(Batch(np.arange(10), [], []), 4, shuffle, limit, around)
 
 
 def test_steps_per_epoch_go_on_where_the_last_epoch_stopped_and_begin_again():
-    feed = array_feed(limit=2)
-    assert [feed.order(None, epoch).tolist() for epoch in range(3)] == [
+    source = arrays(limit=2)
+    assert [source.order(None, epoch).tolist() for epoch in range(3)] == [
         [0, 1, 2, 3, 4, 5, 6, 7],
         [8, 9, 0, 1, 2, 3, 4, 5],
         [6, 7, 8, 9, 0, 1, 2, 3],
     ]
-    assert array_feed(limit=4).order(None, 1).tolist() == [6, 7, 8, 9, *range(10), 0, 1]
-    assert array_feed(limit=4, around=False).end == 10
-    assert array_feed(limit=2, around=False).order(None, 0).tolist() == list(range(8))
+    assert arrays(limit=4).order(None, 1).tolist() == [6, 7, 8, 9, *range(10), 0, 1]
+    assert arrays(limit=4, around=False).end == 10
+    assert arrays(limit=2, around=False).order(None, 0).tolist() == list(range(8))
     key = np.array([1, 2], np.uint32)
-    feed = array_feed(limit=5, shuffle=True)
-    assert sorted(feed.order(key, 0)) == sorted([*range(10)] * 2)
-    assert feed.order(key, 1)[:10].tolist() == shuffled(key, 2, 10).tolist()
+    source = arrays(limit=5, shuffle=True)
+    assert sorted(source.order(key, 0)) == sorted([*range(10)] * 2)
+    assert source.order(key, 1)[:10].tolist() == shuffled(key, 2, 10).tolist()
 
 
 def test_steps_of_arrays(plain):
@@ -378,7 +381,7 @@ def test_a_py_dataset_is_told_of_its_epochs(plain):
     assert data.asked == ["begin", 0, 1, 2, "end"] * 2
     data = Squares()
     trained(plain, data, steps_per_epoch=2, epochs=3)
-    assert data.asked == ["begin", 0, 1, 2, "end", "begin", 0, 1, 2, "end"]
+    assert data.asked == ["begin", 0, 1, "end", "begin", 2, 0, "end", "begin", 1, 2, "end"]
 
 
 def test_a_py_dataset_that_shuffles_at_the_end_of_an_epoch(plain):
@@ -482,7 +485,7 @@ def test_a_validation_generator_that_has_ended_says_so(plain):
         plain.fit(A, Y, epochs=2, validation_data=cut(A, Y), validation_steps=3, verbose=0)
 
 
-def test_a_stream_feed_says_where_a_row_stands():
-    feed = StreamFeed(cut(A, Y), Checks(None, None).batch, None)
-    assert feed.place(None, 0, 3, 5) == "row 5 of batch 3"
-    assert array_feed(limit=2).place(None, 1, 0, 2) == "row 0"
+def test_a_stream_says_where_a_row_stands():
+    stream = Stream(cut(A, Y), Checks(None, None).batch, None)
+    assert stream.place(None, 0, 3, 5) == "row 5 of batch 3"
+    assert arrays(limit=2).place(None, 1, 0, 2) == "row 0"

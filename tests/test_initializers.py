@@ -158,7 +158,7 @@ def test_a_seed_generator_and_an_array_in_a_config():
     ("call", "error", "text"),
     [
         (lambda: initializers.get("glorot"), ConfigError, "There is no initializer 'glorot'. Did you mean"),
-        (lambda: initializers.GlorotUniform(seed="a"), ConfigError, "A seed is a whole number; got 'a'"),
+        (lambda: initializers.GlorotUniform(seed="a"), ConfigError, "A seed is an integer; got 'a'"),
         (lambda: initializers.VarianceScaling(0), ConfigError, "scale must be above 0; got 0"),
         (
             lambda: initializers.VarianceScaling(mode="fan"),
@@ -180,11 +180,11 @@ def test_a_seed_generator_and_an_array_in_a_config():
         (
             lambda: random.randint((2,), 0, 3, dtype="float32"),
             ConfigError,
-            "whole numbers; got dtype='float32'",
+            "integers; got dtype='float32'",
         ),
         (lambda: random.uniform((2,), dtype="int32"), ConfigError, "floats; got dtype='int32'"),
         (lambda: random.categorical(np.ones(3), 1, seed=1), ShapeError, r"wants logits \(batch, classes\)"),
-        (lambda: random.normal((2,), seed="a"), ConfigError, "A seed is a whole number"),
+        (lambda: random.normal((2,), seed="a"), ConfigError, "A seed is an integer"),
     ],
 )
 def test_errors(call, error, text):
@@ -238,7 +238,7 @@ def test_global_seeds():
     assert [seeds.next_seed(), seeds.next_seed()] == [(5, 0), (5, 1)]
     seeds.set_seed(5)
     assert random.SeedGenerator().next_seed() != random.SeedGenerator().next_seed()
-    with pytest.raises(ConfigError, match="whole number"):
+    with pytest.raises(ConfigError, match="integer"):
         seeds.set_seed(1.5)
 
 

@@ -114,7 +114,7 @@ def test_whole_numbers_of_numpy_are_sizes(make, shape):
 
 @pytest.mark.parametrize("units", [3.0, "3", None, True, 0, -1, N(-1)])
 def test_what_is_no_size(units):
-    with pytest.raises(ConfigError, match=r"Dense\(\) wants units= as a whole number of at least 1; got"):
+    with pytest.raises(ConfigError, match=r"Dense\(\) wants units= as an integer of at least 1; got"):
         layers.Dense(units)
 
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import keryx
 from keryx import Input, layers
 from keryx.errors import ArgumentError, ConfigError, ShapeError
 
@@ -56,11 +57,11 @@ BAD_VALUES = [
     (lambda: layers.SpatialDropout2D(-1), "SpatialDropout2D() wants rate= between 0 and 1; got -1."),
     (lambda: layers.GaussianDropout(1), "GaussianDropout() wants rate= below 1"),
     (lambda: layers.Dropout(0.5, noise_shape="ab"), "Dropout() wants noise_shape= as sizes"),
-    (lambda: layers.Embedding(0, 3), "Embedding() wants input_dim= as a whole number of at least 1; got 0."),
-    (lambda: layers.Conv2D(0, 3), "Conv2D() wants filters= as a whole number of at least 1; got 0."),
+    (lambda: layers.Embedding(0, 3), "Embedding() wants input_dim= as an integer of at least 1; got 0."),
+    (lambda: layers.Conv2D(0, 3), "Conv2D() wants filters= as an integer of at least 1; got 0."),
     (
         lambda: layers.Conv2D(8, (3, 3, 3)),
-        "Conv2D() wants kernel_size= as a whole number, or 2 of them, of at least 1; got (3, 3, 3).",
+        "Conv2D() wants kernel_size= as an integer, or 2 of them, of at least 1; got (3, 3, 3).",
     ),
     (lambda: layers.Conv2D(8, 3, strides=0), "Conv2D() wants strides="),
     (
@@ -82,11 +83,11 @@ BAD_VALUES = [
         "BatchNormalization(synchronized=True) is not offered",
     ),
     (lambda: layers.GroupNormalization(0), "GroupNormalization() wants groups= above 0, or -1; got 0."),
-    (lambda: layers.LayerNormalization("last"), "LayerNormalization() wants axis= as a whole number"),
+    (lambda: layers.LayerNormalization("last"), "LayerNormalization() wants axis= as an integer"),
     (lambda: layers.Permute((1, 1)), "Permute() wants each of 1 to 2 once; got (1, 1)."),
     (
         lambda: layers.Reshape((-1, -1)),
-        "Reshape() wants whole numbers, at most one of them -1; got (-1, -1).",
+        "Reshape() wants integers, at most one of them -1; got (-1, -1).",
     ),
     (lambda: layers.ZeroPadding2D((1, 2, 3)), "ZeroPadding2D() wants padding="),
     (lambda: layers.UpSampling2D(interpolation="cubic spline"), "UpSampling2D() wants interpolation="),
@@ -95,7 +96,7 @@ BAD_VALUES = [
         "Attention() wants score_mode= as one of 'dot', 'concat'; got 'sum'.",
     ),
     (lambda: layers.MultiHeadAttention(0, 3), "MultiHeadAttention() wants num_heads="),
-    (lambda: layers.Dot("a"), "Dot() wants axes= as a whole number or two; got 'a'."),
+    (lambda: layers.Dot("a"), "Dot() wants axes= as an integer or two; got 'a'."),
     (lambda: layers.ReLU(negative_slope=-1), "ReLU() wants negative_slope= of at least 0; got -1."),
     (on(layers.EinsumDense("ab", 3), (None, 4)), "EinsumDense() wants an equation like"),
 ]
@@ -121,7 +122,7 @@ BAD_SHAPES = [
     (on(layers.Cropping1D(2), (None, 4, 3)), "cannot cut 2 + 2 from the 4 in axis 1."),
     (
         on(layers.Reshape((5, -1), name="fold"), (None, 3, 4)),
-        "Reshape 'fold' cannot bring samples of (3, 4), 12 places, into (5, -1).",
+        "Reshape 'fold' cannot bring samples of (3, 4), 12 elements, into (5, -1).",
     ),
     (on(layers.PReLU(), (None, None, 3)), "name it in shared_axes=."),
     (
@@ -169,3 +170,47 @@ def test_an_id_outside_the_embedding_is_nan_and_never_another_row():
     assert np.isnan(rows[1:]).all()
     assert np.isfinite(rows[0]).all()
     assert layer.input_range == (0, 4)
+
+
+@pytest.mark.parametrize("inputs", [3, 2.5, [1, 2], [[1.0, 2.0]], None, "text"])
+def test_what_is_no_tensor_is_told_so(inputs):
+    with pytest.raises(ValueError, match="is called on tensors; got") as caught:
+        layers.Dense(2)(inputs)
+    assert "np.array" in str(caught.value)
+
+
+def test_an_argument_that_is_missing_is_named_before_anything_is_built():
+    layer = layers.MultiHeadAttention(2, 2)
+    for query in (np.ones((1, 2, 3)), Input((2, 3))):
+        with pytest.raises(TypeError, match="is called on 'query', 'value'; there is no 'value'"):
+            layer(query)
+    with pytest.raises(TypeError, match="there is no 'inputs'"):
+        layers.Dense(2)()
+    assert not layer.built
+
+
+def test_parameters_are_counted_once_there_are_any():
+    for layer in (layers.Dense(2), keryx.Sequential([layers.Dense(2)])):
+        with pytest.raises(ValueError, match="is not built, so its weights are not known"):
+            layer.count_params()
+        layer.build((None, 3))
+        assert layer.count_params() == 8
+    assert layers.Dropout(0.5).count_params() == 0
+
+
+def test_a_layer_is_found_by_its_name_or_by_its_index():
+    model = keryx.Sequential([Input((3,)), layers.Dense(2, name="last")])
+    assert model.get_layer(index=-1) is model.get_layer("last")
+    for words, message in (
+        ({"index": 5}, "has 1 layers; got index=5"),
+        ({}, "wants a name or an index; got name=None and index=None"),
+        ({"name": "last", "index": 0}, "wants a name or an index; got name='last' and index=0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.get_layer(**words)
+
+
+def test_a_symbol_has_no_numbers():
+    for convert in (np.asarray, float, int):
+        with pytest.raises(ValueError, match="has no values yet"):
+            convert(Input((3,)))

@@ -47,7 +47,7 @@ def test_the_scale_moves_as_in_keras():
         want, slots = theirs.stateless_apply(slots, scaled, want)
         np.testing.assert_allclose(weights[0], want[0], rtol=1e-5)
         assert float(ours.loss_scale(state)) == float(slots[at])
-    assert int(state.step) == 5  # two of the seven were left out
+    assert int(state["iteration"]) == 5  # two of the seven were left out
 
 
 @pytest.mark.usefixtures("half_precision")
@@ -106,8 +106,8 @@ def test_options_of_the_steps_are_kept_by_the_optimizer_within():
     optimizer.exclude_from_weight_decay(var_names=["other"])
     optimizer.apply([np.zeros(1), np.zeros(1)], [first, other])
     assert (first.numpy().item(), other.numpy().item()) == (pytest.approx(0.95), 1.0)
-    kept = optimizer.finalize(optimizer.state, [first.value, other.value])
-    assert float(kept[0][0]) == pytest.approx(0.95)
+    kept = optimizer.finalize(optimizer.state, {"first": first.value, "other": other.value})
+    assert float(kept["first"][0]) == pytest.approx(0.95)
 
 
 def test_its_config_makes_it_anew():

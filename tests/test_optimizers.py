@@ -109,7 +109,7 @@ def test_ten_steps_equal_keras(name, arguments):
     result, state = ours(mine, weights, grads)
     for w, expected in zip(result, theirs(keras_one, weights, grads), strict=True):
         np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-5)
-    assert int(state.step) == 10
+    assert int(state["iteration"]) == 10
 
 
 @pytest.mark.parametrize("arguments", OPTIONS, ids=lambda a: "-".join(a))
@@ -122,7 +122,7 @@ def test_options_equal_keras(name, arguments):
     for w, e in zip(result, expected, strict=True):
         np.testing.assert_allclose(w, e, rtol=1e-5, atol=1e-5)
     if mine.use_ema:
-        for a, e in zip(state.average, keras_one._model_variables_moving_average, strict=True):
+        for a, e in zip(state["average"], keras_one._model_variables_moving_average, strict=True):
             np.testing.assert_allclose(a, np.asarray(e), rtol=1e-5, atol=1e-5)
         assert mine.finalize(state, result)[0] is not result[0]
 
@@ -252,8 +252,8 @@ def test_old_and_misspelt_arguments_name_the_new_ones():
     [
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "Only one of clipnorm, clipvalue and global_clipnorm"),
         ({"use_ema": True, "ema_momentum": 2.0}, "ema_momentum lies in"),
-        ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency is a whole number from 1"),
-        ({"gradient_accumulation_steps": 1}, "gradient_accumulation_steps is a whole number from 2"),
+        ({"ema_overwrite_frequency": 0}, "ema_overwrite_frequency is an integer from 1"),
+        ({"gradient_accumulation_steps": 1}, "gradient_accumulation_steps is an integer from 2"),
         ({"momentum": 1.5}, "momentum lies in"),
         (
             {"learning_rate": "fast"},
@@ -290,7 +290,6 @@ def test_functions_of_the_step_are_learning_rates(rate):
         optimizer.apply([np.ones(1)], [w])
         np.testing.assert_allclose(w.numpy(), [expected])
     assert float(optimizer.learning_rate) == pytest.approx(1 / 3)
-    assert float(optimizer.state.learning_rate) == 0.5
     with pytest.raises(ArgumentError, match="follows a schedule"):
         optimizer.learning_rate = 0.1
     optimizer.learning_rate = lambda: 0.25

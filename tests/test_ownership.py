@@ -258,22 +258,6 @@ def test_words_that_a_layer_takes_out_of_its_kwargs():
         Mine(factor=3, factr=2)
 
 
-@pytest.mark.parametrize("word", ["compute_loss", "test_step", "predict_step"])
-def test_methods_that_would_never_be_called_are_refused(word):
-    mine = type("Mine", (keryx.Model,), {word: lambda self, *args: None})
-    with pytest.raises(StateError, match=f"Mine.{word} would never be called"):
-        mine().compile("sgd", "mse")
-
-
-def test_a_train_step_with_keras_s_arguments_is_refused():
-    class Mine(keryx.Model):
-        def train_step(self, data):
-            return {}
-
-    with pytest.raises(StateError, match=r"takes \(data\); it has to take \(state, batch\)"):
-        Mine().compile("sgd", "mse")
-
-
 def test_lists_are_split_and_class_weights_are_a_dict():
     model = network()
     model.compile("sgd", "mse")

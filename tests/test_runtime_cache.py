@@ -187,9 +187,9 @@ def test_blocks_within_blocks_and_in_threads_put_the_settings_back(tmp_path, ask
 
 def test_the_limit_is_checked_the_same_way_from_the_environment(monkeypatch, asked):
     for bad in ("many", "0", "-1", "1.5"):
-        with pytest.raises(ConfigError, match=f"max_bytes is a whole number of bytes above 0; got '{bad}'"):
+        with pytest.raises(ConfigError, match=f"max_bytes is an integer of bytes above 0; got '{bad}'"):
             config.set_compilation_cache(None, bad)
         monkeypatch.setattr(config, "_cache", None)
         monkeypatch.setenv("KERYX_COMPILATION_CACHE_BYTES", bad)
-        with pytest.raises(ConfigError, match=f"KERYX_COMPILATION_CACHE_BYTES is a whole number .*; got '{bad}'"):
+        with pytest.raises(ConfigError, match=f"KERYX_COMPILATION_CACHE_BYTES is an integer .*; got '{bad}'"):
             config.compilation_cache()

@@ -145,8 +145,8 @@ def test_run_eagerly_shows_values():
 class Halved(keryx.Model):
     def train_step(self, state, batch):
         new, logs = super().train_step(state, batch)
-        weights = [(a + b) / 2 for a, b in zip(new.weights, state.weights, strict=True)]
-        return new._replace(weights=weights), logs | {"size": sum(jnp.sum(w * w) for w in weights)}
+        weights = jax.tree.map(lambda a, b: (a + b) / 2, new.trainable, state.trainable)
+        return new._replace(trainable=weights), logs | {"size": sum(jnp.sum(w * w) for w in weights.values())}
 
 
 def test_a_step_of_ones_own():
@@ -169,9 +169,9 @@ def test_a_step_of_ones_own():
 
 class Shrink(keryx.Model):
     def train_step(self, state, batch):
-        loss, gradients = jax.value_and_grad(lambda ws: sum(jnp.sum(w * w) for w in ws))(state.weights)
-        weights = [w - 0.1 * g for w, g in zip(state.weights, gradients, strict=True)]
-        return state._replace(weights=weights, step=state.step + 1), {"loss": loss}
+        loss, gradients = jax.value_and_grad(lambda ws: sum(jnp.sum(w * w) for w in ws.values()))(state.trainable)
+        weights = jax.tree.map(lambda w, g: w - 0.1 * g, state.trainable, gradients)
+        return state._replace(trainable=weights, step=state.step + 1), {"loss": loss}
 
 
 def test_a_step_that_knows_no_metrics():

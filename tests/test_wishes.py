@@ -66,8 +66,11 @@ def test_a_dict_is_matched_by_key(as_dict):
     model = two_inputs(as_dict)
     expected = np.concatenate([A, B], axis=1)
     assert np.array_equal(model.predict({"b": B, "a": A}, verbose=0), expected)
-    with pytest.raises(DataError, match=r"The inputs are 'a', 'b'. Not an input: '0_first'"):
-        model.predict({"0_first": B, "a": A, "b": B}, verbose=0)
+    extra = {"0_first" if as_dict else "1_first": B, "a": A, "b": B}
+    with pytest.warns(UserWarning, match=r"The inputs are 'a', 'b'; left aside: '._first'\."):
+        assert np.array_equal(model.predict(extra, verbose=0), expected)
+    assert np.array_equal(model(extra), expected)  # in silence
+    assert np.array_equal(model.predict(extra, verbose=0), expected)
     with pytest.raises(DataError, match=r"The inputs are 'a', 'b'. Missing: 'b'. .*'bb'. Did you mean 'b'\?"):
         model.predict({"a": A, "bb": B}, verbose=0)
     with pytest.raises(DataError, match="Missing: 'a'"):

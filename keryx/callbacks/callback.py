@@ -1,6 +1,9 @@
 """Callback, whose methods training calls as it goes."""
 
+import copy
 from typing import Any
+
+from keryx.errors import ConfigError, listing
 
 Logs = dict[str, Any] | None
 
@@ -18,6 +21,7 @@ class Callback:
         handles_nan: Whether it sees to a loss that is not finite; without such a callback `fit` raises.
         needs_every_batch: Whether its batch methods have to be called at every batch. Where it is False they
             are called once a block, with the last batch of it, and training keeps its speed.
+        remembers: The names of the attributes that `get_state` gives.
 
     >>> class Say(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -30,6 +34,28 @@ class Callback:
     params: dict[str, Any] | None = None
     handles_nan = False
     needs_every_batch = True
+
+    remembers: tuple[str, ...] = ()
+
+    def get_state(self) -> dict[str, Any]:
+        """What it remembers from epoch to epoch, as plain data and arrays, so that a run can be gone on with later.
+
+        By default the attributes that `remembers` names.
+        """
+        return {name: copy.deepcopy(getattr(self, name)) for name in self.remembers}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave; to be called after `on_train_begin`, which begins anew.
+
+        Raises:
+            ConfigError: Where the state is that of another kind of callback.
+        """
+        if state.keys() != set(self.remembers):
+            raise ConfigError(
+                f"{type(self).__name__} remembers {listing(self.remembers)}; got a state of {listing(state)}."
+            )
+        for name, value in state.items():
+            setattr(self, name, copy.deepcopy(value))
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Told before training what was asked of `fit`."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from keryx.callbacks.callback import HOOKS, Callback
 from keryx.callbacks.history import History
-from keryx.errors import ArgumentError
+from keryx.core.names import snake_case
+from keryx.errors import ArgumentError, ConfigError, listing
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -20,7 +21,7 @@ class CallbackList(Callback):
     Args:
         callbacks: Callbacks, in lists at any depth; None is none.
         add_history: Whether a History is appended where there is none yet.
-        add_progbar: Taken for Keras's sake: `fit` draws its progress itself.
+        add_progbar: Ignored; `fit` draws its progress itself.
         model: The model, told to each.
         **params: Told to each as `params`.
 
@@ -46,6 +47,26 @@ class CallbackList(Callback):
     def append(self, callback: Callback) -> None:
         """Put a callback at the end."""
         self.callbacks.extend(_flat(callback))
+
+    def get_state(self) -> dict[str, Any]:
+        """What each of them remembers, by its index and class."""
+        return {name: callback.get_state() for name, callback in self._with_state().items()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let each of them go on from what `get_state` gave for it.
+
+        Raises:
+            ConfigError: Where the callbacks are others than those; none of them is changed then.
+        """
+        callbacks = self._with_state()
+        if state.keys() != callbacks.keys():
+            raise ConfigError(f"The state is that of the callbacks {listing(state)}; there are {listing(callbacks)}.")
+        for name, callback in callbacks.items():
+            callback.set_state(state[name])
+
+    def _with_state(self) -> dict[str, Callback]:
+        named = {f"{i}_{snake_case(type(callback).__name__)}": callback for i, callback in enumerate(self.callbacks)}
+        return {name: callback for name, callback in named.items() if hasattr(callback, "set_state")}
 
     def set_model(self, model: Any) -> None:
         """Tell each which model it is about."""

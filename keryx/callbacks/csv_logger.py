@@ -30,6 +30,8 @@ class CSVLogger(Callback):
     ['epoch,loss,val_loss', '0,0.5,0.7']
     """
 
+    remembers = ("keys", "text")
+
     def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
         self.filename, self.separator, self.append = Path(filename), separator, append
         self.keys: list[str] | None = None
@@ -57,6 +59,17 @@ class CSVLogger(Callback):
                 "Give CSVLogger another file, or append=False."
             )
         self._write([epoch, *(logs.get(name, "NA") for name in self.keys)])
+
+    @property
+    def text(self) -> str:
+        """What the file holds; a state that is set gives it back, without the rows that were written since."""
+        with self.filename.open(newline="") as file:
+            return file.read()
+
+    @text.setter
+    def text(self, value: str) -> None:
+        with self.filename.open("w", newline="") as file:
+            file.write(value)
 
     def _write(self, row: list[Any]) -> None:
         with self.filename.open("a", newline="") as file:

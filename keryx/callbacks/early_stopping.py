@@ -28,6 +28,8 @@ class EarlyStopping(Monitor):
     3
     """
 
+    remembers = ("best", "best_epoch", "best_weights", "stopped_epoch", "wait")
+
     def __init__(
         self,
         monitor: str = "val_loss",

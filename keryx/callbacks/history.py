@@ -20,6 +20,8 @@ class History(Callback):
     ([0], {'loss': [0.5]})
     """
 
+    remembers = ("epoch", "history")
+
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}

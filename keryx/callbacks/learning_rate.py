@@ -73,6 +73,8 @@ class ReduceLROnPlateau(Monitor):
     0.2
     """
 
+    remembers = ("best", "cooldown_counter", "wait")
+
     def __init__(
         self,
         monitor: str = "val_loss",

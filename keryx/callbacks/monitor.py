@@ -62,6 +62,8 @@ class Monitor(Callback):
         ConfigError: For another mode, or, when training begins, where `auto` cannot tell.
     """
 
+    remembers: tuple[str, ...] = ("best",)
+
     def __init__(self, monitor: str, mode: str, min_delta: float):
         if mode not in ("auto", "min", "max"):
             raise ConfigError(f"{type(self).__name__}: mode is 'auto', 'min' or 'max'; got {mode!r}.")

@@ -1,6 +1,6 @@
 """Random arrays drawn on the host by NumPy: no compilation, and as many threads as there are cores.
 
-`entropy` is a pair of whole numbers, from `keryx.core.seeds`; the same pair gives the same numbers.
+`entropy` is a pair of integers, from `keryx.core.seeds`; the same pair gives the same numbers.
 """
 
 import math

@@ -16,14 +16,16 @@ _NAMES = {
 }  # fmt: skip
 
 
-def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype; None is the default float dtype.
+def standardize_dtype(dtype: Any, text: bool = False) -> str:
+    """The name of a dtype; None is the default float dtype. `text` also admits str, as `string`.
 
     >>> standardize_dtype(float), standardize_dtype(None), standardize_dtype(jnp.bfloat16)
     ('float32', 'float32', 'bfloat16')
     """
     if dtype is None or dtype is float:
         return config.floatx()
+    if text and (dtype is str or dtype == "string"):
+        return "string"
     if dtype is int or dtype == "int":
         return "int32"
     try:
@@ -43,7 +45,7 @@ def narrowed(array: Any, what: str) -> Any:
     the byte order becomes the processor's own.
 
     Raises:
-        DataError: For whole numbers that int32 cannot hold, which a plain cast would turn into others; for text,
+        DataError: For integers that int32 cannot hold, which a plain cast would turn into others; for text,
             dates and objects; for masked elements.
 
     >>> narrowed(np.array([2**32]), "input 'ids'")

@@ -4,7 +4,6 @@ An operation is anything that can be called and has a name: a layer, a model, or
 """
 
 import functools
-import inspect
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import scope, shapes
+from keryx.core import host, scope, shapes
 from keryx.core.shapes import Spec
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import DataError
@@ -62,17 +61,31 @@ class Node:
         self.outputs: Any = None
         self.models: weakref.WeakSet = weakref.WeakSet()  # whose graphs it belongs to
 
-    def run(self, values: dict[SymbolicTensor, Any]) -> None:
-        """Call the operation on the values of its inputs, and put the values of its outputs beside them."""
-        args, kwargs = jax.tree.map(
-            lambda x: values[x] if isinstance(x, SymbolicTensor) else x, (self.args, self.kwargs), is_leaf=_is_symbol
-        )
-        results = self.operation(*args, **kwargs)
-        values.update(zip(jax.tree.leaves(self.outputs), jax.tree.leaves(results), strict=True))
+    def end_in(self, outputs: Any) -> None:
+        """Let symbols be the results of the call, and the operation know of it."""
+        self.outputs = outputs
+        for index, symbol in enumerate(jax.tree.leaves(outputs)):
+            symbol.node, symbol.index = self, index
+        if hasattr(self.operation, "nodes"):
+            self.operation.nodes.append(self)
 
+    def run(self, values: dict[SymbolicTensor, Any]) -> list[Any]:
+        """Add the values of the results, which are returned, to those of the symbols that the call takes."""
 
-def _is_symbol(x: Any) -> bool:
-    return isinstance(x, SymbolicTensor)
+        def value(x: Any) -> Any:
+            return values[x] if isinstance(x, SymbolicTensor) else x
+
+        args, kwargs = jax.tree.map(value, (self.args, self.kwargs))
+        results = jax.tree.leaves(self.operation(*args, **kwargs))
+        values.update(zip(jax.tree.leaves(self.outputs), results, strict=True))
+        return results
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "models"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, models=weakref.WeakSet())
+        self.end_in(self.outputs)
 
 
 def symbols_in(tree: Any) -> list[SymbolicTensor]:
@@ -82,17 +95,17 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
 
 def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) -> Any:
     """Write a call on symbols down as a node that new symbols, those of its results, come out of."""
-    node = Node(operation, args, kwargs)
-    node.outputs = outputs
-    for index, symbol in enumerate(jax.tree.leaves(node.outputs)):
-        symbol.name, symbol.node, symbol.index = unique_name("keras_tensor"), node, index
-    if hasattr(operation, "nodes"):
-        operation.nodes.append(node)
-    return node.outputs
+    for symbol in jax.tree.leaves(outputs):
+        symbol.name = unique_name("keras_tensor")
+    Node(operation, args, kwargs).end_in(outputs)
+    return outputs
 
 
 def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """New symbols for the results of a call on symbols, which is not written down."""
+    if getattr(operation, "on_host", False):
+        return host.trial(operation, args, kwargs)
+    host.refuse_text(operation, (args, kwargs))
     leaves, tree = jax.tree.flatten((args, kwargs))
     symbols = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)}
     masked = {i: symbol.mask for i, symbol in symbols.items() if symbol.mask is not None}
@@ -147,12 +160,15 @@ class Graph:
         inputs: Symbolic tensors, in any nest of lists, tuples and dicts.
         outputs: Symbolic tensors that follow from them.
         losses: Scalars that follow from them as well, and are added to the loss wherever the graph runs.
+        nodes: The nodes, in an order in which they can run, where they are known.
 
     Raises:
         DataError: Where an output needs a tensor that is not among the inputs.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = ()):
+    def __init__(
+        self, inputs: Any, outputs: Any, losses: Sequence[SymbolicTensor] = (), nodes: list[Node] | None = None
+    ):
         self.inputs, self.outputs, self.losses = inputs, outputs, list(losses)
         self.flat_inputs: list[SymbolicTensor] = jax.tree.leaves(inputs)
         self.flat_outputs: list[SymbolicTensor] = jax.tree.leaves(outputs)
@@ -165,13 +181,29 @@ class Graph:
                     )
         if not self.flat_outputs:
             raise DataError("A Model needs at least one output.")
-        self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses])
+        self.nodes = _in_order(self.flat_inputs, [*self.flat_outputs, *self.losses]) if nodes is None else nodes
 
-    def run(self, flat_inputs: Sequence[Any], outputs: Any = None) -> Any:
-        """The outputs at these values of the inputs."""
+    def __getstate__(self) -> dict[str, Any]:
+        # The nodes with which the inputs come in come along: a symbol by itself says nothing of its node.
+        return vars(self) | {"sources": [s.node for s in self.flat_inputs if s.node and not s.node.inputs]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["sources"]
+        vars(self).update(state)
+
+    def append(self, output: SymbolicTensor) -> None:
+        """Let the graph end in the one result of a call on its output."""
+        assert output.node is not None
+        self.outputs, self.flat_outputs = output, [output]
+        self.nodes.append(output.node)
+
+    def run(self, flat_inputs: Sequence[Any], watch: Callable[[Node, list[Any]], None] | None = None) -> Any:
+        """The outputs at these values of the inputs; `watch` is shown each node with the leaves of its results."""
         values = dict(zip(self.flat_inputs, flat_inputs, strict=True))
         for node in self.nodes:
-            node.run(values)
+            results = node.run(values)
+            if watch is not None:
+                watch(node, results)
         running = scope.current()
         if running is not None:
             running.losses.extend(values[loss] for loss in self.losses)
@@ -200,10 +232,3 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
                 waiting.append((tensor, True))
                 waiting.extend((argument, False) for argument in reversed(node.inputs))
     return order
-
-
-def accepted_arguments(function: Callable) -> tuple[list[str], bool]:
-    """The names of a function's arguments, and whether it takes others by `**kwargs`."""
-    parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)

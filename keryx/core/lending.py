@@ -6,6 +6,7 @@ served by the thread that ends it, before that thread lends again. So a reader i
 again at once, and always sees the values of one moment. What somebody else was handed out is copied before it is lent.
 """
 
+import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import numpy as np
 from keryx.errors import StateError
 
 # Held for microseconds, never while compiled code runs: moving values in and out of cells.
-_lock = threading.RLock()
+lock = threading.RLock()
 _readings: dict[int, list[Any]] = {}  # what compiled code is reading just now, by the id of the list
 
 # A thread that Python did not start may be the one that the loan's own program waits for, so it waits so long at most.
@@ -33,25 +34,32 @@ class Cell:
 
     def hand_out(self) -> Any:
         """The value, for whoever asks to keep."""
-        with _lock:
+        with lock:
             value = self._value
             if not isinstance(value, Away):
                 self._shared = True
                 return value
-        return at_rest([self], self._hand_out)
-
-    def _hand_out(self, values: list[Any]) -> Any:
-        self._shared = True
-        return values[0]
+        return hand_out([self])[0]
 
     def put(self, value: Any) -> None:
         """Hold another value, which nobody else may hold."""
         put([self], [value])
 
+    def __getstate__(self) -> dict[str, Any]:
+        with reading([self]) as (value,):
+            return vars(self) | {"_value": jax.tree.map(np.array, value), "_shared": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arrays = jax.tree.map(lambda array: jax.device_put(array, may_alias=False), state["_value"])
+        vars(self).update(state, _value=jax.block_until_ready(arrays))
+
     @property
     def is_empty(self) -> bool:
         """Whether it holds nothing yet."""
         return self._value is None
+
+
+_value_of = operator.attrgetter("_value")
 
 
 @contextmanager
@@ -73,8 +81,8 @@ def reading(cells: Sequence[Cell]) -> Iterator[list[Any]]:
 
 def begin_reading(cells: Sequence[Cell]) -> list[Any]:
     """The values of some cells at one moment, which no loan takes over until `end_reading(values)`."""
-    with _lock:
-        values = [cell._value for cell in cells]
+    with lock:
+        values = list(map(_value_of, cells))
         if _AWAY.isdisjoint(map(type, values)):
             _readings[id(values)] = values
             return values
@@ -96,6 +104,17 @@ def begin_reading(cells: Sequence[Cell]) -> list[Any]:
 def end_reading(values: list[Any]) -> None:
     """The values have been read."""
     _readings.pop(id(values), None)
+
+
+def hand_out(cells: Sequence[Cell]) -> list[Any]:
+    """The values of some cells at one moment, for whoever asks to keep."""
+
+    def share(values: list[Any]) -> list[Any]:
+        for cell in cells:
+            cell._shared = True
+        return values
+
+    return at_rest(cells, share)
 
 
 def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> None:
@@ -120,7 +139,7 @@ def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool 
         StateError: Where the thread that waits is the one that is waited for.
     """
     while True:
-        with _lock:
+        with lock:
             values = [cell._value for cell in cells]
             away = _first_away(values)
             if away is None:
@@ -190,7 +209,7 @@ class Loan(Away):
 
     def close(self, instead: Sequence[Any] | None = None) -> None:
         """Put back what is lent, the new value if it had come back, else the old one; or these values, into all."""
-        with _lock:
+        with lock:
             values = self.values() if instead is None else instead
             for cell, value in zip(self.cells, values, strict=True):
                 if cell._value is self or not (instead is None or isinstance(cell._value, Loan)):
@@ -235,7 +254,7 @@ class Kept(Away):
     def put_back(self, cell: Cell) -> None:
         """Put the value on the device. Where that fails, it is still here."""
         array = self.to_device(self.host)
-        with _lock:
+        with lock:
             if cell._value is self:
                 cell._value = array
 
@@ -271,7 +290,7 @@ class _Request:
             if not self.over.wait(PATIENCE if foreign else None):
                 raise StateError(_WITHIN)
         finally:
-            with _lock:
+            with lock:
                 self.over.set()  # who was interrupted wants nothing any more
         return self.result
 

@@ -1,10 +1,15 @@
 """Data given by name or by position, put in the order in which a model wants it."""
 
+import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
+from keryx.core.dtypes import narrowed
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import DataError, ShapeError, did_you_mean, listing
 
@@ -23,6 +28,8 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
         structure: The nest in which the model holds its inputs or outputs.
         role: `input`, `target`, ...: what an error calls one of them.
         partial: Whether names may be left out; None stands in their place.
+
+    Of a dict of inputs that holds them all, other keys are left aside, and a warning says so once.
 
     Raises:
         DataError: Naming what is missing and what is too much.
@@ -78,6 +85,9 @@ def is_nested(structure: Any) -> bool:
 def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bool) -> list[Any]:
     missing = [name for name in names if name not in given]
     extra = [name for name in given if name not in names]
+    if extra and not missing and role == "input":
+        _say_left_aside(tuple(extra), tuple(names))
+        extra = []
     if extra or (missing and not partial):
         parts = [f"The {role}s are {listing(names)}."]
         if missing:
@@ -89,6 +99,11 @@ def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bo
             parts.append(did_you_mean(extra[0], missing or names).strip())
         raise DataError(" ".join(part for part in parts if part))
     return [given.get(name) for name in names]
+
+
+@cache
+def _say_left_aside(extra: tuple[str, ...], names: tuple[str, ...]) -> None:
+    warnings.warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.", stacklevel=2)
 
 
 def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[Any]:
@@ -121,7 +136,7 @@ def fit_shape(
     elif len(fitted) == symbol.ndim + 1 and fitted[-1] == 1:
         fitted = fitted[:-1]
     sizes_fit = len(fitted) == symbol.ndim and all(
-        want is None or have == want or (i == 0 and not batch)
+        symbol.sizes_are_open or want is None or have == want or (i == 0 and not batch)
         for i, (have, want) in enumerate(zip(fitted, symbol.shape, strict=True))
     )
     if not sizes_fit:
@@ -135,3 +150,19 @@ def _shape_hint(shape: tuple[int, ...], symbol: SymbolicTensor) -> str:
     if len(shape) == symbol.ndim - 1 and all(w in (None, h) for h, w in zip(shape, symbol.shape[1:], strict=True)):
         return " The batch axis is missing: give x[None] for a single sample."
     return ""
+
+
+def as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
+    """Data for an input, on the device, of the dtype and shape that the input wants; a symbol as it is."""
+    if isinstance(x, SymbolicTensor):
+        return x
+    if not isinstance(x, jax.Array):
+        host = narrowed(x if isinstance(x, np.ndarray) else np.asarray(x), f"input {symbol.name!r}")
+        if host.dtype.kind == "c" and not jnp.issubdtype(symbol.dtype, jnp.complexfloating):
+            raise DataError(
+                f"The input {symbol.name!r} is {host.dtype}; give its real and imaginary parts as separate features."
+            )
+        x = jax.device_put(host.astype(symbol.dtype))
+    x = x.astype(symbol.dtype)
+    shape = fit_shape(x.shape, symbol, symbols)
+    return x if shape == x.shape else x.reshape(shape)

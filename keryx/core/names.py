@@ -28,6 +28,36 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def structural_name(thing: Any) -> str:
+    """The name of a thing, without the number of one that was named automatically: that is a matter of what was before.
+
+    >>> import keryx
+    >>> structural_name(keryx.layers.Dense(2, name="dense_7")), structural_name(keryx.layers.Dense(2, name="top_7"))
+    ('dense', 'top_7')
+    """
+    kinds = rf"(forward_|backward_)?(functional|{snake_case(type(thing).__name__)})"
+    return re.sub(rf"\A({kinds})_\d+\Z", r"\1", thing.name)
+
+
+def untaken(name: str, taken: dict[str, int]) -> str:
+    """`name`, or with a number where it is taken; it is taken from here on.
+
+    Args:
+        name: What it is to be.
+        taken: The names that are taken, each with the next number to try.
+
+    >>> taken = {}
+    >>> untaken("dense", taken), untaken("dense", taken), untaken("dense", taken)
+    ('dense', 'dense_1', 'dense_2')
+    """
+    free = name
+    while free in taken:
+        free = f"{name}_{taken[name]}"
+        taken[name] += 1
+    taken[free] = 1
+    return free
+
+
 def init_arguments(cls: type) -> list[str]:
     """The names of the arguments of `cls.__init__`, those that its `**kwargs` hand to a base first.
 

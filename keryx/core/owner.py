@@ -1,6 +1,7 @@
 """Objects that own variables: found by walking attributes, frozen and thawed, read and written."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.lending import put, reading
+from keryx.core.names import structural_name, untaken
 from keryx.core.variable import Variable
 from keryx.errors import ShapeError
 
@@ -20,24 +22,42 @@ class Owner:
 
     name: str
     _trainable = True
+    _walked: "_Walk"
+
+    def __new__(cls, *args, **kwargs):
+        owner = super().__new__(cls)
+        owner._walked = _Walk()  # an attribute from the start, for a walk sees when another one comes
+        return owner
 
     def children(self) -> list[Any]:
         """The owners that this one keeps as attributes, in the order in which they were set."""
-        return _unique(found for found in _walk(vars(self)) if isinstance(found, Owner))
+        return self._walk().children
+
+    @property
+    def named_variables(self) -> dict[str, Variable]:
+        """All variables by their path from here, such as `encoder/dense_1/kernel`: unique, whatever was made before.
+
+        A layer goes by its name; one that was named automatically is counted among its siblings, so that a model
+        that is made anew has the same paths. A shared layer goes by the first way to it.
+        """
+        return dict(self._walk().named)
 
     @property
     def variables(self) -> list[Variable]:
         """All variables: its own, the trainable ones first, then those of the owners within."""
-        return _unique([*self._own_variables(), *(v for child in self.children() for v in child.variables)])
+        return list(self._walk().named.values())
 
-    def _own_variables(self) -> list[Variable]:
-        own = _unique(found for found in _walk(vars(self)) if isinstance(found, Variable))
-        return sorted(own, key=lambda v: not v.trainable)
+    def _walk(self) -> "_Walk":
+        """What a walk over the attributes finds; kept as long as they hold the same."""
+        if not self._walked.is_current(self):
+            walk = _Walk()
+            walk.go(self)
+            self._walked = walk
+        return self._walked
 
-    def _frozen(self) -> set[Variable]:
-        """The variables of the owners within that are not trained: one within a frozen one may be thawed again."""
-        own = [] if self._trainable else self._own_variables()
-        return {*own, *(v for child in self.children() for v in child._frozen())}
+    def _places(self) -> list[Iterable[Any]]:
+        """Where it keeps what it owns, in order."""
+        return [vars(self).values()]
 
     @property
     def weights(self) -> list[Variable]:
@@ -47,10 +67,7 @@ class Owner:
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that training changes."""
-        if not self._trainable:
-            return []
-        frozen = self._frozen()
-        return [v for v in self.variables if v.trainable and v not in frozen]
+        return self._walk().trained() if self._trainable else []
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
@@ -114,16 +131,82 @@ class Owner:
             variable.store(value)
 
 
-def _walk(value: Any) -> Iterator[Any]:
-    """The owners and variables in a nest of lists, tuples and dicts."""
-    if isinstance(value, (Owner, Variable)):
-        yield value
-    elif isinstance(value, dict):
-        yield from _walk(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _walk(item)
+class _Walk:
+    """What a walk over the attributes of an owner, and of all owners within, has found.
+
+    Attributes:
+        children: The owners that the first one keeps itself.
+        named: All variables by path.
+    """
+
+    def __init__(self) -> None:
+        self.children: list[Owner] = []
+        self.named: dict[str, Variable] = {}
+        self._owned: list[tuple[Owner, list[Variable]]] = []
+        # By these it is seen whether anything has changed: the containers with owners, variables or containers in
+        # them, the types of all that is in them, and where those were; and the containers of plain data alone.
+        self._places: list[Iterable[Any]] = []
+        self._types: list[type] = []
+        self._found: list[tuple[int, Any]] = []
+        self._plain: list[tuple[Iterable[Any], set[type]]] = []
+
+    def go(self, root: Owner) -> None:
+        """Walk: each owner before those within it, each of them once."""
+        seen, taken, waiting = set[Any](), dict[str, int](), [(root, "")]
+        while waiting:
+            owner, path = waiting.pop()
+            if owner in seen:
+                continue
+            seen.add(owner)
+            held = list(dict.fromkeys(self._contents(owner._places())))
+            own = sorted((v for v in held if isinstance(v, Variable)), key=lambda v: not v.trainable)
+            self._owned.append((owner, own))
+            for variable in own:
+                if variable not in seen:
+                    seen.add(variable)
+                    self.named[untaken(path + variable.name, taken)] = variable
+            children = [child for child in held if isinstance(child, Owner)]
+            self.children = children if owner is root else self.children
+            siblings = dict[str, int]()
+            waiting += reversed([(c, f"{path}{untaken(structural_name(c), siblings)}/") for c in children])
+        values = list(chain.from_iterable(self._places))
+        self._types = list(map(type, values))
+        self._found = [(i, value) for i, value in enumerate(values) if isinstance(value, _SOUGHT)]
+
+    def _contents(self, places: Iterable[Any], within: tuple[int, ...] = ()) -> Iterator[Any]:
+        """The owners and variables in containers, at any depth; those that hold plain data alone are not entered."""
+        for place in places:
+            if isinstance(place, (Owner, Variable)):
+                yield place
+                continue
+            values = place.values() if isinstance(place, dict) else place
+            types = set(map(type, values))
+            if any(issubclass(t, _SOUGHT) for t in types):
+                if id(place) not in within:
+                    self._places.append(values)
+                    inner = [value for value in list(values) if isinstance(value, _SOUGHT)]
+                    yield from self._contents(inner, (*within, id(place)))
+            elif not isinstance(place, tuple):
+                self._plain.append((values, types))
+
+    def is_current(self, root: Owner) -> bool:
+        """Whether a walk from this owner would find the same again."""
+        values = list(chain.from_iterable(self._places))
+        return (
+            bool(self._owned)
+            and self._owned[0][0] is root
+            and list(map(type, values)) == self._types
+            and all(values[i] is value for i, value in self._found)
+            and all(set(map(type, place)) == types for place, types in self._plain)
+        )
+
+    def trained(self) -> list[Variable]:
+        """The variables that are trained: those of a frozen owner are not, but one within it may be thawed again."""
+        frozen = {v for owner, own in self._owned if not owner._trainable for v in own}
+        return [v for v in self.named.values() if v.trainable and v not in frozen]
+
+    def __reduce__(self) -> tuple:
+        return _Walk, ()  # a copy of an owner walks by itself
 
 
-def _unique(things: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(things))
+_SOUGHT = (Owner, Variable, dict, list, tuple)

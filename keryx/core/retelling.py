@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"(?<![\w.])(\d+)(?![\w.]*\w)")
 
 
 def numbers(error: Exception) -> set[int]:
-    """The whole numbers in what an error says.
+    """The integers in what an error says.
 
     >>> sorted(numbers(ValueError("wants 3 of (5,), not float32 or 1.5")))
     [3, 5]

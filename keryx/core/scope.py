@@ -7,8 +7,9 @@ keys, and collects the updates and the added losses, so that jit, grad and vmap 
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from keryx.core.variable import Variable
 
 
+@dataclass(eq=False)
 class Scope:
     """What the code of layers sees of the outside while it runs.
 
@@ -28,14 +30,19 @@ class Scope:
         values: The value lent to each variable; None in an eager scope, where variables keep their own.
         key: The random key that all draws are folded from; None draws from the process's own seed.
         training: Whether layers behave as in training.
+        losses: What layers have added to the loss.
+        masks: The masks that travel beside arrays, and the arrays, by the identity of the array.
+        autocast: The dtype that floats of the running layer are read in; None is their own.
+        draws: How many keys were folded from the random key.
     """
 
-    def __init__(self, values: "dict[Variable, jax.Array] | None" = None, key=None, training: bool = False):
-        self.values, self.key, self.training = values, key, training
-        self.losses: list[jax.Array] = []
-        self.masks: dict[int, tuple[Any, Any]] = {}
-        self.autocast: str | None = None
-        self.draws = 0
+    values: "dict[Variable, jax.Array] | None" = None
+    key: Any = None
+    training: bool = False
+    losses: list[jax.Array] = field(default_factory=list)
+    masks: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    autocast: str | None = None
+    draws: int = 0
 
     def read(self, variable: "Variable") -> jax.Array:
         """The value of a variable, in the dtype that the running layer computes in."""
@@ -54,43 +61,43 @@ class Scope:
         return True
 
 
-class _Running(threading.local):
+class _Thread(threading.local):
     def __init__(self):
-        self.scopes: list[Scope] = []
-        self.names: list[str] = []
+        self.scopes: list[Scope] = []  # that run, the innermost last
+        self.names: list[str] = []  # of the layers that are being built or called, the innermost last
 
 
-_running = _Running()
+here = _Thread()
 
 
 def current() -> Scope | None:
     """The innermost running scope."""
-    return _running.scopes[-1] if _running.scopes else None
+    return here.scopes[-1] if here.scopes else None
 
 
 def names() -> tuple[str, ...]:
     """The names of the layers that are being built or called, the outermost first."""
-    return tuple(_running.names)
+    return tuple(here.names)
 
 
 @contextmanager
 def run(scope: Scope) -> Iterator[Scope]:
     """A block that runs in `scope`."""
-    _running.scopes.append(scope)
+    here.scopes.append(scope)
     try:
         yield scope
     finally:
-        _running.scopes.pop()
+        here.scopes.pop()
 
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
     """A block whose variables have `name` in their path."""
-    _running.names.append(name)
+    here.names.append(name)
     try:
         yield
     finally:
-        _running.names.pop()
+        here.names.pop()
 
 
 def at_present(function: Callable) -> Callable:
@@ -98,39 +105,49 @@ def at_present(function: Callable) -> Callable:
     within = names()
 
     def call(*args):
-        before, _running.names = _running.names, list(within)
+        before, here.names = here.names, list(within)
         try:
             return function(*args)
         finally:
-            _running.names = before
+            here.names = before
 
     return call
 
 
-def pure(function: Callable, variables: "Sequence[Variable]", training: bool = False) -> Callable:
-    """`function` as a pure function of its variables.
+def pure(
+    function: Callable, variables: "Sequence[Variable] | Mapping[str, Variable]", training: bool = False
+) -> Callable:
+    """`function` as a pure function of its variables, a list or a dict by path.
 
     Returns:
         A function `(values, key, *args, **kwargs) -> (outputs, updates, losses)`: `values` holds an array for each
-        of `variables`; `updates` the new value of each variable that was assigned, by its place among `variables`;
-        `losses` the scalars that were added with `add_loss`.
+        of `variables`, as a list or a dict likewise; `updates` the new value of each variable that was assigned, by
+        its index or path; `losses` the scalars that were added with `add_loss`.
     """
+    named = dict(variables) if isinstance(variables, Mapping) else dict(enumerate(variables))
 
-    def call(values: Sequence[jax.Array], key, *args, **kwargs):
-        lent = dict(zip(variables, values, strict=True))
+    def call(values: Any, key, *args, **kwargs):
+        if len(values) != len(named):
+            raise StateError(f"{len(named)} variables want as many values; got {len(values)}.")
+        lent = {variable: values[place] for place, variable in named.items()}
         with run(Scope(lent, key, training)) as scope:
             outputs = function(*args, **kwargs)
-        strangers = [v for v in lent if v not in place]
+        strangers = [v for v in lent if v not in known]
         if strangers:
             raise StateError(
                 f"The variable {strangers[0].path!r} was assigned while the model ran, but the model does not own it. "
                 "Keep it as an attribute of one of the model's layers."
             )
-        updates = {place[v]: lent[v] for v, value in zip(variables, values, strict=True) if lent[v] is not value}
+        updates = {place: lent[v] for place, v in named.items() if lent[v] is not values[place]}
         return outputs, updates, scope.losses
 
-    place = {variable: i for i, variable in enumerate(variables)}
+    known = set(named.values())
     return call
+
+
+def updated(values: dict[str, jax.Array], updates: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """The values by path, with the updates of those among them that have one."""
+    return {path: updates.get(path, value) for path, value in values.items()}
 
 
 @contextmanager
@@ -164,17 +181,23 @@ def random_key(seed: int | None = None) -> jax.Array:
 
 # A mask travels beside its tensor, found by the identity of the array. Inside a scope the array is kept alive by
 # the scope; outside, the mask goes when the array goes.
-_eager_masks: dict[int, tuple[Any, Any]] = {}
+eager_masks: dict[int, tuple[Any, Any]] = {}
 
 
 def mask_of(x: Any) -> Any:
     """The mask that travels beside `x`, boolean, True where `x` is valid; None where there is none."""
     scope = current()
     found = scope.masks.get(id(x)) if scope is not None else None
-    if found is None and _eager_masks:
-        reference, mask = _eager_masks.get(id(x), (None, None))
+    if found is None and eager_masks:
+        reference, mask = eager_masks.get(id(x), (None, None))
         return mask if reference is not None and reference() is x else None
     return found[1] if found else None
+
+
+def masks_of(tree: Any) -> Any:
+    """The masks that travel beside the arrays in a nest, as such a nest; None where there is none."""
+    masks = jax.tree.map(mask_of, tree)
+    return masks if jax.tree.leaves(masks) else None
 
 
 def set_mask(x: Any, mask: Any) -> None:
@@ -184,4 +207,21 @@ def set_mask(x: Any, mask: Any) -> None:
         scope.masks[id(x)] = (x, mask)
     else:
         place = id(x)
-        _eager_masks[place] = (weakref.ref(x, lambda _: _eager_masks.pop(place, None)), mask)
+        eager_masks[place] = (weakref.ref(x, lambda _: eager_masks.pop(place, None)), mask)
+
+
+def set_masks(outputs: Any, masks: Any) -> None:
+    """Let masks travel beside the arrays in a nest: a list of them, or one for the first."""
+    leaves = jax.tree.leaves(outputs)
+    masks = masks if isinstance(masks, (list, tuple)) else [masks] * min(len(leaves), 1)
+    for output, mask in zip(leaves, masks, strict=False):
+        if mask is not None:
+            set_mask(output, mask)
+
+
+def keep_masks(ended: Scope, outputs: Any) -> None:
+    """Let the masks of an eager call's outputs outlive its scope."""
+    for output in jax.tree.leaves(outputs):
+        kept = ended.masks.get(id(output))
+        if kept is not None:
+            set_mask(output, kept[1])

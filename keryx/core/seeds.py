@@ -15,7 +15,7 @@ _counter = 0
 
 
 def as_seed(value: Any) -> int:
-    """`value` as a whole number, or an error that says what a seed is.
+    """`value` as an integer, or an error that says what a seed is.
 
     >>> as_seed(7)
     7
@@ -23,7 +23,7 @@ def as_seed(value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise ConfigError(f"A seed is a whole number; got {value!r}.") from None
+        raise ConfigError(f"A seed is an integer; got {value!r}.") from None
 
 
 def set_seed(seed: int) -> None:
@@ -46,7 +46,8 @@ def seed() -> int:
 
 def next_key() -> np.ndarray:
     """A raw random key, uint32 (2,), that no other call gives until the seed is set again."""
-    return np.array([part % 2**32 for part in next_seed()], np.uint32)
+    start, count = next_seed()
+    return np.array((start % 2**32, count % 2**32), np.uint32)
 
 
 def next_seed() -> tuple[int, int]:

@@ -27,7 +27,8 @@ _LARGEST = 2**24
 _MOST_PAIRS = 6
 _MOST_SIZES = 5
 
-_probing: ContextVar[bool] = ContextVar("probing", default=False)
+# Whether numbers stand for unknown sizes in the trace that runs.
+probing: ContextVar[bool] = ContextVar("probing", default=False)
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,6 @@ def map_shapes(function: Callable[[Shape], Any], nest: Any) -> Any:
         return isinstance(x, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in x)
 
     return jax.tree.map(lambda shape: function(tuple(shape)), nest, is_leaf=is_shape)
-
-
-def probing() -> bool:
-    """Whether numbers stand for unknown sizes in the trace that runs."""
-    return _probing.get()
 
 
 def results(call: Callable, given: tuple, others: Sequence[Shape] = ()) -> Any:
@@ -247,20 +243,20 @@ class _Search:
             self.failure = errors, probe
         return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)], errors
 
-    def _at(self, size: int, pinned: Mapping[int, int], probing: bool = True) -> Any:
-        """The trace at a size, or the error; with `probing`, layers that are not built leave it."""
+    def _at(self, size: int, pinned: Mapping[int, int], leaving: bool = True) -> Any:
+        """The trace at a size, or the error; with `leaving`, layers that are not built leave it."""
 
         def fill(shape: Shape) -> list[int]:
             rank = len(shape)
             return [pinned.get(i, pinned.get(i - rank, size)) if n is None else n for i, n in enumerate(shape)]
 
-        before = _probing.set(probing)
+        before = probing.set(leaving)
         try:
             return _trace(self.call, self.given, fill)
         except (Exception, Unbuilt) as outcome:
             return outcome
         finally:
-            _probing.reset(before)
+            probing.reset(before)
 
 
 def _agreed_shapes(small: Any, large: Any) -> Any:

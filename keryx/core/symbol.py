@@ -10,7 +10,7 @@ import numpy as np
 
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.dtypes import standardize_dtype
-from keryx.errors import DataError
+from keryx.errors import DataError, SymbolicError
 
 if TYPE_CHECKING:
     from keryx.core.graph import Node
@@ -23,7 +23,7 @@ class SymbolicTensor(Arithmetic):
 
     Args:
         shape: Its sizes; None where a size is not known yet.
-        dtype: Its dtype.
+        dtype: Its dtype; `string` for text, which stays on the host.
         name: Its name.
         node: The call that made it.
         index: Its place among the results of that call.
@@ -37,9 +37,19 @@ class SymbolicTensor(Arithmetic):
     __array_priority__ = 1000
 
     def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
-        self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype), name
+        self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype, text=True), name
         self.node, self.index = node, index
+        self.sizes_are_open = False  # whether data may have other sizes: those here are of the first that came
         self.mask: Any = None  # the Spec of the mask that travels beside it
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"node": None}  # the node has it, and says so where it is copied too
+
+    def like(self) -> "SymbolicTensor":
+        """A new one of the same shape, dtype and mask."""
+        symbol = SymbolicTensor(self.shape, self.dtype, self.name)
+        symbol.mask = self.mask
+        return symbol
 
     @property
     def ndim(self) -> int:
@@ -55,25 +65,27 @@ class SymbolicTensor(Arithmetic):
         return f"<SymbolicTensor {self.name} {describe(self.shape, self.dtype)}>"
 
     def __len__(self):
-        raise TypeError(f"{self.name!r} has no values yet, so it has no len(); its shape is {self.shape}.")
+        raise SymbolicError(f"{self.name!r} has no values yet, so it has no len(); its shape is {self.shape}.")
 
     def __iter__(self):
         if self.ndim == 0 or self.shape[0] is None:
-            raise TypeError(f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size.")
+            raise SymbolicError(
+                f"{self.name!r} {self.shape} cannot be iterated over: its first axis has no known size."
+            )
         return (self[i] for i in range(self.shape[0]))
 
     def __bool__(self):
-        raise TypeError(
+        raise SymbolicError(
             f"{self.name!r} has no values yet, so it is neither true nor false. Use keryx.ops.where or keryx.ops.cond."
         )
 
     def __float__(self):
-        raise TypeError(f"{self.name!r} has no values yet. Build a Model that ends in it and call predict.")
+        raise SymbolicError(f"{self.name!r} has no values yet. Build a Model that ends in it and call predict.")
 
     __int__ = __index__ = __float__
 
     def __array__(self, dtype=None, copy=None):
-        raise TypeError(self._no_values())
+        raise SymbolicError(self._no_values())
 
     @property
     def __jax_array__(self):

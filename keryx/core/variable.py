@@ -11,7 +11,7 @@ from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.codec import registry_of
 from keryx.core.dtypes import standardize_dtype
-from keryx.core.lending import Cell, reading
+from keryx.core.lending import Away, Cell, lock, reading
 from keryx.errors import DataError, ShapeError, StateError
 from keryx.runtime import process
 
@@ -88,8 +88,15 @@ class Variable(Arithmetic, Cell):
     @property
     def value(self) -> jax.Array:
         """The array that the variable stands for at this moment."""
-        running = scope.current()
-        return self.hand_out() if running is None else running.read(self)
+        scopes = scope.here.scopes
+        if scopes and (scopes[-1].values is not None or scopes[-1].autocast):
+            return scopes[-1].read(self)
+        with lock:  # as hand_out does: an eager call passes here
+            value = self._value
+            if not isinstance(value, Away):
+                self._shared = True
+                return value
+        return self.hand_out()
 
     def assign(self, value: Any) -> jax.Array:
         """Give the variable a new value of the same shape; it is cast to the variable's dtype, and returned."""

@@ -3,24 +3,25 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from keryx.errors import ShapeError
 from keryx.kernels import convolution_xla as xla
-from keryx.kernels import epilogue, native, winograd
-from keryx.kernels.convolution_xla import Pads
+from keryx.kernels import epilogue, native, tuning, winograd
 from keryx.kernels.epilogue import ACTIVATIONS
-from keryx.kernels.kernel import Kernel, Trained, bilinear
+from keryx.kernels.geometry import Sizes, each_axis, pads_of, reaches
+from keryx.kernels.kernel import Kernel, Trained, Way, bilinear
 
 
 def conv(
     x: jax.Array,
     kernel: jax.Array,
-    strides: int | Sequence[int] = 1,
+    strides: Sizes = 1,
     padding: str | Sequence[tuple[int, int]] = "valid",
-    dilation: int | Sequence[int] = 1,
+    dilation: Sizes = 1,
     groups: int = 1,
     data_format: str = "channels_last",
     bias: jax.Array | None = None,
@@ -39,27 +40,30 @@ def conv(
         bias: (filters,), added to what the convolution gives.
         activation: `relu`, `tanh` or `sigmoid`, applied last.
 
+    Raises:
+        ShapeError: Where the kernel is larger than the padded inputs, or the channels do not fit it.
+
     >>> conv(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 16)), bias=jnp.ones(16), activation="relu").shape
     (1, 6, 6, 16)
     """
     rank, last = x.ndim - 2, data_format == "channels_last"
-    strides, dilation = _each(strides, rank), _each(dilation, rank)
-    pads = _pads(padding, x.shape[1:-1] if last else x.shape[2:], kernel.shape[:rank], strides, dilation)
+    strides, dilation = each_axis(strides, rank), each_axis(dilation, rank)
+    if x.shape[-1 if last else 1] != kernel.shape[-2] * groups:
+        raise ShapeError(
+            f"A convolution of {groups} group(s) with a kernel of {kernel.shape[-2]} channels cannot take inputs of "
+            f"{x.shape[-1 if last else 1]}; the kernel is (*window, channels / groups, filters) {kernel.shape}."
+        )
+    reach = reaches(kernel.shape[:rank], dilation)
+    pads = pads_of(padding, x.shape[1:-1] if last else x.shape[2:], reach, strides)
     geometry = {"strides": strides, "pads": pads, "dilation": dilation, "groups": groups, "last": last}
     if bias is None:
         return ACTIVATIONS[activation](_CONV(x, kernel, **geometry)[0])
     return _FUSED(x, kernel, bias, activation=activation, **geometry)[0]
 
 
-def _each(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    return (int(value),) * rank if isinstance(value, int) else tuple(int(v) for v in value)
-
-
-def _pads(padding, sizes, window, strides, dilation) -> Pads:
-    if not isinstance(padding, str):
-        return tuple((int(before), int(after)) for before, after in padding)
-    reach = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
-    return tuple(lax.padtype_to_pads(sizes, reach, strides, padding.upper()))
+def transpose(y: jax.Array, kernel: jax.Array, sizes: tuple[int, ...], **geometry: Any) -> jax.Array:
+    """The x of spatial `sizes` such that `vdot(x, x') = vdot(y, conv(x', kernel))` for all x'."""
+    return _INPUT_GRADIENT(y, kernel, sizes=sizes, **geometry)[0]
 
 
 # The definitions. The first three are linear in both of their arrays, and each has the other two as its derivatives.
@@ -70,6 +74,9 @@ def _plain(x, kernel, **geometry):
 
 
 def _plain_input_gradient(dy, kernel, *, sizes, **geometry):
+    if not jnp.issubdtype(dy.dtype, jnp.inexact):  # JAX transposes no function of integers
+        way = _channels_last(lambda *arrays, groups, **how: xla.input_gradient(*arrays, **how), {0})
+        return way(dy, kernel, sizes=sizes, **geometry)
     shape = dy.shape[0], *sizes, kernel.shape[-2] * geometry["groups"]
     if not geometry["last"]:
         shape = shape[0], shape[-1], *sizes
@@ -195,11 +202,14 @@ def _takes(*shapes, strides, pads, groups, last, **static):
 # Measured on two cores with AVX-512, within loops, for 1 to 512 channels, windows of 1 to 7, strides of 1 and 2: the
 # native code takes 0.4 to 1 times as long as XLA for outputs and input gradients (a tenth over three axes and in
 # groups), and 0.1 to 0.9 times as long for kernel gradients. But its vectors run over the channels of the result:
-# where these are few, and sums of many, most of a vector is idle, and it takes 1.3 to 2 times as long.
+# where these are few, and sums of many, most of a vector is idle, and it takes 1.3 to 2 times as long. Likewise, from
+# other numbers of channels on, with AVX2 and SSE2.
 
 
 def _fills(inputs, outputs, groups):
-    return groups > 1 or outputs >= 16 or inputs <= 4 * outputs
+    numbers = tuning.here()
+    few = inputs <= max(numbers.conv_ratio * outputs, numbers.conv_channels)
+    return groups > 1 or outputs >= numbers.conv_filters or few
 
 
 def _wins(x, kernel, *bias, groups, **static):
@@ -213,25 +223,35 @@ def _wins_input_gradient(dy, kernel, *, groups, **static):
 _CONV = Kernel(
     "conv",
     _plain,
-    _channels_last(_native, {0}),
-    _takes,
-    _wins,
-    _channels_last(_detour(xla.forward, _plain), {0}),
+    {
+        "cpu": [
+            native.way(_channels_last(_native, {0}), _takes, _wins),
+            Way("detour", _channels_last(_detour(xla.forward, _plain), {0})),
+        ]
+    },
 )
 _INPUT_GRADIENT = Kernel(
     "conv_input_gradient",
     _plain_input_gradient,
-    _channels_last(_native_input_gradient, {0}),
-    _takes,
-    _wins_input_gradient,
-    _channels_last(_detour(xla.input_gradient, _plain_input_gradient), {0}),
+    {
+        "cpu": [
+            native.way(_channels_last(_native_input_gradient, {0}), _takes, _wins_input_gradient),
+            Way("detour", _channels_last(_detour(xla.input_gradient, _plain_input_gradient), {0})),
+        ]
+    },
 )
 _KERNEL_GRADIENT = Kernel(
     "conv_kernel_gradient",
     _plain_kernel_gradient,
-    _channels_last(_native_kernel_gradient, {0, 1}, result=False),
-    _takes,
-    detour=_channels_last(_detour(xla.kernel_gradient, _plain_kernel_gradient), {0, 1}, result=False),
+    {
+        "cpu": [
+            native.way(_channels_last(_native_kernel_gradient, {0, 1}, result=False), _takes),
+            Way(
+                "detour",
+                _channels_last(_detour(xla.kernel_gradient, _plain_kernel_gradient), {0, 1}, result=False),
+            ),
+        ]
+    },
 )
 
 
@@ -267,14 +287,13 @@ def _backward_fused(x, kernel, bias, y, dy, activation, **geometry):
     return _dx(dz, kernel, x, **geometry), _dk(dz, x, kernel, **geometry), dbias  # XLA drops what nobody asks for
 
 
-_FUSED_FORWARD = Kernel(
-    "conv_bias_activation",
-    _plain_fused,
-    _channels_last(_native, {0}),
-    _takes,
-    _wins,
-    _channels_last(_detour_fused, {0}),
-)
+_FUSED_WAYS = {
+    "cpu": [
+        native.way(_channels_last(_native, {0}), _takes, _wins),
+        Way("detour", _channels_last(_detour_fused, {0})),
+    ]
+}
+_FUSED_FORWARD = Kernel("conv_bias_activation", _plain_fused, _FUSED_WAYS)
 _FUSED = Trained(
     "conv_bias_activation_trained",
     _plain_fused,
@@ -282,8 +301,5 @@ _FUSED = Trained(
     backward=_backward_fused,
     outputs=1,
     differentiable=3,
-    native=_channels_last(_native, {0}),
-    takes=_takes,
-    wins=_wins,
-    detour=_channels_last(_detour_fused, {0}),
+    ways=_FUSED_WAYS,
 )

@@ -9,8 +9,6 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-Pads = tuple[tuple[int, int], ...]
-
 # Below this many channels XLA's own ways are the faster ones.
 _FEW_CHANNELS = 16
 # Numbers in the images from which on the detour of `_padded` pays.
@@ -27,7 +25,7 @@ def convolve(x, kernel, strides, pads, dilation, groups=1, last=True):
 
 
 def _convolve(x, kernel, strides, pads, dilation, apart=None):
-    """`apart` puts zeros between the places of x."""
+    """`apart` puts zeros between the elements of x."""
     space = "DHW"[-len(strides) :]
     layout = f"N{space}C"
     return lax.conv_general_dilated(x, kernel, strides, pads, apart, dilation, (layout, f"{space}IO", layout))
@@ -67,7 +65,7 @@ def input_gradient(dy, kernel, sizes, strides, pads, dilation):
 
 
 def _edges(rank, pads, strides):
-    """Padding of (batch, *space, channels), with `strides - 1` zeros between the places."""
+    """Padding of (batch, *space, channels), with `strides - 1` zeros between the elements."""
     return [(0, 0, 0), *((a, b, step - 1) for (a, b), step in zip(pads, strides, strict=True)), (0, 0, 0)]
 
 

@@ -1,13 +1,18 @@
 """A product with a weight, its bias and activation."""
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 from jax import lax
 
-from keryx.kernels import native
+from keryx.kernels import native, tuning
 from keryx.kernels.epilogue import ACTIVATIONS, SLOPES, number
-from keryx.kernels.kernel import Kernel, Trained, bilinear
+from keryx.kernels.kernel import Kernel, Trained, Way, bilinear
 
 
+# Outside of compiled code it is one program, which JAX calls without a line of Python.
+@partial(jax.jit, static_argnames="activation", inline=True)
 def dense(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None, activation: str | None = None) -> jax.Array:
     """`activation(x @ kernel + bias)`.
 
@@ -21,23 +26,41 @@ def dense(x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None, activa
     >>> dense(jnp.ones((2, 5, 3)), jnp.ones((3, 4)), jnp.ones(4), "relu").shape
     (2, 5, 4)
     """
-    if kernel.ndim != 2 or x.ndim < 2 or x.dtype != kernel.dtype or (bias is not None and bias.dtype != x.dtype):
-        return ACTIVATIONS[activation](x @ kernel if bias is None else x @ kernel + bias)
-    rows = x.reshape(-1, x.shape[-1])
     if bias is None:
-        (y,) = _product(rows, kernel, transposed=(False, False))
-        y = ACTIVATIONS[activation](y)
-    else:
-        (y,) = _dense(rows, kernel, bias, activation=activation)
+        return ACTIVATIONS[activation](matmul(x, kernel))
+    if not _is_product(x, kernel) or bias.dtype != x.dtype:
+        return ACTIVATIONS[activation](x @ kernel + bias)
+    (y,) = _dense(x.reshape(-1, x.shape[-1]), kernel, bias, activation=activation)
     return y.reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`x @ kernel`, whatever their ranks and dtypes; by the kernel of dense layers where it is one product.
+
+    >>> import jax.numpy as jnp
+    >>> matmul(jnp.ones((2, 5, 3)), jnp.ones((3, 4))).shape
+    (2, 5, 4)
+    """
+    if not _is_product(x, kernel):
+        return x @ kernel
+    (y,) = _product(x.reshape(-1, x.shape[-1]), kernel, transposed=(False, False))
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def _is_product(x, kernel):
+    return kernel.ndim == 2 and x.ndim >= 2 and x.dtype == kernel.dtype and jnp.issubdtype(x.dtype, jnp.floating)
 
 
 def _wins(rows, depth, columns):
     # Few rows on a matrix of many megabytes wait for memory, and XLA is as fast. Else 1 to 3 times as fast on two,
     # the gradients with small batches most; but long columns of parts of vectors take twice as long.
-    if columns < 16 and rows > 128:
+    numbers = tuning.here()
+    if columns < numbers.dense_columns and rows > numbers.dense_rows:
         return False
-    return min(rows, depth, columns) >= 64 or max(rows * depth, depth * columns, rows * columns) <= 2**21
+    largest = max(rows * depth, depth * columns, rows * columns)
+    if (depth <= numbers.dense_deep or rows < numbers.dense_high) and largest >= numbers.dense_large:
+        return False
+    return min(rows, depth, columns) >= 64 or largest <= 2**21
 
 
 def _product_wins(left, right, transposed):
@@ -75,7 +98,11 @@ def _right(dout, left, shape, transposed):
     return _product(left, dout, transposed=(not transposed[0], False))[0]
 
 
-_product = Kernel("product", _plain_product, _native_product, wins=_product_wins, detour=_product_detour)
+_product = Kernel(
+    "product",
+    _plain_product,
+    {"cpu": [native.way(_native_product, wins=_product_wins), Way("detour", _product_detour)]},
+)
 bilinear(_product, _left, _right)
 
 
@@ -109,12 +136,13 @@ def _forward_wins(x, kernel, bias, activation):
     return _wins(x.shape[0], *kernel.shape)
 
 
-_dense_forward = Kernel("dense_forward", _plain_dense, _native_dense, wins=_forward_wins)
+def _backward_wins(x, y, dy, activation):
+    return _wins(x.shape[1], *y.shape)
+
+
+_dense_forward = Kernel("dense_forward", _plain_dense, {"cpu": [native.way(_native_dense, wins=_forward_wins)]})
 _dense_backward = Kernel(
-    "dense_backward",
-    _plain_backward,
-    _native_backward,
-    wins=lambda x, y, dy, activation: _wins(x.shape[1], *y.shape),
+    "dense_backward", _plain_backward, {"cpu": [native.way(_native_backward, wins=_backward_wins)]}
 )
 _dense = Trained(
     "dense",
@@ -123,6 +151,5 @@ _dense = Trained(
     backward=_backward,
     outputs=1,
     differentiable=3,
-    native=_native_dense,
-    wins=_forward_wins,
+    ways=_dense_forward.ways,
 )

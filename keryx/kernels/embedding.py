@@ -15,7 +15,7 @@ def embedding(table: jax.Array, ids: jax.Array) -> jax.Array:
 
     Args:
         table: (rows, width).
-        ids: (batch, ...), whole numbers.
+        ids: (batch, ...), integers.
 
     >>> embedding(jnp.eye(3), jnp.array([2, 0, -1])).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [nan, nan, nan]]
@@ -29,7 +29,7 @@ def pick_rows(array: jax.Array, ids: jax.Array) -> jax.Array:
 
     Args:
         array: (rows, ...), of any dtype.
-        ids: (batch,), whole numbers from 0 to rows - 1.
+        ids: (batch,), integers from 0 to rows - 1.
 
     >>> pick_rows(jnp.eye(3), jnp.array([2, 0])).tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
@@ -85,9 +85,9 @@ def _jvp(primals, tangents, nan):
     return _TAKE(table, ids, nan=nan), _TAKE(ad.instantiate_zeros(change), ids, nan=False)
 
 
-_TAKE = Kernel("take_rows", _take, _native_take, takes=_takes, wins=_take_wins)
-_PICK = Kernel("pick_rows", _plain_pick, partial(_native_take, nan=False), takes=_takes, wins=_take_wins)
-_ADD = Kernel("add_rows", _add, _native_add, takes=_takes, wins=_add_wins)
+_TAKE = Kernel("take_rows", _take, {"cpu": [native.way(_native_take, _takes, _take_wins)]})
+_PICK = Kernel("pick_rows", _plain_pick, {"cpu": [native.way(partial(_native_take, nan=False), _takes, _take_wins)]})
+_ADD = Kernel("add_rows", _add, {"cpu": [native.way(_native_add, _takes, _add_wins)]})
 linear(_TAKE, lambda dy, ids, table, nan: _ADD(dy, ids, rows=table.shape[0])[0])
 linear(_ADD, lambda change, ids, dy, rows: _TAKE(change, ids, nan=False)[0])
 ad.primitive_jvps[_TAKE.primitive] = _jvp

@@ -61,6 +61,6 @@ def _native_sum(dy):
     return native.call("keryx_sum_of_rows_1", [jax.ShapeDtypeStruct(dy.shape[-1:], dy.dtype)], _rows(dy))
 
 
-_GRADIENT = Kernel("epilogue_gradient", _plain, _native)
-_SUM = Kernel("sum_of_rows", _plain_sum, _native_sum)
+_GRADIENT = Kernel("epilogue_gradient", _plain, {"cpu": [native.way(_native)]})
+_SUM = Kernel("sum_of_rows", _plain_sum, {"cpu": [native.way(_native_sum)]})
 linear(_SUM, lambda dsum, shape: jnp.broadcast_to(dsum, shape.shape))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.interpreters import ad
 
-from keryx.kernels import native
+from keryx.kernels import native, tuning
 from keryx.kernels.kernel import Kernel
 
 # Numbers from which on native code is the faster: below, XLA takes as long, and may fuse.
@@ -69,8 +69,15 @@ def _wins(x, axes):
     return prod(x.shape[axes[-1] + 1 :]) >= 16 and prod(x.shape) >= _LARGE
 
 
-_MEAN = Kernel("global_average_pool", _mean, partial(_native, "keryx_global_average_pool_1"), takes=_takes, wins=_wins)
-_MAX = Kernel("global_max_pool", _largest, partial(_native, "keryx_global_max_pool_1"), takes=_takes, wins=_wins)
+def _by_native(target, field):
+    def wins(x, axes):
+        return getattr(tuning.here(), field) and _wins(x, axes)
+
+    return {"cpu": [native.way(partial(_native, target), _takes, wins)]}
+
+
+_MEAN = Kernel("global_average_pool", _mean, _by_native("keryx_global_average_pool_1", "global_average"))
+_MAX = Kernel("global_max_pool", _largest, _by_native("keryx_global_max_pool_1", "global_max"))
 
 
 def _mean_jvp(primals, tangents, axes):

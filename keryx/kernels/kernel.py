@@ -1,32 +1,43 @@
-"""What a kernel is: one operation as a JAX primitive, written in plain JAX and, where that wins, in native code.
+"""What a kernel is: one operation as a JAX primitive, defined in plain JAX, with faster ways for some platforms.
 
 A kernel behaves like any function of JAX. Which of its ways is taken is decided late, when a program is lowered for a
-device: native code for float32 on one CPU where it was measured to win; the CPU's detour in JAX, if there is one; else
-plain JAX. So `jvp`, `vmap`, other dtypes, other devices, sharded arrays and exported programs work wherever plain JAX
-does. Forward mode, batching and derivatives of derivatives go through the plain way unless a kernel says better.
+platform: the first in the platform's list that serves the call, else the definition. So `jvp`, `vmap`, other dtypes,
+other devices, sharded arrays and exported programs work wherever plain JAX does. Forward mode, batching and derivatives
+of derivatives go through the definition unless a kernel says better.
+
+The lists are tables, written where the kernel is: `{"cpu": [native.way(...), Way("detour", ...)]}`. A GPU's or TPU's
+ways would stand beside them; today these platforms run the definition, which XLA compiles well for them.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from keryx import config
-from keryx.kernels import native
-
 KERNELS: dict[str, "Kernel"] = {}
 
 
-def _never(*arrays, **static) -> bool:
-    return False
-
-
-def _always(*arrays, **static) -> bool:
+def _always(context, **static) -> bool:
     return True
+
+
+class Way(NamedTuple):
+    """One way to compute an operation.
+
+    Args:
+        name: What `keryx.kernels.report()` calls it.
+        run: `(*arrays, **static) -> tuple of arrays`, as the definition.
+        serves: `(context, **static) -> bool`: whether it can take a call and should. The context is JAX's of the
+            lowering: `avals_in` and `avals_out` have shapes and dtypes, `module_context` knows the devices.
+    """
+
+    name: str
+    run: Callable
+    serves: Callable[..., bool] = _always
 
 
 class Kernel:
@@ -35,34 +46,28 @@ class Kernel:
     Args:
         name: What `keryx.kernels.report()` calls it.
         plain: The definition: `(*arrays, **static) -> tuple of arrays` in JAX that JAX can differentiate.
-        native: The same by way of `native.call`; only ever given what `takes` allows.
-        takes: `(*shapes, **static) -> bool`: whether the native code can do this. Shapes are what jax.eval_shape
-            gives: they have `.shape` and `.dtype`. That all are float32 (or bool, int32 or uint8) is checked before.
-        wins: Likewise, whether it was measured to be faster than XLA.
-        detour: The same in JAX, written for XLA's CPU compiler, if plain JAX is slow there.
+        ways: For a platform (cpu, gpu, tpu) its faster ways, best first.
     """
 
-    def __init__(
-        self,
-        name: str,
-        plain: Callable,
-        native: Callable | None = None,
-        takes: Callable[..., bool] = _always,
-        wins: Callable[..., bool] = _always,
-        detour: Callable | None = None,
-    ):
-        self.name, self.plain, self.native, self.takes, self.wins = name, plain, native, takes, wins
-        self.detour = detour or plain
-        self.served: Counter[str] = Counter()  # which way the calls of the compiled programs go
+    def __init__(self, name: str, plain: Callable, ways: dict[str, list[Way]] | None = None):
+        self.name, self.plain = name, plain
+        self.ways: dict[str, list[Way]] = {}
+        self.served: Counter[str] = Counter()  # which ways the calls of the compiled programs go
         primitive = self.primitive = Primitive(f"keryx_{name}")
         primitive.multiple_results = True
         primitive.def_impl(self._run)
         primitive.def_abstract_eval(partial(_outputs, plain))
         ad.primitive_jvps[primitive] = self._differentiate
         batching.primitive_batchers[primitive] = self._batch
-        mlir.register_lowering(primitive, mlir.lower_fun(lambda *xs, **static: list(plain(*xs, **static))))
-        mlir.register_lowering(primitive, self._lower_for_cpu, platform="cpu")
+        mlir.register_lowering(primitive, partial(self._lower, None))
+        for platform, best_first in (ways or {}).items():
+            self.serve(platform, best_first)
         KERNELS[name] = self
+
+    def serve(self, platform: str, ways: list[Way]) -> None:
+        """Set the ways of a platform; programs that are compiled from now on take them."""
+        self.ways[platform] = ways
+        mlir.register_lowering(self.primitive, partial(self._lower, platform), platform=platform)
 
     def __call__(self, *arrays: Any, **static: Any) -> list[jax.Array]:
         return self.primitive.bind(*arrays, **static)
@@ -78,24 +83,11 @@ class Kernel:
     def _differentiate(self, primals, tangents, /, **static):
         return jvp_of(partial(self.plain, **static), primals, tangents)
 
-    def _lower_for_cpu(self, context, /, *operands, **static):
-        chosen = self._native_here(context, static)
-        self.served["native" if chosen else "xla"] += 1
-        way: Callable = self.native if chosen and self.native else self.detour
-        return mlir.lower_fun(lambda *xs: list(way(*xs, **static)))(context, *operands)
-
-    def _native_here(self, context, static) -> bool:
-        mode, module = config.kernels(), context.module_context
-        if self.native is None or mode == "xla" or module.lowering_parameters.for_export:
-            return False
-        if tuple(module.platforms) != ("cpu",) or getattr(module.axis_context, "num_devices", 2) != 1:
-            return False
-        shapes = context.avals_in
-        if any(str(a.dtype) not in ("float32", "int32", "uint8", "bool") for a in (*shapes, *context.avals_out)):
-            return False
-        if native.library() is None or not self.takes(*shapes, **static):
-            return False
-        return mode == "native" or self.wins(*shapes, **static)
+    def _lower(self, platform, context, /, *operands, **static):
+        ways = [way for way in self.ways.get(platform, ()) if way.serves(context, **static)]
+        way = ways[0] if ways else Way("plain", self.plain)
+        self.served[way.name] += 1
+        return mlir.lower_fun(lambda *xs: list(way.run(*xs, **static)))(context, *operands)
 
 
 def _bind(primitive, static, *arrays):
@@ -174,13 +166,14 @@ class Trained(Kernel):
     """A kernel with a derivative of its own in reverse, and forward mode by the plain way.
 
     Args:
-        name: As of Kernel, whose further arguments are taken too.
+        name: As of Kernel.
         plain: As of Kernel.
         saving: A Kernel, or a function of Kernels, `(*arrays, **static) -> outputs + what the backward pass needs`.
         backward: Likewise `(*arrays, *saved, *cotangents of the outputs, **static) -> cotangents of the arrays that
             `differentiable` names`, in their order.
         outputs: How many of the results of `saving` are the outputs.
         differentiable: How many of the arrays, from the first on, have derivatives; the others (masks, ids) have none.
+        ways: As of Kernel.
     """
 
     def __init__(
@@ -191,9 +184,9 @@ class Trained(Kernel):
         backward: Callable,
         outputs: int,
         differentiable: int,
-        **how: Any,
+        ways: dict[str, list[Way]] | None = None,
     ):
-        super().__init__(name, plain, **how)
+        super().__init__(name, plain, ways)
         self.saving, self.backward, self.outputs, self.differentiable = saving, backward, outputs, differentiable
         linear = self.linear = Primitive(f"keryx_{name}_linear")
         linear.multiple_results = True

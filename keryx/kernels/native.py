@@ -1,16 +1,49 @@
 """Calls of the compiled half of the kernels."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
+from keryx import config
 from keryx.kernels import libraries
+from keryx.kernels.kernel import Way
+
+_DTYPES = {"float32", "int32", "uint8", "bool"}
 
 
 def library() -> str | None:
     """The instruction set of the library that serves; None where there is none, and everything runs on XLA."""
     return libraries.serving()
+
+
+def _always(*shapes, **static) -> bool:
+    return True
+
+
+def way(run: Callable, takes: Callable[..., bool] = _always, wins: Callable[..., bool] = _always) -> Way:
+    """A CPU's way by native code, which serves float32 on one CPU.
+
+    Args:
+        run: The operation by way of `call`; only ever given what `takes` allows.
+        takes: `(*shapes, **static) -> bool`: whether the native code can do this. Shapes have `.shape` and `.dtype`.
+            That all are float32 (or bool, int32 or uint8) is checked before.
+        wins: Likewise, whether it was measured to be faster than XLA.
+    """
+    return Way("native", run, partial(_serves, takes, wins))
+
+
+def _serves(takes, wins, context, /, **static) -> bool:
+    mode, module, shapes = config.kernels(), context.module_context, context.avals_in
+    if mode == "xla" or module.lowering_parameters.for_export:
+        return False
+    if tuple(module.platforms) != ("cpu",) or getattr(module.axis_context, "num_devices", 2) != 1:
+        return False
+    if {str(a.dtype) for a in (*shapes, *context.avals_out)} - _DTYPES or library() is None:
+        return False
+    return takes(*shapes, **static) and (mode == "native" or wins(*shapes, **static))
 
 
 def call(handler: str, results: Any, *arrays: Any, aliases: dict[int, int] | None = None, **attributes: Any) -> Any:

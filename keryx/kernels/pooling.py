@@ -1,7 +1,6 @@
 """The maximum and the mean of windows, with gradients that do not search every window again."""
 
 import itertools
-from collections.abc import Sequence
 from functools import partial
 from math import prod
 
@@ -11,40 +10,56 @@ import numpy as np
 from jax import lax
 
 from keryx.kernels import native
-from keryx.kernels.kernel import Kernel, Trained, linear
+from keryx.kernels.geometry import Sizes, each_axis
+from keryx.kernels.kernel import Kernel, Trained, Way, linear
 
 # Places in a window that one byte can tell apart.
 _MOST_PLACES = 256
 
 
-def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid") -> jax.Array:
+def max_pool(
+    x: jax.Array,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+) -> jax.Array:
     """The largest value of each window; its gradient goes to the first position that holds it.
 
     Args:
-        x: Any array.
-        window: The size of the window along each axis of `x`, 1 for batch and channels.
-        strides: The steps of the window along each axis of `x`.
+        x: (batch, *space, channels), or (batch, channels, *space) where `data_format` is `channels_first`.
+        pool_size: The size of the window, one number or one an axis of space.
+        strides: The steps of the window, likewise; by default the windows lie side by side.
         padding: `valid` or `same`.
+        data_format: `channels_last` or `channels_first`.
 
-    >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), (1, 2, 2, 1), (1, 2, 2, 1)).ravel().tolist()
+    >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
     [5.0, 7.0, 13.0, 15.0]
     """
-    return _MAX(x, window=tuple(window), strides=tuple(strides), padding=padding)[0]
+    return _MAX(x, **_windows(x.ndim, pool_size, strides, data_format), padding=padding)[0]
 
 
-def average_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str = "valid") -> jax.Array:
-    """The mean of each window, of the places that lie within x.
+def average_pool(
+    x: jax.Array,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+) -> jax.Array:
+    """The mean of each window, of the elements that lie within x; arguments as of `max_pool`, x of floats.
 
-    Args:
-        x: Any array of floats.
-        window: The size of the window along each axis of `x`, 1 for batch and channels.
-        strides: The steps of the window along each axis of `x`.
-        padding: `valid` or `same`.
-
-    >>> average_pool(jnp.arange(9.0).reshape(1, 3, 3, 1), (1, 2, 2, 1), (1, 2, 2, 1), "same").ravel().tolist()
+    >>> average_pool(jnp.arange(9.0).reshape(1, 3, 3, 1), 2, padding="same").ravel().tolist()
     [2.0, 3.5, 6.5, 8.0]
     """
-    return _MEAN(x, window=tuple(window), strides=tuple(strides), padding=padding)[0]
+    return _MEAN(x, **_windows(x.ndim, pool_size, strides, data_format), padding=padding)[0]
+
+
+def _windows(ndim, pool_size, strides, data_format) -> dict[str, tuple[int, ...]]:
+    """The window and its steps along every axis of x."""
+    window = each_axis(pool_size, ndim - 2)
+    steps = window if strides is None else each_axis(strides, ndim - 2)
+    around = (lambda n: (1, *n, 1)) if data_format == "channels_last" else (lambda n: (1, 1, *n))
+    return {"window": around(window), "strides": around(steps)}
 
 
 # -- plain JAX, and detours for XLA's CPU compiler -----------------------------------------------------------------
@@ -200,25 +215,24 @@ def _wins(x, *others, window, strides, padding, sizes=None):
     return strides[last - 1] == 1 or prod(x.shape[last:]) >= 4
 
 
+def _way(run):
+    return native.way(run, _takes, _wins)
+
+
 _MAX = Trained(
     "max_pool",
     _largest,
-    saving=Kernel("max_pool_saving", _largest_and_where, _native_largest_and_where, takes=_takes, wins=_wins),
+    saving=Kernel("max_pool_saving", _largest_and_where, {"cpu": [_way(_native_largest_and_where)]}),
     backward=Kernel(
         "max_pool_gradient",
         _to_the_largest,
-        _native_to_the_largest,
-        takes=_takes,
-        wins=_wins,
-        detour=_to_the_largest_of_tiles,
+        {"cpu": [_way(_native_to_the_largest), Way("detour", _to_the_largest_of_tiles)]},
     ),
     outputs=1,
     differentiable=1,
-    native=_native_largest,
-    takes=_takes,
-    wins=_wins,
+    ways={"cpu": [_way(_native_largest)]},
 )
-_MEAN = Kernel("average_pool", _mean, _native_mean, takes=_takes, wins=_wins)
-_SPREAD = Kernel("average_pool_gradient", _spread, _native_spread, takes=_takes, wins=_wins)
+_MEAN = Kernel("average_pool", _mean, {"cpu": [_way(_native_mean)]})
+_SPREAD = Kernel("average_pool_gradient", _spread, {"cpu": [_way(_native_spread)]})
 linear(_MEAN, lambda dy, x, **how: _SPREAD(dy, sizes=x.shape, **how)[0])
 linear(_SPREAD, lambda dx, dy, sizes, **how: _MEAN(dx, **how)[0])

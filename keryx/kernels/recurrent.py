@@ -174,11 +174,11 @@ def _simple_rnn_backward_native(from_x, recurrent_kernel, bias, h, *rest, revers
 
 def _recurrence(name, way, back, native_way, native_back, states):
     """The kernel of a cell with so many states."""
-    saving = Kernel(f"{name}_saving", way, native_way, _has_steps)
-    backward = Kernel(f"{name}_backward", back, native_back, _has_steps)
     outputs = 1 + states
-    how = {"native": _outputs(native_way, outputs), "takes": _has_steps}
-    return Trained(name, _outputs(way, outputs), saving, backward, outputs, 3 + states, **how)
+    saving = Kernel(f"{name}_saving", way, {"cpu": [native.way(native_way, _has_steps)]})
+    backward = Kernel(f"{name}_backward", back, {"cpu": [native.way(native_back, _has_steps)]})
+    ways = {"cpu": [native.way(_outputs(native_way, outputs), _has_steps)]}
+    return Trained(name, _outputs(way, outputs), saving, backward, outputs, 3 + states, ways)
 
 
 _lstm = _recurrence("lstm", xla.lstm, xla.lstm_backward, _lstm_native, _lstm_backward_native, 2)

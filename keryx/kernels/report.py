@@ -15,12 +15,16 @@ class Report:
         mode: As `keryx.config.set_kernels` has it: auto, native or xla.
         library: The instruction set of the native library that serves, or None.
         libraries: For each instruction set `serves`, `can serve`, or why its library cannot.
-        served: Of each kernel that a program was compiled with, how many of its calls go `native` and how many `xla`.
+        ways: Of each kernel and platform, the ways in the order in which they are tried; a platform that is not named
+            has `plain`, the definition, alone.
+        served: Of each kernel that a program was compiled with, how many of its calls go which way: `native` code, a
+            `detour` for XLA's CPU compiler, or `plain`.
     """
 
     mode: str
     library: str | None
     libraries: dict[str, str]
+    ways: dict[str, dict[str, list[str]]]
     served: dict[str, dict[str, int]]
 
     def __str__(self) -> str:
@@ -33,12 +37,13 @@ class Report:
         head = "\n".join([head, *(f"  {name}: {state}" for name, state in self.libraries.items())])
         if not self.served:
             return f"{head}\nNo program with a kernel was compiled yet."
-        rows = [("kernel", "native", "xla")]
-        rows += [(name, str(calls["native"]), str(calls["xla"])) for name, calls in self.served.items()]
+        rows = [("kernel", "calls", "ways")]
+        for name, calls in self.served.items():
+            counts = ", ".join(f"{way} {count}" for way, count in calls.items())
+            ways = "; ".join(f"{platform}: {', '.join(names)}" for platform, names in self.ways[name].items())
+            rows.append((name, counts, ways or "plain"))
         wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            f"{name.ljust(wide[0])}  {count.rjust(wide[1])}  {other.rjust(wide[2])}" for name, count, other in rows
-        ]
+        lines = [f"{name.ljust(wide[0])}  {counts.ljust(wide[1])}  {ways}" for name, counts, ways in rows]
         return "\n".join([head, *lines])
 
     __repr__ = __str__
@@ -50,11 +55,13 @@ def report() -> Report:
     A call is counted when its program is compiled, not when it runs.
 
     >>> import jax, keryx
-    >>> _ = jax.jit(lambda x: keryx.kernels.max_pool(x, (1, 2, 1), (1, 2, 1)))(jax.numpy.ones((1, 8, 32)))
+    >>> _ = jax.jit(lambda x: keryx.kernels.max_pool(x, 2))(jax.numpy.ones((1, 8, 32)))
     >>> print(keryx.kernels.report())
     kernels: ...
-    kernel  native  xla
+    kernel...calls...ways
     ...
+    >>> keryx.kernels.report().ways["max_pool"]
+    {'cpu': ['native', 'plain']}
     >>> sum(keryx.kernels.report().served["max_pool"].values()) > 0
     True
     """
@@ -63,5 +70,8 @@ def report() -> Report:
     states = {name: library.refused or "can serve" for name, library in libraries.libraries().items()}
     if serving is not None:
         states[serving] = "serves"
-    served = {name: {"native": k.served["native"], "xla": k.served["xla"]} for name, k in KERNELS.items() if k.served}
-    return Report(mode, serving, states, served)
+    ways = {
+        name: {platform: [*(way.name for way in best_first), "plain"] for platform, best_first in k.ways.items()}
+        for name, k in KERNELS.items()
+    }
+    return Report(mode, serving, states, ways, {name: dict(k.served) for name, k in KERNELS.items() if k.served})

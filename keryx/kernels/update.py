@@ -16,6 +16,7 @@ class Rule(NamedTuple):
 
     step: Callable
     slots: int  # arrays beside each weight
+    native: bool = True
 
 
 def _descent(rate, w, g):
@@ -43,6 +44,12 @@ def _adam(rate, w, g, m, v, beta_1, beta_2, epsilon):
     return w - rate * m / (jnp.sqrt(v) + epsilon), m, v
 
 
+def _amsgrad(rate, w, g, m, v, peak, beta_1, beta_2, epsilon):
+    _, m, v = _adam(rate, w, g, m, v, beta_1, beta_2, epsilon)
+    peak = jnp.maximum(peak, v)
+    return w - rate * m / (jnp.sqrt(peak) + epsilon), m, v, peak
+
+
 # In the order in which native/update.cc counts them.
 RULES = {
     "descent": Rule(_descent, 0),
@@ -50,6 +57,7 @@ RULES = {
     "nesterov": Rule(_nesterov, 1),
     "rms": Rule(_rms, 1),
     "adam": Rule(_adam, 2),
+    "amsgrad": Rule(_amsgrad, 3, native=False),
 }
 
 
@@ -59,11 +67,12 @@ def update(
     """One step of a rule for every weight.
 
     Args:
-        rule: `descent`, `momentum`, `nesterov`, `rms` or `adam`.
-        rate: (), the learning rate; for `adam` times the correction of both means.
+        rule: `descent`, `momentum`, `nesterov`, `rms`, `adam` or `amsgrad`.
+        rate: (), the learning rate; for `adam` and `amsgrad` times the correction of both means.
         weights: A pytree of arrays.
         gradients: As the weights.
-        *slots: What the rule keeps, each as the weights: the velocity; the mean square; the mean and the mean square.
+        *slots: What the rule keeps, each as the weights: the velocity; the mean square; the mean and the mean square
+            (and the largest of it so far).
         numbers: The momentum; rho and epsilon; beta_1, beta_2 and epsilon.
 
     Returns:
@@ -108,7 +117,7 @@ def _native(rate, *arrays, rule, numbers):
 
 
 def _takes(rate, *arrays, rule, numbers):
-    return bool(arrays) and (rule != "rms" or numbers[1] >= 1e-30)
+    return bool(arrays) and RULES[rule].native and (rule != "rms" or numbers[1] >= 1e-30)
 
 
-_update = Kernel("update", _plain, _native, takes=_takes)
+_update = Kernel("update", _plain, {"cpu": [native.way(_native, _takes)]})

@@ -19,17 +19,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keryx.kernels import native
+from keryx.kernels import native, tuning
 
 Pads = Sequence[tuple[int, int]]
 
 _TILE = 6
-# Measured on a Zen 5, in products of a good direct convolution: what it costs to transform a tile, for each of its
-# channels before and after; and the kernel, for each of its weights.
-_TILE_COST = 840
-_KERNEL_COST = 1900
-# Where the transformed kernel has more numbers than that, moving it costs more than the products saved.
-_LARGEST_KERNEL = 2**22
 # A smaller gain is not worth the larger errors.
 _GAIN = 1.15
 
@@ -71,11 +65,14 @@ def kernel_gradient(x: jax.Array, dy: jax.Array, kernel_shape: Sequence[int], pa
 def forward_wins(x_shape: Sequence[int], y_shape: Sequence[int], kernel_shape: Sequence[int]) -> bool:
     """Whether `forward` is faster than a direct convolution that runs at 85 % of the processor's peak.
 
-    Measured on one core, in ms, with the direct way's 210 GFLOP/s in brackets, forward, input and kernel gradient:
+    Measured on one core, in ms, forward, input and kernel gradient; with AVX-512, and 210 GFLOP/s directly in brackets:
     4 x 256 x 256 x 64 -> 64, 5 x 5: 99, 104, 114 (256); 3 x 3: 42, 42, 42 (92); 4 x 109 x 109 x 128 -> 128, 3 x 3:
     24, 24, 25 (67); 4 x 52 x 52 x 256 -> 256: 18, 18, 27 (61); 32 x 25 x 25 x 64 -> 64, unpadded: 2.6, 3.5, 2.9
     (5.9); 16 x 14 x 14 x 64 -> 64: 0.63, 0.64, 0.62 (1.1); 16 x 7 x 7 x 256 -> 256: 2.9, 3.1, 3.2 (4.4); no win:
     4 x 64 x 64 x 16 -> 16: 0.32, 0.33, 0.52 (0.36); 2 x 28 x 28 x 512 -> 512: 51, 46, 57 (35).
+    With AVX2, our own direct way in brackets: 4 x 64 x 64 x 64 -> 64, 3 x 3: 8.5, 4.9, 4.7 (24, 22, 25); 4 x 64 x 64 x
+    16 -> 16: 0.52, 0.51, 0.54 (0.90); 2 x 28 x 28 x 512 -> 512: 129, 142, 84 (248, 276, 250); 16 x 14 x 14 x 64 -> 64:
+    1.2, 1.2, 1.3 (2.6, 2.6, 2.9); no win: 1 x 7 x 7 x 128 -> 128 takes 1.3 to 1.8 times as long.
     """
     return _wins(y_shape, y_shape, kernel_shape, kernel_shape[3])
 
@@ -91,14 +88,17 @@ def kernel_gradient_wins(x_shape: Sequence[int], y_shape: Sequence[int], kernel_
 
 
 def _wins(y_shape, tiled, kernel_shape, columns) -> bool:
-    window, _, channels, filters = kernel_shape
+    (window, _, channels, filters), numbers = kernel_shape, tuning.here()
     side = _TILE + 1 - window
     tiles = tiled[0] * -(-tiled[1] // side) * -(-tiled[2] // side)
     depth = channels + filters - columns
-    products = _TILE**2 * depth * -(-columns // 32) * 32
-    cost = tiles * (products + _TILE_COST * (channels + filters)) + _KERNEL_COST * channels * filters
+    panel = 2 * numbers.lanes
+    products = _TILE**2 * depth * -(-columns // panel) * panel
+    cost = tiles * (products + numbers.winograd_tile * (channels + filters))
+    cost += numbers.winograd_kernel * channels * filters
     direct = math.prod(y_shape[:3]) * math.prod(kernel_shape)
-    return _TILE**2 * channels * filters <= _LARGEST_KERNEL and direct > _GAIN * cost
+    small = _TILE**2 * channels * filters <= numbers.winograd_largest
+    return small and direct > _GAIN * cost
 
 
 def _convolve(shape, x, kernel, pads, mirrored, bias=None, relu=False) -> Any:

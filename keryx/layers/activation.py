@@ -105,10 +105,15 @@ class PReLU(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add alpha, of the shape of a sample, 1 along the shared axes."""
         shared = self.shared_axes or []
+        if any(not 0 < axis < len(input_shape) for axis in shared):
+            raise ShapeError(
+                f"{self.title} wants shared_axes= from 1 to {len(input_shape) - 1}, the axes of {input_shape} without "
+                f"that of the batch; got {shared}."
+            )
         shape: Any = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:
             raise ShapeError(
-                f"{self.title} has a weight for each place, and the size of an axis of {input_shape} is not "
+                f"{self.title} has a weight for each element, and the size of an axis of {input_shape} is not "
                 "known: name it in shared_axes=."
             )
         self.alpha = self.add_weight(
@@ -149,7 +154,7 @@ class ELU(Layer):
 
 @registry.register()
 class Softmax(Layer):
-    """`exp(x) / sum(exp(x))`, over the places that a mask leaves.
+    """`exp(x) / sum(exp(x))`, over the elements that a mask leaves.
 
     Args:
         axis: The axis, or axes, over which the outputs sum to 1; default the last.
@@ -166,12 +171,12 @@ class Softmax(Layer):
         self.axis = axis
 
     def call(self, inputs: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Shape in, same shape out; a masked place gives 0."""
+        """Shape in, same shape out; a masked element gives 0."""
         return masked_softmax(inputs, self.axis, mask)
 
 
 def masked_softmax(x: jax.Array, axis: Any, mask: jax.Array | None = None) -> jax.Array:
-    """Softmax over the places where `mask` is True, 0 elsewhere, also where no place is left."""
+    """Softmax over the elements where `mask` is True, 0 elsewhere, also where none is left."""
     axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
     if mask is None:
         return jax.nn.softmax(x, axis)

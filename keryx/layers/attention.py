@@ -35,7 +35,7 @@ class MultiHeadAttention(Layer):
         output_shape: The last size, or sizes, of the outputs; default that of the query.
         attention_axes: The axes that are attended over; default all but the batch and the features.
         sliding_window: How far apart a query and a key may be, less one; None is any distance.
-        flash_attention: Taken for Keras's sake; XLA fuses what it can.
+        flash_attention: Ignored; XLA fuses what it can.
         kernel_initializer: How the projections' kernels begin.
         bias_initializer: How the projections' biases begin.
         kernel_regularizer: A penalty of the kernels.

@@ -105,7 +105,7 @@ class BatchNormalization(Affine):
             return self.normalize(x, mean, variance, shape)
 
     def moments(self, x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """The mean and variance of each channel, over the places that a mask leaves."""
+        """The mean and variance of each channel, over the elements that a mask leaves."""
         axes = tuple(axis for axis in range(x.ndim) if axis != self.axis % x.ndim)
         if mask is None:
             return x.mean(axes, keepdims=True), x.var(axes, keepdims=True)

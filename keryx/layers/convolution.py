@@ -10,15 +10,6 @@ from keryx.kernels import conv
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import channel_axis, known_size, layout, padding_mode, sizes, spatial_axes
 
-_SPACE = "DHW"
-
-
-def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
-    """How lax names the axes of inputs, kernel and outputs."""
-    space = _SPACE[3 - rank :]
-    images = f"N{space}C" if data_format == "channels_last" else f"NC{space}"
-    return images, f"{space}IO", images
-
 
 def add_bias(outputs: jax.Array, bias: Any, data_format: str) -> jax.Array:
     """Add a number to each channel."""
@@ -166,7 +157,7 @@ class _Conv(Sliding):
             self.bias.value if self.use_bias else None,
             fused,
         )
-        return outputs if fused else self.activation(outputs)
+        return outputs if self.activation in activations.FUSED else self.activation(outputs)
 
 
 @registry.register("Convolution1D")

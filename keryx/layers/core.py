@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import activations, constraints, initializers, regularizers
-from keryx.core.graph import accepted_arguments
+from keryx.core.call_plan import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
 from keryx.kernels.dense import dense
 from keryx.layers.layer import InputSpec, Layer, registry
@@ -92,7 +92,7 @@ class Dense(Layer):
         """(batch, ..., features) -> (batch, ..., units)."""
         name = activations.FUSED.get(self.activation)
         outputs = dense(inputs, self.kernel.value, self.bias.value if self.use_bias else None, name)
-        return outputs if name else self.activation(outputs)
+        return outputs if self.activation in activations.FUSED else self.activation(outputs)
 
 
 @registry.register()
@@ -173,7 +173,7 @@ class Lambda(Layer):
     Args:
         function: A function of the inputs, written in jax.numpy; it is handed `mask` and `training` if it
             takes them.
-        output_shape: Taken for Keras's sake; the shape is found by tracing.
+        output_shape: Ignored; the shape is found by tracing.
         mask: The mask of the outputs, or a function (inputs, mask) that gives it; by default there is none.
         arguments: More keyword arguments of the function.
 

@@ -67,7 +67,12 @@ class EinsumDense(Layer):
         kernel_shape, bias_shape, fans = weight_shapes(
             self.equation, self.bias_axes, tuple(input_shape), self.output_shape
         )
-        self.input_spec = InputSpec(ndim=len(input_shape))
+        inputs, kernel = re.split(",|->", self.equation)[:2]
+        letters = inputs.replace("...", "." * (len(input_shape) - len(inputs) + 3))
+        sizes = enumerate(zip(letters, input_shape, strict=True))
+        self.input_spec = InputSpec(
+            ndim=len(input_shape), axes={axis: size for axis, (letter, size) in sizes if letter in kernel}
+        )
         self.kernel = self.add_weight(
             kernel_shape,
             _with_fans(self.kernel_initializer, *fans),

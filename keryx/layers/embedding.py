@@ -1,4 +1,4 @@
-"""Embedding: a trained vector for each whole number."""
+"""Embedding: a trained vector for each integer."""
 
 from typing import Any
 

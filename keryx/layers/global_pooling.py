@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.core.symbol import describe
+from keryx.errors import ShapeError
 from keryx.kernels import global_average_pool, global_max_pool
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import layout, spatial_axes
@@ -32,6 +34,8 @@ class _GlobalPooling(Layer):
 class _GlobalMax(_GlobalPooling):
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, channels)."""
+        if any(inputs.shape[axis] == 0 for axis in self.axes):
+            raise ShapeError(f"{self.title} has nothing to take the maximum of; got {describe(inputs.shape)}.")
         return self.kept(global_max_pool(inputs, self.axes))
 
 

@@ -38,13 +38,11 @@ class InputLayer(Layer):
         shape = (shape,) if shape is not None and not np.ndim(shape) else shape
         self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *shape)
         if any(n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in self.batch_shape):
-            raise ShapeError(f"A size in the shape of an Input is a whole number or None; got {self.batch_shape}.")
+            raise ShapeError(f"A size in the shape of an Input is an integer or None; got {self.batch_shape}.")
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
-        self.input_dtype = dtypes.standardize_dtype(dtype)
+        self.input_dtype = dtypes.standardize_dtype(dtype, text=True)
         self.built = True
-        node = Node(self, (), {})
-        node.outputs = SymbolicTensor(self.batch_shape, self.input_dtype, self.name, node)
-        self.nodes.append(node)
+        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, self.name))
 
     @property
     def dtype(self) -> str:
@@ -83,7 +81,8 @@ def Input(
     Args:
         shape: Its shape without the batch axis; None where a size is not known.
         batch_size: The size of the batch axis, where it is fixed.
-        dtype: Its dtype, by default `keryx.config.floatx()`; data is cast to it.
+        dtype: Its dtype, by default `keryx.config.floatx()`; data is cast to it. `"string"` is text, for layers
+            that run on the host.
         sparse: Not offered: True raises.
         ragged: Not offered: True raises.
         batch_shape: Its shape with the batch axis, in place of `shape` and `batch_size`.

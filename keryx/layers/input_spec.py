@@ -18,6 +18,7 @@ class InputSpec:
     def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, **_):
         self.dtype, self.shape, self.max_ndim, self.min_ndim = dtype, shape, max_ndim, min_ndim
         self.ndim = len(shape) if shape is not None else ndim
+        self.fitting: set[Any] = set()  # the shapes that were found to be as wanted
         self.axes = dict(axes or {})
         if shape is not None:
             self.axes |= {i: n for i, n in enumerate(shape) if n is not None}
@@ -32,7 +33,24 @@ class InputSpec:
         elif self.max_ndim is not None and len(shape) > self.max_ndim:
             wants = f"at most {self.max_ndim} axes"
         for axis, size in self.axes.items():
-            if not wants and size is not None and shape[axis] not in (size, None):
+            here = -len(shape) <= axis < len(shape)
+            if not wants and size is not None and not (here and shape[axis] in (size, None)):
                 wants = f"{size} in axis {axis}"
         if wants:
             raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")
+        if all(isinstance(n, int) for n in shape):
+            self.fitting.add(shape)
+
+
+def declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """The shape with a batch axis that `input_shape=`, `batch_input_shape=` or `input_dim=` declares."""
+    if declared.get("batch_input_shape") is not None or declared.get("batch_shape") is not None:
+        return tuple(declared.get("batch_input_shape") or declared["batch_shape"])
+    batch = declared.get("batch_size")
+    if declared.get("input_shape") is not None:
+        shape = declared["input_shape"]
+        return (batch, *((shape,) if isinstance(shape, int) else shape))
+    if declared.get("input_dim") is not None:
+        length = declared.get("input_length")
+        return (batch, declared["input_dim"]) if length is None else (batch, length, declared["input_dim"])
+    return None

@@ -1,37 +1,37 @@
 """Layer: build, call, weights, config."""
 
 import functools
-import threading
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, plain, scope, shapes
+from keryx.core import dtypes, graph, plain, scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
-from keryx.core.symbol import describe
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
-from keryx.layers.input_spec import InputSpec
-from keryx.layers.output_spec import OutputSpec, call_arguments, shapes_for
-from keryx.runtime import process
+from keryx.layers.calling import Calling
+from keryx.layers.input_spec import InputSpec, declared_shape
+from keryx.layers.output_spec import OutputSpec
 
 registry = Registry("layer", "keras.layers")
-_building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
-class Layer(OutputSpec, Owner, Configurable):
+class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
     `call(inputs, ...)`. Weights and sub-layers are found by walking its attributes in the order in which they were
     set. Called on symbolic tensors, a layer writes the call down; called on arrays, it computes.
+
+    A layer with `on_host = True` runs before the rest of a model, outside of compiled code: its `call` is given NumPy
+    arrays, text among them, and returns such.
 
     Args:
         activity_regularizer: A function of the outputs that is added to the loss.
@@ -51,6 +51,7 @@ class Layer(OutputSpec, Owner, Configurable):
     """
 
     config_module = "keras.layers"
+    _made_again: tuple[str, ...] = "nodes", "_call_losses", "_seen_shapes"
     supports_masking = False
     name: str
     built: bool
@@ -60,6 +61,7 @@ class Layer(OutputSpec, Owner, Configurable):
     _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
+    on_host = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -98,7 +100,7 @@ class Layer(OutputSpec, Owner, Configurable):
         self._trainable = bool(trainable)
         unknown = [word for word in declared if word not in old_words.DECLARED]
         old_words.check_arguments(f"{type(self).__name__}()", unknown, init_arguments(type(self)), {})
-        self._declared_shape = _declared_shape(declared)
+        self._declared_shape = declared_shape(declared)
         # What this library offers without a build has nothing to build; a layer of the user's may have within.
         self.built = type(self).build is Layer.build and type(self).__module__.startswith("keryx.layers.")
 
@@ -111,10 +113,6 @@ class Layer(OutputSpec, Owner, Configurable):
     def call(self, *args, **kwargs) -> Any:
         """The maths."""
         raise StateError(f"{type(self).__name__} has no call(self, inputs) method yet: write one.")
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the outputs, given that of the inputs; by default the same one."""
-        return previous_mask
 
     def add_weight(
         self,
@@ -169,119 +167,12 @@ class Layer(OutputSpec, Owner, Configurable):
             raise StateError(f"{self.title}: add_loss belongs into call(), where the inputs are.")
         running.losses.extend(jax.tree.leaves(loss))
 
-    # -- calling -------------------------------------------------------------------------------------------------
-
-    def __call__(self, *args, **kwargs) -> Any:
-        """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
-        if "name" not in vars(self):
-            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
-        try:
-            if graph.symbols_in((args, kwargs)):
-                self._build_for(args, kwargs)
-                return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
-            with ExitStack() as stack:
-                outer = scope.current()
-                if outer is None:
-                    process.ready()
-                running = outer or stack.enter_context(scope.run(scope.Scope()))
-                outputs = self._compute(running, args, kwargs)
-        except Exception as error:
-            self._note(error, args)
-            raise
-        if outer is None and not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
-            self._call_losses = running.losses
-            _keep_masks(running, outputs)
-        return outputs
-
-    def _compute(self, running: scope.Scope, args: tuple, kwargs: dict[str, Any]) -> Any:
-        args, kwargs = jax.tree.map(_as_array, (args, kwargs))
-        if args and any(isinstance(leaf, str) for leaf in jax.tree.leaves(args[0])):
-            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}.")
-        self._build_for(args, kwargs)
-        names, takes_more = call_arguments(type(self).call)
-        self._fill_in_masks(names, args, kwargs)
-        training = kwargs.get("training")
-        if training is None:
-            training = running.training
-        if "training" in names and len(args) <= names.index("training"):
-            kwargs["training"] = training
-        elif not takes_more:
-            kwargs.pop("training", None)
-        before = running.training, running.autocast
-        running.training = bool(training)
-        running.autocast = self.compute_dtype if self.compute_dtype != self.variable_dtype else None
-        try:
-            with scope.named(self.name):
-                outputs = self.call(*self._cast(args), **self._cast(kwargs))
-        finally:
-            running.training, running.autocast = before
-        if self.activity_regularizer is not None:  # the penalty of a row, on average
-            running.losses.extend(
-                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
-            )
-        if self.supports_masking and args:
-            masks = kwargs.get("mask", jax.tree.map(scope.mask_of, args[0]))
-            _set_masks(outputs, self.compute_mask(args[0], masks if jax.tree.leaves(masks) else None))
-        if not shapes.probing():
-            self._seen_shapes = [shapes.known(x.shape) for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
-        return outputs
-
-    def _fill_in_masks(self, names: list[str], args: tuple, kwargs: dict[str, Any]) -> None:
-        """Hand the masks that travel beside the arguments to `mask`, for the first, and to `<argument>_mask`."""
-        for i, (name, value) in enumerate([*zip(names, args, strict=False), *kwargs.items()]):
-            mask_name = "mask" if i == 0 and "mask" in names else f"{name}_mask"
-            if mask_name not in names or kwargs.get(mask_name) is not None or len(args) > names.index(mask_name):
-                continue
-            masks = jax.tree.map(scope.mask_of, value)
-            if jax.tree.leaves(masks):
-                kwargs[mask_name] = masks
-
-    def _cast(self, tree: Any) -> Any:
-        if not self.autocast:
-            return tree
-
-        def cast(x):
-            is_float = isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)
-            return x.astype(self.compute_dtype) if is_float and x.dtype != self.compute_dtype else x
-
-        return jax.tree.map(cast, tree)
-
-    def _build_for(self, args: tuple, kwargs: dict[str, Any]) -> None:
-        """Check the inputs, and build at the first call."""
-        if self.input_spec is not None and args:
-            specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
-            for spec, x in zip(specs, jax.tree.leaves(args[0]), strict=False):
-                spec.check(self, x)
-        if self.built:
-            return
-        arguments, _ = graph.accepted_arguments(self.build)
-        given = shapes_for(call_arguments(type(self).call)[0], arguments, args, kwargs)
-        if shapes.probing():
-            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
-        self._build_once(given)
-
-    def _build_once(self, given: list[Any]) -> None:
-        with _building:
-            if self.built:  # by another thread
-                return
-            with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
-                self.build(*given)
-            self.built = True
-
-    def _note(self, error: Exception, args: tuple) -> None:
-        """Say in which layer an error came up: the innermost one, by its path."""
-        if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
-            return
-        shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
-        path = "/".join((*scope.names(), getattr(self, "name", "?")))
-        error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
-
     @property
     def losses(self) -> list[jax.Array]:
         """What the last eager call added with add_loss, then the regularization of the weights."""
         return [*self._call_losses, *self.regularization()]
 
-    # -- what it says of itself ----------------------------------------------------------------------------------
+    # -- introspection --------------------------------------------------------------------------------------------
 
     @property
     def title(self) -> str:
@@ -328,6 +219,18 @@ class Layer(OutputSpec, Owner, Configurable):
             raise UndefinedError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
         return self.nodes[0]
 
+    def count_params(self) -> int:
+        """The number of scalars in the weights.
+
+        Raises:
+            StateError: Where it is not built, so that it has none yet.
+        """
+        if not self.built:
+            raise StateError(
+                f"{self.title} is not built, so its weights are not known: call it, or build(shape), first."
+            )
+        return super().count_params()
+
     def get_config(self) -> dict[str, Any]:
         """Name, trainable, dtype and the layer's own arguments, as plain data."""
         own = [name for name in config_arguments(type(self)) if name not in self._base_arguments]
@@ -358,24 +261,6 @@ class Layer(OutputSpec, Owner, Configurable):
 Layer._base_arguments = frozenset(init_arguments(Layer))
 
 
-def _declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """The shape with a batch axis that `input_shape=`, `batch_input_shape=` or `input_dim=` declares."""
-    if declared.get("batch_input_shape") is not None or declared.get("batch_shape") is not None:
-        return tuple(declared.get("batch_input_shape") or declared["batch_shape"])
-    batch = declared.get("batch_size")
-    if declared.get("input_shape") is not None:
-        shape = declared["input_shape"]
-        return (batch, *((shape,) if isinstance(shape, int) else shape))
-    if declared.get("input_dim") is not None:
-        length = declared.get("input_length")
-        return (batch, declared["input_dim"]) if length is None else (batch, length, declared["input_dim"])
-    return None
-
-
-def _as_array(x: Any) -> Any:
-    return jax.device_put(dtypes.narrowed(x, "input")) if isinstance(x, (np.ndarray, np.generic)) else x
-
-
 def _that_marks_built(build: Callable) -> Callable:
     """A build method that may also be called by hand: the weights it makes are not made again."""
 
@@ -386,19 +271,3 @@ def _that_marks_built(build: Callable) -> Callable:
         return result
 
     return built
-
-
-def _set_masks(outputs: Any, masks: Any) -> None:
-    outputs = jax.tree.leaves(outputs)
-    masks = masks if isinstance(masks, (list, tuple)) else [masks] * min(len(outputs), 1)
-    for output, mask in zip(outputs, masks, strict=False):
-        if mask is not None:
-            scope.set_mask(output, mask)
-
-
-def _keep_masks(ended: scope.Scope, outputs: Any) -> None:
-    """Let the masks of an eager call's outputs outlive its scope."""
-    for output in jax.tree.leaves(outputs):
-        kept = ended.masks.get(id(output))
-        if kept is not None:
-            scope.set_mask(output, kept[1])

@@ -18,7 +18,7 @@ def _listed(shapes: Any) -> str:
 
 
 class Merge(Layer):
-    """The base of layers that merge a list of tensors place by place, where sizes of 1 broadcast.
+    """The base of layers that merge a list of tensors elementwise, where sizes of 1 broadcast.
 
     A tensor with fewer axes than another gets axes of 1 after the batch axis. The mask of the outputs is True
     where that of any input is; there is none where an input has none.
@@ -59,7 +59,7 @@ class Merge(Layer):
         raise NotImplementedError(f"{type(self).__name__} wants a method merge(inputs).")
 
     def merge_masked(self, inputs: list[jax.Array], masks: list[jax.Array | None]) -> jax.Array:
-        """The maths where an input has a mask, which is laid over all its places."""
+        """The maths where an input has a mask, which is laid over all its elements."""
         return self.merge(inputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -113,7 +113,7 @@ class Subtract(Merge):
 
 @registry.register()
 class Multiply(Merge):
-    """The product of the inputs. A masked place of one counts as 1; one that is masked in all gives 0.
+    """The product of the inputs. A masked element of one counts as 1; one that is masked in all gives 0.
 
     >>> import keryx
     >>> keryx.layers.Multiply()([keryx.Input((4,)), keryx.Input((4,))]).shape
@@ -128,7 +128,7 @@ class Multiply(Merge):
         return product
 
     def merge_masked(self, inputs: list[jax.Array], masks: list[jax.Array | None]) -> jax.Array:
-        """The product of the valid places."""
+        """The product of the valid elements."""
         product = self.merge([x if m is None else jnp.where(m, x, 1) for x, m in zip(inputs, masks, strict=True)])
         valid = [m for m in masks if m is not None]
         return product if len(valid) < len(masks) else jnp.where(jnp.any(jnp.stack(valid), 0), product, 0)
@@ -152,11 +152,11 @@ class _Extremum(Merge):
     extremum: Callable[..., jax.Array]
 
     def merge(self, inputs: list[jax.Array]) -> jax.Array:
-        """The extremum of each place."""
+        """The extremum of each element."""
         return self.merge_masked(inputs, [None] * len(inputs))
 
     def merge_masked(self, inputs: list[jax.Array], masks: list[jax.Array | None]) -> jax.Array:
-        """The extremum of the valid ones of each place: a masked one takes the other's value."""
+        """The extremum of the valid ones of each element: a masked one takes the other's value."""
         outputs, valid = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             x = x if mask is None else jnp.where(mask, x, outputs)
@@ -254,9 +254,9 @@ class Dot(Merge):
                 type(axes)(map(operator.index, axes)) if isinstance(axes, (list, tuple)) else operator.index(axes)
             )
         except TypeError:
-            raise ConfigError(f"Dot() wants axes= as a whole number or two; got {axes!r}.") from None
+            raise ConfigError(f"Dot() wants axes= as an integer or two; got {axes!r}.") from None
         if not isinstance(self.axes, int) and len(self.axes) != 2:
-            raise ConfigError(f"Dot() wants axes= as a whole number or two; got {axes!r}.")
+            raise ConfigError(f"Dot() wants axes= as an integer or two; got {axes!r}.")
         self.normalize = normalize
 
     def check_shapes(self, shapes: Sequence[Shape]) -> None:

@@ -38,7 +38,7 @@ def whole_weights() -> Iterator[None]:
 def _scale_and_shift(
     x: jax.Array, mean: jax.Array, variance: jax.Array, epsilon: float, gamma: Any, beta: Any
 ) -> jax.Array:
-    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, as one product and one sum a place."""
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, as one product and one sum an element."""
     factor = jax.lax.rsqrt(variance + epsilon)
     factor = factor if gamma is None else factor * gamma
     offset = -mean * factor
@@ -103,7 +103,7 @@ def _axes(where: str, axis: Any) -> Any:
     try:
         return [operator.index(a) for a in axis] if np.ndim(axis) else operator.index(axis)
     except TypeError:
-        raise ConfigError(f"{where} wants axis= as a whole number or a list of them; got {axis!r}.") from None
+        raise ConfigError(f"{where} wants axis= as an integer or a list of them; got {axis!r}.") from None
 
 
 @registry.register()
@@ -155,7 +155,9 @@ class LayerNormalization(Affine):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add gamma and beta, of the shape of the axes."""
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
-        self.add_gamma_and_beta(tuple(known_size(self.title, input_shape, axis) for axis in axes))
+        sizes = {axis: known_size(self.title, input_shape, axis) for axis in axes}
+        self.add_gamma_and_beta(tuple(sizes.values()))
+        self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""
@@ -256,8 +258,9 @@ class RMSNormalization(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Add the scale, of the shape of the axes."""
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
-        shape = tuple(known_size(self.title, input_shape, axis) for axis in axes)
-        self.scale = self.add_weight(shape, "ones", name="scale")
+        sizes = {axis: known_size(self.title, input_shape, axis) for axis in axes}
+        self.scale = self.add_weight(tuple(sizes.values()), "ones", name="scale")
+        self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Shape in, same shape out."""

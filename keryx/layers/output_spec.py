@@ -1,12 +1,11 @@
 """What is known of a layer's outputs before it runs: traced, or as the layer itself says."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from keryx.core import graph, shapes
+from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ShapeError
 
@@ -24,7 +23,7 @@ class OutputSpec:
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors like the outputs for these inputs. A layer that defines this method itself is believed."""
-        self._build_for(args, kwargs)
+        self._build_for_call(args, kwargs)
         return graph.trace(self, args, kwargs)
 
     def symbolic_outputs(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -61,17 +60,10 @@ class OutputSpec:
             return jax.tree.map(lambda symbol: shapes.Spec(symbol.shape, symbol.dtype), symbols)
         if type(self).compute_output_shape is OutputSpec.compute_output_shape:
             return None
-        wanted, _ = graph.accepted_arguments(self.compute_output_shape)
-        given = shapes_for(call_arguments(type(self).call)[0], wanted, args, kwargs)
+        wanted, _ = accepted_arguments(self.compute_output_shape)
+        given = shapes_for(plan_of(type(self).call).names, wanted, args, kwargs)
         told = self.compute_output_shape(*given)
         return shapes.map_shapes(lambda shape: shapes.Spec(shape, None), told)
-
-
-@functools.cache
-def call_arguments(call: Callable) -> tuple[list[str], bool]:
-    """The names of the arguments of a `call` after self, and whether it takes others by `**kwargs`."""
-    names, takes_more = graph.accepted_arguments(call)
-    return names[1:], takes_more
 
 
 def shapes_for(names: list[str], wanted: list[str], args: tuple, kwargs: dict[str, Any]) -> list[Any]:

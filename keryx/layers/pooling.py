@@ -34,17 +34,13 @@ class _Pooling(Layer):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, *smaller space, channels)."""
-        axes = spatial_axes(self.data_format, self.rank)
-        space = tuple(inputs.shape[axis] for axis in axes)
+        space = tuple(inputs.shape[axis] for axis in spatial_axes(self.data_format, self.rank))
         if self.padding == "valid" and any(p > n for p, n in zip(self.pool_size, space, strict=True)):
             raise ShapeError(
                 f"{self.title} has windows of {self.pool_size}, larger than its inputs {space}. Use "
                 "padding='same', smaller windows, or larger inputs."
             )
-        window, strides = [1] * inputs.ndim, [1] * inputs.ndim
-        for i, axis in enumerate(axes):
-            window[axis], strides[axis] = self.pool_size[i], self.strides[i]
-        return self.pool(inputs, window, strides, self.padding)
+        return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
 class _MaxPooling(_Pooling):
@@ -84,7 +80,7 @@ class MaxPooling2D(_MaxPooling):
 
     Args:
         pool_size: The height and width of a window, or one number for both; default 2.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -102,7 +98,7 @@ class MaxPooling3D(_MaxPooling):
 
     Args:
         pool_size: The depth, height and width of a window, or one number for all; default 2.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -138,7 +134,7 @@ class AveragePooling2D(_Pooling):
 
     Args:
         pool_size: The height and width of a window, or one number for both.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 
@@ -156,7 +152,7 @@ class AveragePooling3D(_Pooling):
 
     Args:
         pool_size: The depth, height and width of a window, or one number for all.
-        strides: The places from one window to the next; default `pool_size`.
+        strides: The step from one window to the next, in elements; default `pool_size`.
         padding: `valid` (windows stay within) or `same` (ceil(size / stride) windows).
         data_format: `channels_last` or `channels_first`.
 

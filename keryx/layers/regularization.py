@@ -28,7 +28,7 @@ def _filled(noise_shape: tuple[int | None, ...] | None, shape: tuple[int, ...]) 
 
 
 def dropout(x: jax.Array, rate: float, shape: tuple[int, ...], seed: int | None) -> jax.Array:
-    """`x / (1 - rate)`, with a share `rate` of places at 0; `shape`, that of the draw, broadcasts."""
+    """`x / (1 - rate)`, with a share `rate` of elements at 0; `shape`, that of the draw, broadcasts."""
     if rate >= 1:
         return jnp.zeros_like(x)
     kept = jax.random.bernoulli(scope.random_key(seed), 1 - rate, shape)
@@ -37,7 +37,7 @@ def dropout(x: jax.Array, rate: float, shape: tuple[int, ...], seed: int | None)
 
 @registry.register()
 class Dropout(Layer):
-    """In training, each place is 0 with probability `rate`, else `x / (1 - rate)`.
+    """In training, each element is 0 with probability `rate`, else `x / (1 - rate)`.
 
     Args:
         rate: The share that is dropped, from 0 to 1.

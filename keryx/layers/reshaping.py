@@ -1,4 +1,4 @@
-"""Layers that move, repeat, add or cut places, and compute nothing."""
+"""Layers that move, repeat, add or cut elements, and compute nothing."""
 
 from math import prod
 from typing import Any
@@ -40,13 +40,13 @@ class Flatten(Layer):
 
 @registry.register()
 class Reshape(Layer):
-    """The same places under another shape.
+    """The same elements under another shape.
 
     Args:
         target_shape: The shape of a sample; one size may be -1, and follows from the others.
 
     Raises:
-        ShapeError: Where the number of places differs.
+        ShapeError: Where the number of elements differs.
 
     >>> import keryx
     >>> keryx.layers.Reshape((-1, 2))(keryx.Input((3, 4))).shape
@@ -58,14 +58,14 @@ class Reshape(Layer):
         given = tuple(target_shape) if np.ndim(target_shape) else (target_shape,)
         self.target_shape = tuple(-1 if n is None else whole("Reshape()", "target_shape", n, least=-1) for n in given)
         if self.target_shape.count(-1) > 1:
-            raise ConfigError(f"Reshape() wants whole numbers, at most one of them -1; got {target_shape!r}.")
+            raise ConfigError(f"Reshape() wants integers, at most one of them -1; got {target_shape!r}.")
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ...) -> (batch, *target_shape)."""
         given, wanted = prod(inputs.shape[1:]), prod(n for n in self.target_shape if n != -1)
         if given % wanted if -1 in self.target_shape and wanted else given != wanted:
             raise ShapeError(
-                f"{self.title} cannot bring samples of {inputs.shape[1:]}, {given} places, into {self.target_shape}."
+                f"{self.title} cannot bring samples of {inputs.shape[1:]}, {given} elements, into {self.target_shape}."
             )
         return inputs.reshape(inputs.shape[0], *self.target_shape)
 

@@ -5,24 +5,13 @@ from typing import Any
 import jax
 
 from keryx import constraints, initializers, regularizers
-from keryx.kernels import conv
+from keryx.kernels import depthwise_conv, separable_conv
 from keryx.layers.convolution import Sliding
 from keryx.layers.layer import registry
 from keryx.layers.sizes import sizes
 
 
-class _Channelwise(Sliding):
-    """A layer whose kernel (*size, channels, depth_multiplier) gives each channel outputs of its own."""
-
-    def slide(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-        """(batch, *space, channels) -> (batch, *space, channels * depth_multiplier)."""
-        self.check_room(inputs.shape)
-        channels = kernel.shape[-2]
-        kernel = kernel.reshape(*self.kernel_size, 1, -1)
-        return conv(inputs, kernel, self.strides, self.padding, self.dilation_rate, channels, self.data_format)
-
-
-class _DepthwiseConv(_Channelwise):
+class _DepthwiseConv(Sliding):
     def __init__(
         self,
         kernel_size: Any,
@@ -64,7 +53,9 @@ class _DepthwiseConv(_Channelwise):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, *space, channels * depth_multiplier)."""
-        return self.finish(self.slide(inputs, self.kernel.value))
+        self.check_room(inputs.shape)
+        slide = self.strides, self.padding, self.dilation_rate, self.data_format
+        return self.finish(depthwise_conv(inputs, self.kernel.value, *slide))
 
 
 @registry.register()
@@ -92,7 +83,7 @@ class DepthwiseConv2D(_DepthwiseConv):
 
     Args:
         kernel_size: The height and width of a kernel, or one number for both.
-        strides: The places from one output to the next; default 1.
+        strides: The step from one output to the next, in elements; default 1.
         padding: `valid` or `same`.
         depth_multiplier: The number of outputs a channel; default 1.
         **kwargs: As in `Conv2D`, with `depthwise_` in place of `kernel_`.
@@ -105,7 +96,7 @@ class DepthwiseConv2D(_DepthwiseConv):
     rank = 2
 
 
-class _SeparableConv(_Channelwise):
+class _SeparableConv(Sliding):
     def __init__(
         self,
         filters: int,
@@ -163,9 +154,10 @@ class _SeparableConv(_Channelwise):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, *space, filters)."""
-        ones = (1,) * self.rank
-        spread = self.slide(inputs, self.depthwise_kernel.value)
-        return self.finish(conv(spread, self.pointwise_kernel.value, ones, "valid", ones, 1, self.data_format))
+        self.check_room(inputs.shape)
+        kernels = self.depthwise_kernel.value, self.pointwise_kernel.value
+        slide = self.strides, self.padding, self.dilation_rate, self.data_format
+        return self.finish(separable_conv(inputs, *kernels, *slide))
 
 
 @registry.register("SeparableConvolution1D")

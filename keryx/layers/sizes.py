@@ -10,19 +10,20 @@ from keryx.errors import ConfigError, ShapeError
 
 
 def whole(where: str, name: str, value: Any, least: int = 1) -> int:
-    """A whole number of any kind, NumPy's too, as an int.
+    """An integer of any kind, NumPy's too, as an int.
 
     >>> whole("Dense()", "units", np.int64(46))
     46
     """
     number = value if isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_)) else None
     if number is None or number < least:
-        raise ConfigError(f"{where} wants {name}= as a whole number of at least {least}; got {value!r}.")
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise ConfigError(f"{where} wants {name}= as an integer of at least {least}; got {shown!r}.")
     return int(number)
 
 
 def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
-    """`rank` whole numbers, from one for all axes or one for each.
+    """`rank` integers, from one for all axes or one for each.
 
     >>> sizes("Conv2D()", "strides", 2, rank=2)
     (2, 2)
@@ -33,7 +34,7 @@ def sizes(where: str, name: str, value: Any, rank: int, least: int = 1) -> tuple
     except (ConfigError, ValueError):
         found = ()
     if len(found) != rank:
-        form = f"a whole number, or {rank} of them," if rank > 1 else "a whole number"
+        form = f"an integer, or {rank} of them," if rank > 1 else "an integer"
         raise ConfigError(f"{where} wants {name}= as {form} of at least {least}; got {value!r}.")
     return found
 
@@ -46,7 +47,7 @@ def pairs(where: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int]
     """
     axes = [value] * rank if isinstance(value, numbers.Integral) else list(value)
     if len(axes) != rank:
-        raise ConfigError(f"{where} wants {name}= as a whole number, or as {rank} of them or of pairs; got {value!r}.")
+        raise ConfigError(f"{where} wants {name}= as an integer, or as {rank} of them or of pairs; got {value!r}.")
     before_and_after = [sizes(where, name, axis, 2, least=0) for axis in axes]
     return tuple((before, after) for before, after in before_and_after)
 
@@ -94,6 +95,8 @@ def spatial_axes(data_format: str, rank: int) -> tuple[int, ...]:
 
 def known_size(title: str, shape: tuple[int | None, ...], axis: int, what: str = "size") -> int:
     """The size of an axis that a weight depends on."""
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeError(f"{title} works along axis {axis}, which its inputs do not have; got {shape}.")
     size = shape[axis]
     if size is None:
         raise ShapeError(f"{title} wants a known {what} in axis {axis}; got {shape}.")

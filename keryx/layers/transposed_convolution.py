@@ -1,4 +1,4 @@
-"""Transposed convolutions: each input place adds a kernel to the outputs, so that space grows."""
+"""Transposed convolutions: each input element adds a kernel to the outputs, so that space grows."""
 
 from typing import Any
 
@@ -6,22 +6,10 @@ import jax
 
 from keryx import constraints, initializers, regularizers
 from keryx.errors import ConfigError
-from keryx.layers.convolution import Sliding, dimension_numbers
+from keryx.kernels import conv_transpose
+from keryx.layers.convolution import Sliding
 from keryx.layers.layer import registry
 from keryx.layers.sizes import sizes
-
-
-def padding_of_transpose(reach: int, stride: int, padding: str, more: int | None) -> tuple[int, int]:
-    """What lax pads before and after the inputs, which stand `stride` apart, for a kernel over `reach`.
-
-    `valid` gives (size - 1) * stride + reach outputs, at least size * stride; `same` gives size * stride.
-    `more`, output_padding, sets the number instead: so many beyond the smallest that fits.
-    """
-    if padding == "valid":
-        return reach - 1, reach - 1 + (max(stride - reach, 0) if more is None else more)
-    total = reach - 2 + (stride if more is None else reach % 2 + more)
-    before = min(total - total // 2, reach - 1)
-    return before, total - before
 
 
 class _ConvTranspose(Sliding):
@@ -73,20 +61,8 @@ class _ConvTranspose(Sliding):
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> (batch, *larger space, filters)."""
-        more = self.output_padding or (None,) * self.rank
-        slides = zip(self.kernel_size, self.dilation_rate, self.strides, more, strict=True)
-        padding = [padding_of_transpose(1 + (k - 1) * d, s, self.padding, m) for k, d, s, m in slides]
-        numbers = dimension_numbers(self.rank, self.data_format)
-        outputs = jax.lax.conv_transpose(
-            inputs,
-            self.kernel.value,
-            self.strides,
-            padding,
-            self.dilation_rate,
-            numbers,
-            transpose_kernel=True,
-        )
-        return self.finish(outputs)
+        slide = self.strides, self.padding, self.output_padding, self.dilation_rate, self.data_format
+        return self.finish(conv_transpose(inputs, self.kernel.value, *slide))
 
 
 @registry.register("Convolution1DTranspose")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from keryx.core import scope
 from keryx.core.codec import serialize
+from keryx.core.symbol import describe
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import Layer, registry
 
@@ -83,8 +84,11 @@ class TimeDistributed(Wrapper):
 
 def _batch_and_time(layer: Layer, inputs: Any) -> tuple[int, int]:
     shapes = [x.shape for x in jax.tree.leaves(inputs)]
-    if any(len(shape) < 2 or shape[:2] != shapes[0][:2] for shape in shapes):
-        raise ShapeError(f"{layer.title} wants inputs of one (batch, time, ...); got {shapes}.")
+    if any(len(shape) < 3 or shape[:2] != shapes[0][:2] for shape in shapes):
+        got = ", ".join(describe(shape) for shape in shapes)
+        raise ShapeError(
+            f"{layer.title} wants inputs of at least 3 axes, (batch, time, ...), alike in the first two; got {got}."
+        )
     return shapes[0][:2]
 
 
@@ -227,4 +231,7 @@ _MERGES = {
 
 def _like(layer: Layer, direction: str, go_backwards: bool) -> Any:
     name = f"{direction}_{layer.name.removeprefix('forward_')}"
-    return type(layer).from_config(layer.get_config() | {"name": name, "go_backwards": go_backwards})
+    side: Any = type(layer).from_config(layer.get_config() | {"name": name, "go_backwards": go_backwards})
+    if hasattr(layer, "use_cudnn"):  # as in Keras no part of the config
+        side.use_cudnn = layer.use_cudnn
+    return side

@@ -93,7 +93,10 @@ class Loss(Configurable):
         y_true = jax.tree.map(lambda y: jnp.asarray(y, None if self.integer_labels else dtype), y_true)
         if not self.integer_labels:
             y_true, y_pred = _value_per_weight(y_true, y_pred, sample_weight, mask)
-        values = jnp.asarray(self.call(y_true, y_pred), dtype)
+        values = self.call(y_true, y_pred)
+        if values is None:
+            raise ConfigError(f"The loss {self.name!r} returned None, and no value for each sample. Does it return?")
+        values = jnp.asarray(values, dtype)
         valid = self.valid(values, y_true)
         if valid is not None:
             mask = valid if mask is None else valid & _fitted("mask", mask, values).astype(bool)

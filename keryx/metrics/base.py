@@ -10,9 +10,10 @@ import numpy as np
 from keryx import config
 from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
+from keryx.core.copying import Copyable
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import unique_name
-from keryx.core.names import config_arguments, snake_case
+from keryx.core.names import config_arguments, snake_case, structural_name, untaken
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, ShapeError, StateError
 
@@ -21,7 +22,7 @@ registry = Registry("metric", "keras.metrics")
 _INITIAL = {"zeros": jnp.zeros, "ones": jnp.ones}
 
 
-class Metric(Configurable):
+class Metric(Copyable, Configurable):
     """The base of the metrics: variables, `update_state` that adds a batch to them, `result` that reads them.
 
     Both are pure inside a training step, where the variables are lent traced values: write them in
@@ -112,8 +113,17 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of metrics inside it last."""
-        inner = [metric for value in vars(self).values() for metric in _metrics_in(value)]
-        return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
+        return list(self.named_variables.values())
+
+    @property
+    def named_variables(self) -> dict[str, Variable]:
+        """All variables by name, such as `total`; those of a metric inside it by its name and theirs."""
+        taken: dict[str, int] = {}
+        found = {untaken(v.name, taken): v for v in self._variables}
+        for metric in (metric for value in vars(self).values() for metric in _metrics_in(value)):
+            name = structural_name(metric)
+            found |= {untaken(f"{name}/{path}", taken): v for path, v in metric.named_variables.items()}
+        return found
 
     def stateless_update_state(self, metric_variables: Sequence[jax.Array], *args: Any, **kwargs: Any) -> list:
         """The values of the variables after a batch; the variables themselves stay as they are.
@@ -124,6 +134,12 @@ class Metric(Configurable):
         """
         values = [jnp.asarray(v) for v in metric_variables]
         _, updates, _ = scope.pure(self.update_state, self.variables)(values, None, *args, **kwargs)
+        return [updates.get(i, value) for i, value in enumerate(values)]
+
+    def stateless_reset_state(self) -> list:
+        """The values of the variables before the first batch."""
+        values = [v.value for v in self.variables]
+        _, updates, _ = scope.pure(self.reset_state, self.variables)(values, None)
         return [updates.get(i, value) for i, value in enumerate(values)]
 
     def stateless_result(self, metric_variables: Sequence[jax.Array]) -> Any:

@@ -245,7 +245,7 @@ class _BestWhere(_Confusion):
         if not 0 <= least <= 1:
             raise ConfigError(f"{type(self).__name__} wants a rate in [0, 1] to hold; got {least!r}.")
         if num_thresholds <= 0:
-            raise ConfigError(f"num_thresholds is a whole number above 0; got {num_thresholds!r}.")
+            raise ConfigError(f"num_thresholds is an integer above 0; got {num_thresholds!r}.")
         self.num_thresholds, self.class_id = num_thresholds, class_id
         self._least = least
         self._start([0.5] if num_thresholds == 1 else np.arange(num_thresholds) / (num_thresholds - 1))

@@ -61,7 +61,7 @@ class AUC(_Confusion):
         if num_labels and not multi_label:
             raise ConfigError("num_labels means nothing without multi_label=True.")
         if thresholds is None and num_thresholds <= 1:
-            raise ConfigError(f"num_thresholds is a whole number above 1; got {num_thresholds!r}.")
+            raise ConfigError(f"num_thresholds is an integer above 1; got {num_thresholds!r}.")
         inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1) if thresholds is None else sorted(thresholds)
         # The first threshold passes every prediction and the last none, whatever the rounding.
         self._ends = [-config.epsilon(), *inner, 1 + config.epsilon()]

@@ -83,10 +83,12 @@ def _sequential(model: Sequential, inputs: Any, copied: Callable) -> Sequential:
     first = jax.tree.leaves(inputs)
     if first:
         clone._symbols = first
-    elif model.inputs:
+    elif model.has_graph and not model.inputs[0].sizes_are_open:
         clone.add(_input_like(model.inputs[0]))
     for layer in model.layers:
         clone.add(copied(layer))
+    if model.has_graph:
+        clone.build(model.inputs[0].shape)
     return clone
 
 

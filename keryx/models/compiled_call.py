@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,8 +16,10 @@ from keryx.errors import StateError
 from keryx.layers.layer import Layer
 from keryx.runtime import memory, process
 from keryx.training.blocks import shapes
+from keryx.training.keras_steps import adapted_predict_step
 from keryx.training.prediction import run_batches
 from keryx.training.session import abstract_outputs
+from keryx.training.trainer import Trainer
 
 _NOTHING = nullcontext()
 
@@ -30,10 +33,21 @@ class _Program:
 
 
 class CompiledCall:
-    """The programs that a model runs as outside of training, each made when it is first wanted."""
+    """The programs that a model runs as outside of training, each made when it is first wanted.
 
-    def __init__(self, model: Any):
+    Args:
+        model: The model.
+        forward: `(x, training) -> outputs`; the model's call by default.
+
+    Attributes:
+        predict: The programs that `predict` runs: these, or those of a predict_step of the user's own.
+    """
+
+    def __init__(self, model: Any, forward: Callable | None = None):
         self.model = model
+        self.forward = forward or partial(Layer.__call__, model)
+        own = forward is None and type(model).predict_step is not Trainer.predict_step
+        self.predict = CompiledCall(model, adapted_predict_step(model)) if own else self
         self.programs: dict[Any, _Program] = {}
         self.many: dict[int, Callable] = {}
         self.level = memory.Level()
@@ -44,6 +58,8 @@ class CompiledCall:
         self.programs.clear()
         self.many.clear()
         self.level = memory.Level()
+        if self.predict is not self:
+            self.predict.clear()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The outputs for inputs that are as the model wants them; updates and losses go to the model's own objects."""
@@ -98,19 +114,19 @@ class CompiledCall:
         # In training, a frozen BatchNormalization computes something else than one that is trained.
         key = (True, *map(id, model.trainable_variables)) if training else False
         found = self.programs.get(key)
-        if found is not None and (model.inputs or found.variables == model.variables):
+        if found is not None and (model._graph is not None or found.variables == model.variables):
             return found
         with self.making:
             return self._make(x, training, key)
 
     def _make(self, x: Any, training: bool, key: Any) -> _Program:
         model = self.model
-        if not model.inputs:  # a subclass: its weights are made when it runs, and may become more
+        if model._graph is None:  # a subclass: its weights are made when it runs, and may become more
             self.clear()
             abstract_outputs(model, x)
 
         def run(x):
-            outputs = Layer.__call__(model, x, training=training)
+            outputs = self.forward(x, training=training)
             return outputs, [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
 
         variables = model.variables

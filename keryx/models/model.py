@@ -1,39 +1,36 @@
 """Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from keryx import old_words
-from keryx.core import graph, scope, seeds
+from keryx.core import graph, scope, seeds, split
 from keryx.core.codec import reads, serialize
-from keryx.core.dtypes import narrowed
-from keryx.core.matching import fit_shape, match
+from keryx.core.matching import as_wanted, match
+from keryx.core.names import is_own
+from keryx.core.split import Fed, Halves
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import (
     ArgumentError,
-    ConfigError,
-    DataError,
     ShapeError,
     StateError,
-    UndefinedError,
-    did_you_mean,
-    listing,
 )
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
-from keryx.runtime import process
+from keryx.models.structure import Structure
+from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, Structure):
     """A graph between inputs and outputs, or a subclass with a `call` of its own, that can be trained.
 
     A model is a layer: called on symbolic tensors it nests in another graph and shares its weights.
@@ -55,6 +52,7 @@ class Model(Trainer, Layer):
     """
 
     renamed_arguments = old_words.MODEL
+    _made_again = (*Layer._made_again, "compiled_call", "halves", "_input_checks", "history")
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs
@@ -68,9 +66,11 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self.compiled_call = CompiledCall(self)
         self._graph: graph.Graph | None = None
+        self._layers: list[Layer] = []
         self._ranges: list[Any] | None = None
         if inputs is not None:
             self._close(inputs, outputs)
+            _ = self.halves  # says now what cannot run in two parts
         if not trainable:
             self.trainable = False
 
@@ -78,7 +78,6 @@ class Model(Trainer, Layer):
         """Take the graph between `inputs` and `outputs` as what the model computes."""
         self._graph = graph.Graph(inputs, reachable(jax.tree.leaves(inputs), outputs), losses)
         self._layers = configs.layers_in_order(self._graph)
-        self._input_tree = jax.tree.structure(inputs)
         self._ranges = None
         for node in self._graph.nodes:
             node.models.add(self)
@@ -88,6 +87,8 @@ class Model(Trainer, Layer):
     def _graph_has_changed(self) -> None:
         """Forget what was compiled for the graph as it was."""
         self.compiled_call.clear()
+        self._input_checks = None
+        vars(self).pop("halves", None)
         if self._session is not None:
             self._session.graph_has_changed()
 
@@ -113,12 +114,19 @@ class Model(Trainer, Layer):
         added = reachable(own.flat_inputs, [*own.losses, *symbols])
         self._close(own.inputs, own.outputs, added)
 
+    @functools.cached_property
+    def halves(self) -> Halves:
+        """The host part and the device part of the graph."""
+        return split.halves(self._graph)
+
     # -- calling -------------------------------------------------------------------------------------------------
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The outputs for these inputs. A subclass without a graph writes its own."""
         if self._graph is None:
             raise StateError(f"{self.title} has neither inputs and outputs nor a call(self, inputs) of its own.")
+        if isinstance(inputs, Fed):
+            return self.halves.device.run(inputs.values)
         flat = self._arguments(inputs)
         if mask is not None:
             masks = match(mask, self.input_names, self._graph.inputs, "mask", partial=True)
@@ -132,19 +140,31 @@ class Model(Trainer, Layer):
         assert self._graph is not None
         symbols = self._graph.flat_inputs
         flat = match(inputs, self.input_names, self._graph.inputs)
-        return [_as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
+        return [as_wanted(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)]
 
-    def __call__(self, *args, **kwargs) -> Any:
-        """On symbolic tensors, write the call down; on arrays, compute: a graph runs as one compiled program."""
-        plain = len(args) == 1 and kwargs.keys() <= {"training"} and type(self).call is Model.call
-        if not plain or self._graph is None or scope.current() is not None or graph.symbols_in(args):
-            return super().__call__(*args, **kwargs)
-        process.ready()
-        flat = self._arguments(args[0])
-        return self.compiled_call(jax.tree.unflatten(self._input_tree, flat), bool(kwargs.get("training")))
+    def _call_eagerly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute as the outermost layer: a graph runs as one compiled program."""
+        args = self.halves.fed(args)
+        plain = len(args) == 1 and kwargs.keys() <= {"training"} and is_own(type(self).call)
+        if not plain or self._graph is None:
+            return super()._call_eagerly(args, kwargs)
+        x = args[0]
+        if not isinstance(x, Fed):
+            x = jax.tree.unflatten(jax.tree.structure(self._graph.inputs), self._arguments(x))
+        return self.compiled_call(x, bool(kwargs.get("training")))
+
+    def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """New symbols for the outputs of a call: like its own, where a graph is called on symbols like its inputs."""
+        args = self.halves.symbolic(self, args)
+        own = self._graph
+        if own is None or kwargs or len(args) != 1 or not is_own(type(self)):
+            return super().symbolic_outputs(args, kwargs)
+        if jax.tree.map(_kind, args[0]) != jax.tree.map(_kind, own.inputs):
+            return super().symbolic_outputs(args, kwargs)
+        return jax.tree.map(SymbolicTensor.like, own.outputs)
 
     def input_ranges(self) -> list[Any]:
-        """For each input the whole numbers that an Embedding behind it takes, or None."""
+        """For each input the integers that an Embedding behind it takes, or None."""
         if self._ranges is None:
             self._ranges = ranges_of(self._graph) if self._graph is not None else []
         return self._ranges
@@ -171,8 +191,12 @@ class Model(Trainer, Layer):
         Returns:
             The outputs, and the new values of the non-trainable variables (and the losses).
         """
+        args = self.halves.fed(args)
         trained, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
+        outer = scope.current()
+        if key is None and outer is not None and outer.key is not None:
+            key = scope.random_key()  # of the step that this is called in
         raw = seeds.next_key() if key is None else _raw_key(key)
 
         def run():
@@ -182,95 +206,43 @@ class Model(Trainer, Layer):
                     f"{self.title} draws random numbers, and is called within a function that JAX compiles: they would "
                     "be the same each time. Give stateless_call a key=."
                 )
-            return outputs, self.regularization()
+            return outputs, self.regularization(), [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
 
         function = scope.pure(run, [*trained, *rest], bool(kwargs.get("training")))
-        (outputs, penalties), updates, losses = function([jnp.asarray(v) for v in values], raw)
+        (outputs, penalties, masks), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
+        if outer is not None:  # a step of the user's own: its compute_loss wants them
+            outer.losses[:] = losses + penalties
+            for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
+                scope.set_mask(output, mask) if mask is not None else None
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
+
+    @property
+    def losses(self) -> list[jax.Array]:
+        """What the last call added with add_loss, then the regularization of the weights."""
+        running = scope.current()
+        return super().losses if running is None or running.values else list(running.losses)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The models within come first, the innermost first, so that copying does not descend from one to the next.
+        within, waiting = list[Model](), [self]
+        while waiting:
+            inner = [layer for layer in waiting.pop().children() if isinstance(layer, Model) and layer not in within]
+            within += inner
+            waiting += inner
+        return {"within": within[::-1]} | super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["within"]
+        vars(self).update(state, compiled_call=CompiledCall(self))
+        for node in self._graph.nodes if self._graph is not None else []:
+            node.models.add(self)
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def children(self) -> list[Layer]:
-        """The layers of the graph, then those kept as attributes."""
-        within = self._layers if self._graph is not None else []
-        return list(dict.fromkeys([*within, *super().children()]))
-
-    @property
-    def layers(self) -> list[Layer]:
-        """Its layers: of a graph from the inputs to the outputs, of a subclass in the order in which they were set."""
-        return self.children()
-
-    @property
-    def inputs(self) -> list[SymbolicTensor] | None:
-        """The symbolic tensors that come in, as a flat list."""
-        return self._graph.flat_inputs if self._graph else None
-
-    @property
-    def outputs(self) -> list[SymbolicTensor] | None:
-        """The symbolic tensors that come out, as a flat list."""
-        return self._graph.flat_outputs if self._graph else None
-
-    @property
-    def input(self) -> Any:
-        """The symbolic tensors that come in, in the nest that they were given in."""
-        return self._own_graph("input").inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic tensors that come out, in the nest that they were given in."""
-        return self._own_graph("output").outputs
-
-    @property
-    def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return jax.tree.map(lambda s: s.shape, self.input)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return jax.tree.map(lambda s: s.shape, self.output)
-
-    def _own_graph(self, what: str) -> graph.Graph:
-        if self._graph is None:
-            raise UndefinedError(
-                f"{self.title} has no graph of its own, so it has no .{what}; it is a subclass with a call."
-            )
-        return self._graph
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs, by which a dict of data finds them."""
-        return [symbol.name for symbol in self.inputs or []]
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the layers that the outputs come from, by which losses and targets find them."""
-        return [symbol.node.operation.name for symbol in self.outputs or [] if symbol.node]
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name, its path into nested models such as `"inner/dense"`, or its index.
-
-        Raises:
-            ArgumentError: With the names that there are.
-        """
-        if index is not None:
-            return self.layers[index]
-        if name is None:
-            raise ArgumentError("get_layer() wants a name or an index.")
-        found = next((layer for layer in self.layers if layer.name == name), None)
-        head, _, rest = name.partition("/")
-        if found is None and rest:
-            inner: Any = next((layer for layer in self.layers if layer.name == head), None)
-            inner = getattr(inner, "layer", inner)  # into the layer of a wrapper
-            if hasattr(inner, "get_layer"):
-                return inner.get_layer(rest)
-        if found is None:
-            names = [layer.name for layer in self.layers]
-            raise ConfigError(
-                f"{self.title} has no layer {name!r}.{did_you_mean(name, names)} It has {listing(names)}."
-            )
-        return found
+    def _places(self) -> list[Any]:
+        """The layers of the graph, then the attributes."""
+        return [self._layers, *super()._places()]
 
     def reset_states(self) -> None:
         """Let every stateful layer within forget its state."""
@@ -336,24 +308,14 @@ class Model(Trainer, Layer):
         return "Functional" if self.config_class_name == "Functional" else None
 
 
+def _kind(x: Any) -> Any:
+    return (x.shape, x.dtype, x.mask) if isinstance(x, SymbolicTensor) else None
+
+
 def _raw_key(key: Any) -> Any:
     return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
 
 
-def _as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:
-    if isinstance(x, SymbolicTensor):
-        return x
-    if not isinstance(x, jax.Array):
-        host = narrowed(x if isinstance(x, np.ndarray) else np.asarray(x), f"input {symbol.name!r}")
-        if host.dtype.kind == "c" and not jnp.issubdtype(symbol.dtype, jnp.complexfloating):
-            raise DataError(
-                f"The input {symbol.name!r} is {host.dtype}; give its real and imaginary parts as separate features."
-            )
-        x = jax.device_put(host.astype(symbol.dtype))
-    x = x.astype(symbol.dtype)
-    shape = fit_shape(x.shape, symbol, symbols)
-    return x if shape == x.shape else x.reshape(shape)
-
-
+_: type[TrainedModel] = Model  # the type checker sees that it has what training asks for
 Model._base_arguments |= {"inputs", "outputs"}
 registry.table |= dict.fromkeys(("Functional", "Model", "model"), Model)

@@ -1,4 +1,4 @@
-"""Which whole numbers the inputs of a graph may hold, so that data can be checked before it is cast."""
+"""Which integers the inputs of a graph may hold, so that data can be checked before it is cast."""
 
 from typing import Any
 

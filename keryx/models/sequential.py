@@ -1,7 +1,9 @@
 """Sequential: layers one after another."""
 
+from contextlib import nullcontext
 from typing import Any
 
+from keryx.core import scope
 from keryx.core.codec import deserialize, reads, serialize
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError
@@ -15,7 +17,8 @@ class Sequential(Model):
 
     Args:
         layers: The layers, in order; an `Input`, or `input_shape=` on the first layer, tells the shape that comes in.
-            Without either, the model is built when it is first called.
+            Without either, the model is built when it is first called, and goes on to take other sizes of the axes
+            that its layers leave open, such as those of images; a nest of inputs then goes to the first layer as it is.
         trainable: Whether its weights are trained.
         name: The model's name.
 
@@ -52,11 +55,16 @@ class Sequential(Model):
             first = _declared(layer)
             if first is not None:
                 self._symbols = [first]
-        symbols = [*self._symbols, layer(self._symbols[-1])] if self._symbols else []
+        if self._symbols:
+            with scope.named(self.name):
+                self._symbols.append(layer(self._symbols[-1]))
         self._stack.append(layer)
-        if symbols:
-            self._symbols = symbols
-            self._close(symbols[0], symbols[-1])
+        if self._symbols and self._graph is None:
+            self._close(self._symbols[0], self._symbols[-1])
+            return
+        if self._graph is not None:
+            self._graph.append(self._symbols[-1])
+        self._graph_has_changed()
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off, and return it."""
@@ -69,44 +77,45 @@ class Sequential(Model):
         if self._symbols and self._stack:
             self._close(self._symbols[0], self._symbols[-1])
         else:
-            self._graph, self.built = None, False
+            self._graph, self._layers, self.built = None, [], False
             self._graph_has_changed()
         return layer
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of this shape, batch axis included."""
-        if self._graph is None and self._stack and input_shape is not None:
-            if isinstance(input_shape, (list, dict)):
-                raise ArgumentError(
-                    f"{self.title} takes one input; got the shapes {input_shape}. Use a functional Model."
-                )
-            dtype = "int32" if self._stack[0].input_range else None
-            symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
+        if not self._stack:
+            raise ArgumentError(f"{self.title} has no layers yet: add one.")
+        if self._graph is not None or not isinstance(input_shape, (tuple, list)):
+            return
+        if any(isinstance(size, (tuple, list, dict)) for size in input_shape):
+            return  # the first layer takes a nest, of which there is no single input
+        dtype = "int32" if self._stack[0].input_range else None
+        symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
+        symbols[0].sizes_are_open = True
+        with nullcontext() if scope.names()[-1:] == (self.name,) else scope.named(self.name):
             for layer in self._stack:
                 symbols.append(layer(symbols[-1]))
-            self._symbols = symbols
-            self._close(symbols[0], symbols[-1])
+        self._symbols = symbols
+        self._close(symbols[0], symbols[-1])
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the inputs through the layers."""
         if self._graph is not None:
             return super().call(inputs, training=training, mask=mask)
-        raise ArgumentError(f"{self.title} has no layers yet: add one.")
-
-    def __call__(self, *args, **kwargs) -> Any:
-        """On symbolic tensors, write the call down; on arrays, compute."""
-        if self._graph is None and args:
-            self._build_for(args, kwargs)
-        return super().__call__(*args, **kwargs)
+        if mask is not None:
+            scope.set_masks(inputs, mask)
+        for layer in self._stack:
+            inputs = layer(inputs)
+        return inputs
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the Input."""
         return list(self._stack)
 
-    def children(self) -> list[Layer]:
-        """The layers, without the Input."""
-        return list(getattr(self, "_stack", []))
+    def _places(self) -> list[Any]:
+        """The attributes: the layers in order."""
+        return [vars(self).values()]
 
     @property
     def output_names(self) -> list[str]:
@@ -115,18 +124,22 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers as plain data in Keras's words."""
-        layers = [self._symbols[0].node.operation] if self._symbols and self._symbols[0].node else []
+        first = self._symbols[0] if self._symbols else None
+        layers = [first.node.operation] if first is not None and first.node and not first.sizes_are_open else []
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
         config["layers"] = [serialize(layer) for layer in [*layers, *self._stack]]
-        if self._symbols:
-            config["build_input_shape"] = self._symbols[0].shape
+        if first is not None:
+            config["build_input_shape"] = first.shape
         return config
 
     @reads
     def from_config(cls, config: dict[str, Any]):
         """A model made anew from what `get_config` gave."""
         layers = [deserialize(layer, registry) for layer in config["layers"]]
-        return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+        model = cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+        if layers:
+            model.build(config.get("build_input_shape"))
+        return model
 
 
 registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
@@ -134,7 +147,7 @@ registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
 
 def _declared(layer: Layer) -> SymbolicTensor | None:
     """The input that the first layer declares: by `input_shape=`, or as a model that has one."""
-    if isinstance(layer, Model) and layer.inputs:
+    if isinstance(layer, Model) and layer.has_graph:
         (symbol,) = layer.inputs
         return Input(batch_shape=symbol.shape, dtype=symbol.dtype)
     inner: Any = layer

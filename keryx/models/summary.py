@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from keryx.core import graph
+from keryx.core.shapes import known
 from keryx.errors import ConfigError, listing
 
 
@@ -145,7 +146,7 @@ def _shapes(operation: Any, closed: graph.Graph | None) -> str:
         nodes = [node for node in operation.nodes if closed is None or node in closed.nodes] or operation.nodes
     shapes = [symbol.shape for node in nodes for symbol in jax.tree.leaves(node.outputs)]
     if not nodes:
-        shapes = list(getattr(operation, "_seen_shapes", None) or [])
+        shapes = [known(shape) for shape in getattr(operation, "_seen_shapes", [])]
     if not shapes:
         return "" if operation.built else "not built yet"
     return ",\n".join(dict.fromkeys(str(tuple(shape)) for shape in shapes))

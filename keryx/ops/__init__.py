@@ -10,7 +10,5 @@ from keryx.ops.math import *
 from keryx.ops.nn import *
 from keryx.ops.numpy import *
 
-from keryx.ops import symbolic as symbolic  # isort: skip  # operators on symbolic tensors and variables
-
 del Any, ArgumentError, Callable, Sequence, Shape, Sizes, SymbolicTensor, activations, as_array, builtins
-del config, entropy, functools, jax, jnp, lift, losses, np, op, scope, standardize_dtype, symbols_in
+del config, each_axis, entropy, functools, jax, jnp, kernels, lift, losses, np, op, scope, standardize_dtype, symbols_in

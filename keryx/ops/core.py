@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keryx import kernels
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import lift
 from keryx.core.symbol import Shape
@@ -113,6 +114,19 @@ def slice(inputs, start_indices, shape):
         ends = zip(x.shape, starts, shape, strict=True)
         sizes = [n - start if size == -1 else size for n, start, size in ends]
     return jax.lax.dynamic_slice(x, starts, sizes)
+
+
+@lift
+def take(x, indices, axis=None):
+    """The slices of `x` along an axis that `indices` number; from the end where negative, NaN where there is none.
+
+    >>> take([[1.0, 2.0], [3.0, 4.0]], [1, 5, -1], axis=0).tolist()
+    [[3.0, 4.0], [nan, nan], [3.0, 4.0]]
+    """
+    x, ids = jnp.asarray(x), jnp.asarray(indices)
+    if axis == 0 and x.ndim == 2 and jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(ids.dtype, jnp.integer):
+        return kernels.embedding(x, jnp.where(ids < 0, ids + x.shape[0], ids))
+    return jnp.take(x, ids, axis)
 
 
 @lift

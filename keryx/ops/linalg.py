@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from keryx import config
+from keryx import config, kernels
 from keryx.core.graph import lift
 from keryx.errors import DataError
 from keryx.ops.table import as_array, op
@@ -17,6 +17,16 @@ pinv = op(jnp.linalg.pinv, "x", rcond=None)
 qr = op(jnp.linalg.qr, "x", mode="reduced")
 slogdet = op(jnp.linalg.slogdet, "x")
 svd = op(jnp.linalg.svd, "x", full_matrices=True, compute_uv=True)
+
+
+@lift
+def matmul(x1, x2):
+    """The product of matrices, of stacks of them, or of vectors.
+
+    >>> matmul([[1, 2]], [[3], [4]]).tolist()
+    [[11]]
+    """
+    return kernels.matmul(jnp.asarray(x1), jnp.asarray(x2))
 
 
 @lift

@@ -4,6 +4,7 @@ Keras has a class for each op: what it is made with, the options, stands in its 
 tensors, among the arguments of the call. The signatures of Keryx's functions say the rest.
 """
 
+import copyreg
 import functools
 import inspect
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 
 from keryx.core.codec import Registry
 from keryx.core.dtypes import DTypePolicy, standardize_dtype
-from keryx.core.graph import lift, symbols_in
+from keryx.core.graph import Op, lift, symbols_in
 from keryx.errors import ConfigError, did_you_mean
 from keryx.ops import control, convolution, core, creation, linalg, math, nn, numpy
 
@@ -69,6 +70,15 @@ def by_name(name: str) -> Callable:
         if function is not None:
             return lift(function, name)
     raise ConfigError(f"There is no op {name!r}.{did_you_mean(short, registry.table)}")
+
+
+def _again(op_name: str, name: str) -> Op:
+    op = object.__new__(Op)
+    op.function, op.op_name, op.name = by_name(op_name), op_name, name
+    return op
+
+
+copyreg.pickle(Op, lambda op: (_again, (op.op_name, op.name)))
 
 
 def class_name(name: str) -> str:

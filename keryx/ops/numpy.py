@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from keryx.core.graph import lift
 from keryx.ops.table import as_array, op
 
-# -- element by element --------------------------------------------------------------------------------------
+# -- elementwise --------------------------------------------------------------------------------------------
 
-abs = absolute = op(jnp.abs, "x")
+abs = absolute = op(jnp.absolute, "x")
 angle = op(jnp.angle, "x")
 arccos = op(jnp.arccos, "x")
 arccosh = op(jnp.arccosh, "x")
@@ -67,7 +67,8 @@ allclose = op(jnp.allclose, "x1 x2", rtol=1e-05, atol=1e-08, equal_nan=False)
 append = op(jnp.append, "x1 x2", axis=None)
 arctan2 = op(jnp.arctan2, "x1 x2")
 cross = op(jnp.cross, "x1 x2", axisa=-1, axisb=-1, axisc=-1, axis=None)
-divide = true_divide = op(jnp.divide, "x1 x2")
+divide = op(jnp.divide, "x1 x2")
+true_divide = op(jnp.true_divide, "x1 x2")
 dot = op(jnp.dot, "x1 x2")
 equal = op(jnp.equal, "x1 x2")
 floor_divide = op(jnp.floor_divide, "x1 x2")
@@ -92,7 +93,6 @@ logaddexp2 = op(jnp.logaddexp2, "x1 x2")
 logical_and = op(jnp.logical_and, "x1 x2")
 logical_or = op(jnp.logical_or, "x1 x2")
 logical_xor = op(jnp.logical_xor, "x1 x2")
-matmul = op(jnp.matmul, "x1 x2")
 maximum = op(jnp.maximum, "x1 x2")
 minimum = op(jnp.minimum, "x1 x2")
 mod = op(jnp.mod, "x1 x2")
@@ -183,7 +183,6 @@ split = op(jnp.split, "x indices_or_sections", axis=0)
 squeeze = op(jnp.squeeze, "x", axis=None)
 stack = op(jnp.stack, "x", axis=0)
 swapaxes = op(jnp.swapaxes, "x axis1 axis2")
-take = op(jnp.take, "x indices", axis=None)
 take_along_axis = op(jnp.take_along_axis, "x indices", axis=None)
 tile = op(jnp.tile, "x repeats")
 trace = op(jnp.trace, "x", offset=0, axis1=0, axis2=1)

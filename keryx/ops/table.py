@@ -1,6 +1,7 @@
 """Functions of JAX by Keras's names and arguments: `op` makes one row of a table."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,7 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
         return function(*required, **{name: given.get(name, default) for name, default in options.items()})
 
     call.__name__ = call.__qualname__ = op_name
+    call.__module__ = sys._getframe(1).f_globals["__name__"]  # where pickle finds it
     call.__doc__ = (function.__doc__ or "").strip().partition("\n")[0]
     call.__signature__ = signature  # type: ignore[attr-defined]
     return lift(call)

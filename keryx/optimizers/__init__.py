@@ -17,7 +17,6 @@ from keryx.optimizers.adaptive import Adadelta as Adadelta
 from keryx.optimizers.adaptive import Adagrad as Adagrad
 from keryx.optimizers.adaptive import RMSprop as RMSprop
 from keryx.optimizers.base import Optimizer as Optimizer
-from keryx.optimizers.base import OptimizerState as OptimizerState
 from keryx.optimizers.base import registry
 from keryx.optimizers.loss_scaling import LossScaleOptimizer as LossScaleOptimizer
 from keryx.optimizers.sgd import SGD as SGD

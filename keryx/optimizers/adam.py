@@ -3,14 +3,16 @@
 from typing import Any
 
 import jax
-import optax
+import jax.numpy as jnp
 
-from keryx.kernels.update import update
-from keryx.optimizers.base import Optimizer, registry
-from keryx.optimizers.rules import MomentsState, correction, descend, scale_by_adam, scale_by_adamax, scale_by_nadam
+from keryx.optimizers.base import registry
+from keryx.optimizers.pure import State
+from keryx.optimizers.rules import WeightRule, moving_mean, power
 
 
-class _Moments(Optimizer):
+class _Moments(WeightRule):
+    """What keeps a mean of the gradient and one of its square."""
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -22,9 +24,12 @@ class _Moments(Optimizer):
         super().__init__(learning_rate, **base)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0, "velocity": 0.0}
+
 
 @registry.register("adam")
-class Adam(Optimizer):
+class Adam(_Moments):
     """`w = w - lr * sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t) * m / (sqrt(v) + epsilon)`.
 
     `m = beta_1 * m + (1 - beta_1) * g;  v = beta_2 * v + (1 - beta_2) * g ** 2`. Kingma & Ba 2015.
@@ -53,19 +58,19 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         **base: Any,
     ):
-        super().__init__(learning_rate, **base)
-        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **base)
+        self.amsgrad = amsgrad
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(scale_by_adam(self.beta_1, self.beta_2, self.epsilon, self.amsgrad), descend())
+    def slots(self) -> dict[str, float]:
+        return super().slots() | ({"velocity_hat": 0.0} if self.amsgrad else {})
 
-    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
-        if self.amsgrad:
-            return super().apply_rule(grads, inner, weights, rate)
-        moments, numbers = inner[0], (self.beta_1, self.beta_2, self.epsilon)
-        rate = rate * correction(self.beta_1, self.beta_2, moments.step + 1)
-        weights, mu, nu = update("adam", rate, weights, grads, moments.mu, moments.nu, numbers=numbers)
-        return weights, (MomentsState(moments.step + 1, mu, nu), *inner[1:])
+    def apply_rule(
+        self, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
+    ) -> tuple[Any, State]:
+        # Both means begin with zeros: what they lack in the first steps, in one factor.
+        rate = rate * jnp.sqrt(1 - power(self.beta_2, t)) / (1 - power(self.beta_1, t))
+        rule, numbers = "amsgrad" if self.amsgrad else "adam", (self.beta_1, self.beta_2, self.epsilon)
+        return self.in_one_pass(rule, rate, weights, gradients, slots, *numbers)
 
 
 @registry.register("adamw")
@@ -111,8 +116,14 @@ class Adamax(_Moments):
     0.999
     """
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(scale_by_adamax(self.beta_1, self.beta_2, self.epsilon), descend())
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0, "norm": 0.0}
+
+    def step(self, rate, t, w, g, m, u):
+        m = moving_mean(m, g, self.beta_1)
+        u = jnp.maximum(self.beta_2 * u, jnp.abs(g))
+        rate = (rate / (1 - power(self.beta_1, t))).astype(w.dtype)
+        return w - rate * m / (u + self.epsilon), m, u
 
 
 @registry.register("nadam")
@@ -132,8 +143,24 @@ class Nadam(_Moments):
     0.9
     """
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(scale_by_nadam(self.beta_1, self.beta_2, self.epsilon), descend())
+    def init_rule(self, weights: Any) -> State:
+        return super().init_rule(weights) | {"product": jnp.ones(())}  # of all momenta so far
+
+    def apply_rule(
+        self, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
+    ) -> tuple[Any, State]:
+        now, ahead = (self.beta_1 * (1 - 0.5 * power(0.96, n)) for n in (t, t + 1))
+        product = slots["product"] * now
+        of_mean, of_gradient = ahead / (1 - product * ahead), (1 - now) / (1 - product)
+        bias = 1 - power(self.beta_2, t)
+
+        def step(w, g, m, v):
+            m, v = moving_mean(m, g, self.beta_1), moving_mean(v, g * g, self.beta_2)
+            direction = m * of_mean.astype(w.dtype) + g * of_gradient.astype(w.dtype)
+            return w - rate.astype(w.dtype) * direction / (jnp.sqrt(v / bias.astype(w.dtype)) + self.epsilon), m, v
+
+        weights, kept = self.each(step, weights, gradients, slots)
+        return weights, kept | {"product": product}
 
 
 @registry.register("lamb")
@@ -151,6 +178,10 @@ class Lamb(_Moments):
     1e-07
     """
 
-    def transformation(self) -> optax.GradientTransformation:
-        adam = optax.scale_by_adam(self.beta_1, self.beta_2, self.epsilon)
-        return optax.chain(adam, optax.scale_by_trust_ratio(), descend())
+    def step(self, rate, t, w, g, m, v):
+        m, v = moving_mean(m, g, self.beta_1), moving_mean(v, g * g, self.beta_2)
+        of_mean, of_square = ((1 / (1 - power(beta, t))).astype(w.dtype) for beta in (self.beta_1, self.beta_2))
+        u = m * of_mean / (jnp.sqrt(v * of_square) + self.epsilon)
+        longer = jnp.linalg.norm(w.ravel()), jnp.linalg.norm(u.ravel())
+        trust = jnp.where((longer[0] == 0) | (longer[1] == 0), 1, longer[0] / longer[1])
+        return w - rate.astype(w.dtype) * trust.astype(w.dtype) * u, m, v

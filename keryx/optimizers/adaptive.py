@@ -3,15 +3,15 @@
 from typing import Any
 
 import jax
-import optax
+import jax.numpy as jnp
 
-from keryx.kernels.update import update
-from keryx.optimizers.base import Optimizer, registry
-from keryx.optimizers.rules import descend
+from keryx.optimizers.base import registry
+from keryx.optimizers.pure import State
+from keryx.optimizers.rules import WeightRule, moving_mean
 
 
 @registry.register("rmsprop")
-class RMSprop(Optimizer):
+class RMSprop(WeightRule):
     """The gradient over the root of the mean of its square.
 
     `n = rho * n + (1 - rho) * g ** 2;  w = w - lr * g / sqrt(n + epsilon)`; centered, the square of the mean
@@ -41,21 +41,31 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **base)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
 
-    def transformation(self) -> optax.GradientTransformation:
-        scale = optax.scale_by_stddev if self.centered else optax.scale_by_rms
-        momentum = [optax.trace(self.momentum)] if self.momentum else []
-        return optax.chain(scale(self.rho, self.epsilon), descend(), *momentum)
+    def slots(self) -> dict[str, float]:
+        kept = {"velocity": True, "momentum": self.momentum, "average_gradient": self.centered}
+        return {name: 0.0 for name, wanted in kept.items() if wanted}
 
-    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
-        if self.centered or self.momentum:
-            return super().apply_rule(grads, inner, weights, rate)
-        numbers = self.rho, self.epsilon
-        weights, mean_square = update("rms", rate, weights, grads, inner[0].nu, numbers=numbers)
-        return weights, (inner[0]._replace(nu=mean_square), *inner[1:])
+    def apply_rule(
+        self, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
+    ) -> tuple[Any, State]:
+        if not self.centered and not self.momentum:
+            return self.in_one_pass("rms", rate, weights, gradients, slots, self.rho, self.epsilon)
+        return super().apply_rule(rate, t, weights, gradients, slots)
+
+    def step(self, rate, t, w, g, n, *others):
+        kept = dict(zip(self.slots(), (n, *others), strict=True))
+        kept["velocity"] = deviation = moving_mean(n, g * g, self.rho)
+        if self.centered:
+            kept["average_gradient"] = mean = moving_mean(kept["average_gradient"], g, self.rho)
+            deviation = deviation - mean * mean
+        change = rate.astype(w.dtype) * g * jax.lax.rsqrt(deviation + self.epsilon)
+        if self.momentum:
+            kept["momentum"] = change = self.momentum * kept["momentum"] + change
+        return w - change, *kept.values()
 
 
 @registry.register("adagrad")
-class Adagrad(Optimizer):
+class Adagrad(WeightRule):
     """The gradient over the root of the sum of its squares.
 
     `n = n + g ** 2;  w = w - lr * g / sqrt(n + epsilon)`. Duchi et al. 2011.
@@ -80,12 +90,16 @@ class Adagrad(Optimizer):
         super().__init__(learning_rate, **base)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(optax.scale_by_rss(self.initial_accumulator_value, self.epsilon), descend())
+    def slots(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value}
+
+    def step(self, rate, t, w, g, n):
+        n = n + g * g
+        return w - rate.astype(w.dtype) * g * jax.lax.rsqrt(n + self.epsilon), n
 
 
 @registry.register("adadelta")
-class Adadelta(Optimizer):
+class Adadelta(WeightRule):
     """The gradient in the units of the weight: `w = w - lr * g * sqrt(d + epsilon) / sqrt(n + epsilon)`.
 
     n and d are the running means of the squares of the gradient and of the step. Zeiler 2012.
@@ -104,5 +118,10 @@ class Adadelta(Optimizer):
         super().__init__(learning_rate, **base)
         self.rho, self.epsilon = rho, epsilon
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(optax.scale_by_adadelta(self.rho, self.epsilon), descend())
+    def slots(self) -> dict[str, float]:
+        return {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
+
+    def step(self, rate, t, w, g, n, d):
+        n = moving_mean(n, g * g, self.rho)
+        delta = g * jnp.sqrt(d + self.epsilon) / jnp.sqrt(n + self.epsilon)
+        return w - rate.astype(w.dtype) * delta, n, moving_mean(d, delta * delta, self.rho)

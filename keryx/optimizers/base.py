@@ -1,20 +1,21 @@
-"""What every optimizer shares: one pure pair, `init` and `update`, around an Optax transformation."""
+"""What every optimizer shares around its pure half: the learning rate, the Variables of its state, its config."""
 
 import inspect
 import warnings
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
-from keryx.core.lending import Cell, reading
-from keryx.core.names import config_arguments, init_arguments
+from keryx.core.copying import Copyable
+from keryx.core.lending import hand_out, put
+from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
 
 registry = Registry("optimizer", "keras.optimizers")
@@ -25,22 +26,12 @@ _OLD_WORDS = {
 }
 
 
-class OptimizerState(NamedTuple):
-    """All that an optimizer remembers from step to step: a pytree."""
-
-    step: jax.Array  # () int32, the calls of `update` so far
-    learning_rate: jax.Array  # () float32, the rate of the last step, or of the next when it is no schedule
-    inner: Any  # the state of `transformation()`
-    average: Any = None  # with use_ema: the moving average of the weights
-    accumulated: Any = None  # with gradient_accumulation_steps: the sum of the gradients since the last step
-
-
-class Optimizer(Configurable):
+class Optimizer(PureOptimizer, Copyable, Configurable):
     """The base of the optimizers: a rule, and what Keras offers around every rule.
 
     A step is: clip the gradients, decay the weights `w - lr * weight_decay * w`, add the updates of the rule.
     It is the pure pair `init(weights) -> state`, `update(grads, state, weights) -> (weights, state)`.
-    A rule of your own is a subclass with a `transformation`.
+    A rule of your own is a subclass with a `transformation`. What it keeps is held in Variables.
 
     Args:
         learning_rate: A number, a schedule, or a function of the step or of nothing.
@@ -59,6 +50,9 @@ class Optimizer(Configurable):
         ArgumentError: On an argument that it does not have.
         ConfigError: On settings that exclude each other or mean nothing.
     """
+
+    _made_again = ("_compiled",)
+    _compiled: Any = None
 
     def __init__(
         self,
@@ -84,12 +78,11 @@ class Optimizer(Configurable):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.name = name or type(self).__name__.lower()
-        self.slots = Cell()  # the state, which the training loop lends to its steps
-        self.owners: list[Variable] = []  # whose state it is
+        self.owners: dict[str, Variable] = {}  # whose state it is, by path
+        self._iteration = self._variable(0, "iteration")
+        self._held: tuple[Any, list[Variable]] = (None, [])  # the nest of the state, and its Variables in flat order
         self._learning_rate: Any = None
-        self._compiled: Any = None
         self._excluded: tuple[tuple, tuple] = ((), ())
-        self._decayed: list[bool] | None = None
         self._check()
         self.learning_rate = learning_rate
 
@@ -102,121 +95,7 @@ class Optimizer(Configurable):
         for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
-                raise ConfigError(f"{name} is a whole number from {least}, or None; got {value!r}.")
-
-    # The rule
-
-    def transformation(self) -> optax.GradientTransformation:
-        """The rule: gradients to the updates that are added to the weights.
-
-        The learning rate comes with each update as Optax's extra argument `learning_rate`; `rules.descend()`
-        multiplies by it, with the minus.
-        """
-        raise NotImplementedError(f"{type(self).__name__} wants a method transformation().")
-
-    # The pure pair
-
-    def init(self, weights: Any) -> OptimizerState:
-        """The state before the first step, for these weights (a list, or any pytree)."""
-        weights = jax.tree.map(jnp.asarray, weights)
-        zeros = jax.tree.map(jnp.zeros_like, weights) if self.gradient_accumulation_steps else None
-        step = jnp.zeros((), jnp.int32)
-        return OptimizerState(
-            step=step,
-            learning_rate=self._rate(step),
-            inner=self.transformation().init(weights),
-            # A copy: the weights and the state may both be donated to one program.
-            average=jax.tree.map(jnp.copy, weights) if self.use_ema else None,
-            accumulated=zeros,
-        )
-
-    def update(self, grads: Any, state: OptimizerState, weights: Any) -> tuple[Any, OptimizerState]:
-        """One step: the new weights and the new state. Pure."""
-        scheduled = not isinstance(self._learning_rate, Variable)
-        rate = self._rate(state.step) if scheduled else state.learning_rate
-        scale = self.loss_scale(state)
-        grads = jax.tree.map(lambda g, w: (g / scale).astype(w.dtype), grads, weights)
-        inner, accumulated = state.inner, state.accumulated
-        if every := self.gradient_accumulation_steps:
-            total = jax.tree.map(jnp.add, accumulated, grads)
-            weights, inner, accumulated = jax.lax.cond(
-                (state.step + 1) % every == 0,
-                lambda: (
-                    *self._take(jax.tree.map(lambda g: g / every, total), inner, weights, rate),
-                    jax.tree.map(jnp.zeros_like, total),
-                ),
-                lambda: (weights, inner, total),
-            )
-        else:
-            weights, inner = self._take(grads, inner, weights, rate)
-        weights, average = self._follow(weights, state)
-        return weights, OptimizerState(state.step + 1, rate, inner, average, accumulated)
-
-    def finalize(self, state: OptimizerState, weights: Any) -> Any:
-        """The weights to keep when training ends: with use_ema their average, else the weights themselves."""
-        return jax.tree.map(jnp.copy, state.average) if self.use_ema else weights
-
-    def loss_scale(self, state: OptimizerState | None) -> Any:
-        """What the loss is to be multiplied by before it is differentiated: `update` divides the gradients by it."""
-        return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
-
-    def scale_loss(self, loss: jax.Array) -> jax.Array:
-        """The loss to differentiate in a loop of your own; `fit` scales by itself."""
-        return loss * jnp.asarray(self.loss_scale(self.state), jnp.asarray(loss).dtype)
-
-    def _take(self, grads, inner, weights, rate):
-        grads = self._clip(grads)
-        return self.apply_rule(grads, inner, self._decay(weights, rate), rate)
-
-    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
-        """The rule, applied: the new weights, and the new state of `transformation()`.
-
-        Rules that `keryx.kernels.update` knows take one pass over memory for all weights.
-        """
-        rule = optax.with_extra_args_support(self.transformation())
-        updates, inner = rule.update(grads, inner, weights, learning_rate=rate)
-        return optax.apply_updates(weights, updates), inner
-
-    def _clip(self, grads):
-        limit = self.clipvalue or self.clipnorm or self.global_clipnorm or 0.0
-        if self.clipvalue:
-            return jax.tree.map(lambda g: jnp.clip(g, -limit, limit), grads)
-        if self.clipnorm:
-            return jax.tree.map(lambda g: g * limit / jnp.maximum(jnp.sqrt(jnp.sum(g * g)), limit), grads)
-        if self.global_clipnorm:
-            norm = optax.tree.norm(grads)
-            # An infinite norm must not turn into zero updates: NaN is what the training loop looks for.
-            factor = jnp.where(jnp.isfinite(norm), limit / jnp.maximum(norm, limit), jnp.nan)
-            return jax.tree.map(lambda g: g * factor.astype(g.dtype), grads)
-        return grads
-
-    def _decay(self, weights, rate):
-        if self.weight_decay is None:
-            return weights
-        if any(self._excluded) and self._decayed is None:
-            raise StateError("exclude_from_weight_decay() needs build(variables) before the first step.")
-
-        def shrink(w, decayed=True):
-            return w - w * (self.weight_decay * rate).astype(w.dtype) if decayed else w
-
-        if self._decayed is None:
-            return jax.tree.map(shrink, weights)
-        return jax.tree.map(shrink, weights, self._decayed)
-
-    def _follow(self, weights, state):
-        if not self.use_ema:
-            return weights, None
-        steps = state.step // (self.gradient_accumulation_steps or 1)
-        momentum = jnp.where(steps == 0, 0.0, self.ema_momentum)
-
-        def mix(a, w):
-            return a * momentum.astype(w.dtype) + w * (1 - momentum).astype(w.dtype)
-
-        average = jax.tree.map(mix, state.average, weights)
-        if self.ema_overwrite_frequency:
-            due = (steps + 1) % self.ema_overwrite_frequency == 0
-            weights = jax.tree.map(lambda a, w: jnp.where(due, a, w), average, weights)
-        return weights, average
+                raise ConfigError(f"{name} is an integer from {least}, or None; got {value!r}.")
 
     # The learning rate
 
@@ -225,76 +104,131 @@ class Optimizer(Configurable):
         """The learning rate: a Variable to read and assign, or the schedule's value at the present step."""
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
-        return self._rate(jnp.asarray(self._step()))
+        return self._rate(self._iteration.value)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if callable(value) and not isinstance(value, Variable):
+            state = self.state or {}
             self._learning_rate, self._compiled = value, None
-        elif self._learning_rate is not None and not isinstance(self._learning_rate, Variable):
+            if state.pop("learning_rate", None) is not None:
+                self._hold(state)
+        elif self.schedule is not None:
             raise ArgumentError(
                 f"The learning rate of {type(self).__name__} follows a schedule: it cannot be set to a "
                 "number. Make the optimizer with a number, or set another schedule."
             )
+        elif self._learning_rate is None:
+            self._learning_rate = self._variable(np.float32(_number(value)), "learning_rate")
         else:
-            number = _number(value)
-            if self._learning_rate is None:
-                self._learning_rate = Variable(number, dtype="float32", trainable=False, name="learning_rate")
-            else:
-                self._learning_rate.store(number)
+            self._learning_rate.store(_number(value))
 
     @property
-    def schedule(self) -> Any:
+    def schedule(self) -> Any:  # type: ignore[override]
         """The schedule or function that the learning rate follows; None where it is a number."""
         return None if isinstance(self._learning_rate, Variable) else self._learning_rate
 
-    def _rate(self, step: jax.Array) -> jax.Array:
+    def _rate(self, iteration: jax.Array) -> jax.Array:
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return jnp.array(rate.value, jnp.float32)
-        return jnp.asarray(rate(step) if inspect.signature(rate).parameters else rate(), jnp.float32)
+        return jnp.asarray(rate(iteration) if inspect.signature(rate).parameters else rate(), jnp.float32)
 
     @property
     def iterations(self) -> int:
         """The steps taken so far; accumulated gradients count once."""
-        return int(self._step()) // (self.gradient_accumulation_steps or 1)
+        return int(self._iteration.numpy()) // (self.gradient_accumulation_steps or 1)
 
-    def _step(self) -> Any:
-        with reading([self.slots]) as (state,):
-            return np.int32(0 if state is None else state.step)
-
-    # The object's own state, for the training loop and for loops of your own
+    # The state, which the training loop lends to its steps
 
     @property
-    def state(self) -> OptimizerState | None:
-        """What it remembers from step to step; None before the first."""
-        return self.slots.hand_out()
-
-    @state.setter
-    def state(self, value: OptimizerState | None) -> None:
-        self.slots.put(value)
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Start afresh for these Variables."""
-        self.decide_decay(variables)
-        self._compiled = None
-        self.owners = list(variables)
-        self.state = self.init([v.value for v in variables])
-
-    def decide_decay(self, variables: Sequence[Variable]) -> None:
-        """Settle which of these Variables decay, where some were excluded."""
-        if any(self._excluded):
-            self._decayed = [not self._is_excluded(v) for v in variables]
-
-    @property
-    def variables(self) -> list[jax.Array]:
-        """All arrays of the state, in flat order, for loops of your own; before `build` those that are no weight's."""
-        return jax.tree.leaves(self.init([]) if self.state is None else self.state)
+    def structure(self) -> Any:
+        """The nest of the state; None before it is built."""
+        return self._held[0]
 
     @property
     def built(self) -> bool:
         """Whether it has a state for the Variables that it trains."""
-        return self.state is not None
+        return self.structure is not None
+
+    def build(self, variables: Sequence[Variable] | Mapping[str, Variable]) -> None:
+        """Start afresh for these Variables: a list, or a dict by path."""
+        if not isinstance(variables, Mapping):
+            taken: dict[str, int] = {}
+            variables = {untaken(v.path, taken): v for v in variables}
+        self.owners, self._compiled = dict(variables), None
+        self.decide_decay(self.owners)
+        self._hold(self.init({path: v.value for path, v in self.owners.items()}))
+
+    def forget(self) -> None:
+        """Be without a state, as before `build`."""
+        self.owners, self._held = {}, (None, [])
+
+    def rename(self, variables: Mapping[str, Variable]) -> None:
+        """Go by these paths of the same Variables from here on."""
+        state, old = self.state, dict(zip(self.owners, variables, strict=True))
+
+        def is_by_path(nest: Any) -> bool:
+            return isinstance(nest, dict) and nest.keys() == old.keys()
+
+        def renamed(nest: Any) -> Any:
+            return {old[path]: value for path, value in nest.items()} if is_by_path(nest) else nest
+
+        self.owners, self._compiled = dict(variables), None
+        self.decide_decay(self.owners)
+        self._hold(jax.tree.map(renamed, state, is_leaf=is_by_path))
+
+    def decide_decay(self, variables: Mapping[str, Variable]) -> None:
+        """Settle which of these Variables decay, where some were excluded."""
+        if any(self._excluded):
+            self._decays = {path: not self._is_excluded(v) for path, v in variables.items()}
+
+    def _hold(self, state: State) -> None:
+        """Take a state into Variables, those that there are where they fit."""
+        entries, structure = jax.tree_util.tree_flatten_with_path(state)
+        known, variables = self._held
+        if self.built and structure == known and [v.shape for v in variables] == [leaf.shape for _, leaf in entries]:
+            put(variables, [leaf for _, leaf in entries])
+            return
+        own = {"iteration": self._iteration, "learning_rate": self._learning_rate}
+        held: list[Variable] = []
+        del state
+        while entries:
+            keys, leaf = entries.pop(0)  # each array goes as soon as its Variable holds a copy
+            *slot, last = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", "")))) for key in keys]
+            name = "_".join([self.owners[last].path.replace("/", "_"), *slot] if last in self.owners else [*slot, last])
+            if name in own:
+                own[name].put(leaf)
+            held.append(own[name] if name in own else self._variable(leaf, name))
+        self._held = structure, held
+
+    def _variable(self, value: Any, name: str) -> Variable:
+        variable = Variable(value, trainable=False, name=name)
+        variable.path = f"{snake_case(type(self).__name__)}/{name}"
+        return variable
+
+    @property
+    def state(self) -> State | None:
+        """What it keeps from step to step, by name; None before the first."""
+        structure, variables = self._held
+        return None if structure is None else jax.tree.unflatten(structure, hand_out(variables))
+
+    @state.setter
+    def state(self, value: State) -> None:
+        self._hold(value)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The Variables of its state; before `build` those that are no weight's."""
+        if self.built:
+            return list(self._held[1])
+        return [self._iteration] + ([] if self.schedule is not None else [self._learning_rate])
+
+    # Steps in loops of your own
+
+    def scale_loss(self, loss: jax.Array) -> jax.Array:
+        """The loss to differentiate in a loop of your own; `fit` scales by itself."""
+        return loss * jnp.asarray(self.loss_scale(self.state), jnp.asarray(loss).dtype)
 
     def stateless_apply(self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Any):
         """One step as a pure function of flat lists.
@@ -307,22 +241,17 @@ class Optimizer(Configurable):
         Returns:
             The new values of the weights, and of the optimizer's variables.
         """
-        if self.state is None:
+        if not self.built:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
-        state = jax.tree.unflatten(jax.tree.structure(self.state), list(optimizer_variables))
-        grads, weights = jax.tree.map(jnp.asarray, (list(grads), list(trainable_variables)))
-        weights, state = self.update(grads, state, weights)
-        return weights, jax.tree.leaves(state)
+        state = jax.tree.unflatten(self.structure, list(map(jnp.asarray, optimizer_variables)))
+        weights, state = self.update(self._by_path(grads), state, self._by_path(trainable_variables))
+        constrained = [v.constraint(weights[p]) if v.constraint else weights[p] for p, v in self.owners.items()]
+        return constrained, jax.tree.leaves(state)
 
-    def resume(self, state: OptimizerState | None) -> OptimizerState:
-        """The state to go on from: the last one, under the learning rate that is set now."""
-        if state is None:
-            raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
-        if isinstance(self._learning_rate, Variable):
-            return state._replace(learning_rate=self._rate(state.step))
-        return state
+    def _by_path(self, values: Sequence[Any]) -> dict[str, jax.Array]:
+        return {path: jnp.asarray(value) for path, value in zip(self.owners, values, strict=True)}
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable]) -> None:
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """One step on Variables, in place.
 
         >>> from keryx.core.variable import Variable
@@ -332,23 +261,25 @@ class Optimizer(Configurable):
         >>> w.numpy()
         array([0.5, 0. ], dtype=float32)
         """
-        variables, grads = list(trainable_variables), list(grads)
-        missing = {i: v.path for i, (g, v) in enumerate(zip(grads, variables, strict=True)) if g is None}
+        variables = list(self.owners.values() if trainable_variables is None else trainable_variables)
+        grads = list(grads)
+        missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         if missing and len(missing) == len(grads):
-            raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing.values())}.")
+            raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing)}.")
         if missing:
-            warnings.warn(f"No gradient came for {listing(missing.values())}: they stay as they are.", stacklevel=2)
-            grads = [jnp.zeros(v.shape, v.dtype) if g is None else g for g, v in zip(grads, variables, strict=True)]
-        if self.slots.is_empty:
+            warnings.warn(f"No gradient came for {listing(missing)}: they stay as they are.", stacklevel=2)
+        if not self.built:
             self.build(variables)
         if self._compiled is None:
             self._compiled = jax.jit(self.update)
-        before = [v.value for v in variables], self.resume(self.state)
-        after = self._compiled([jnp.asarray(g) for g in grads], before[1], before[0])
-        values, self.state = _with_old(after, before, missing) if missing else after
-        for variable, value in zip(variables, values, strict=True):
+        given = [jnp.zeros(v.shape, v.dtype) if g is None else g for g, v in zip(grads, variables, strict=True)]
+        before = self._by_path([v.value for v in variables]), self.state
+        after = self._compiled(self._by_path(given), before[1], before[0])
+        still = {path for path, g in zip(self.owners, grads, strict=True) if g is None}
+        values, self.state = _with_old(after, before, still) if still else after
+        for variable, path in zip(variables, self.owners, strict=True):
             constraint = getattr(variable, "constraint", None)
-            variable.store(constraint(value) if constraint else value)
+            variable.store(constraint(values[path]) if constraint else values[path])
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""
@@ -360,9 +291,9 @@ class Optimizer(Configurable):
 
         To be called before training starts.
         """
-        if self.state is not None:
+        if self.built:
             raise StateError("exclude_from_weight_decay() is to be called before training starts.")
-        self._excluded = (tuple(var_list or ()), tuple(var_names or ()))
+        self._excluded, self._decays = (tuple(var_list or ()), tuple(var_names or ())), None
 
     def _is_excluded(self, variable):
         whole, words = self._excluded
@@ -393,16 +324,16 @@ class Optimizer(Configurable):
         return cls(**config)
 
 
-def _with_old(after: Any, before: Any, places: Collection[int]) -> Any:
-    """`after` with what `before` holds at these places of each of its lists, which are as long as the weights."""
+def _with_old(after: Any, before: Any, paths: set[str]) -> Any:
+    """`after` with what `before` holds at these paths of each of its dicts by path."""
+
+    def is_by_path(nest: Any) -> bool:
+        return isinstance(nest, dict) and paths <= nest.keys()
 
     def mix(new: Any, old: Any) -> Any:
-        return [o if i in places else n for i, (n, o) in enumerate(zip(new, old, strict=True))]
+        return {path: (old if path in paths else new)[path] for path in new} if is_by_path(new) else new
 
-    def is_list(x: Any) -> bool:
-        return isinstance(x, list)
-
-    return jax.tree.map(lambda new, old: mix(new, old) if is_list(new) else new, after, before, is_leaf=is_list)
+    return jax.tree.map(mix, after, before, is_leaf=is_by_path)
 
 
 def _hint(cls: type, word: str) -> str:

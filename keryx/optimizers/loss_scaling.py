@@ -1,22 +1,15 @@
 """Loss scaling: gradients that a float of 16 bits would round to 0 are multiplied on their way, and divided after."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError
-from keryx.optimizers.base import Optimizer, OptimizerState, registry
-
-
-class ScaleState(NamedTuple):
-    """What the scaling remembers, beside the state of the optimizer within."""
-
-    rule: OptimizerState
-    scale: jax.Array  # () float32
-    good_steps: jax.Array  # () int32, the steps with finite gradients since the scale last changed
+from keryx.optimizers.base import Optimizer, registry
+from keryx.optimizers.pure import State
 
 
 @registry.register()
@@ -80,47 +73,45 @@ class LossScaleOptimizer(Optimizer):
         if value is not None:
             self.inner_optimizer._learning_rate = value
 
-    def init(self, weights: Any) -> OptimizerState:
-        """The state before the first step."""
-        rule = self.inner_optimizer.init(weights)
-        scaling = ScaleState(rule, jnp.float32(self.initial_scale), jnp.zeros((), jnp.int32))
-        return OptimizerState(jnp.copy(rule.step), jnp.copy(rule.learning_rate), scaling)
+    def init(self, weights: Any) -> State:
+        """The state of the optimizer within, before the first step, and the scale."""
+        scale = {"dynamic_scale": jnp.float32(self.initial_scale), "step_counter": jnp.zeros((), jnp.int32)}
+        return self.inner_optimizer.init(weights) | scale
 
-    def update(self, grads: Any, state: OptimizerState, weights: Any) -> tuple[Any, OptimizerState]:
+    def update(self, grads: Any, state: State, weights: Any) -> tuple[Any, State]:
         """One step of the optimizer within, or none where a gradient is not finite. Pure."""
-        rule, scale, good_steps = state.inner
-        rule = rule._replace(learning_rate=state.learning_rate)
+        within, scale, good_steps = dict(state), state["dynamic_scale"], state["step_counter"]
+        del within["dynamic_scale"], within["step_counter"]
 
         def step():
             unscaled = jax.tree.map(lambda g: g / scale.astype(g.dtype), grads)
             grown = good_steps + 1 >= self.dynamic_growth_steps
             new = jnp.where(grown, scale * 2, scale), jnp.where(grown, 0, good_steps + 1)
-            return self.inner_optimizer.update(unscaled, rule, weights), new
+            return self.inner_optimizer.update(unscaled, within, weights), new
 
         def leave_out():
-            return (weights, rule), (scale / 2, jnp.zeros_like(good_steps))
+            return (weights, within), (scale / 2, jnp.zeros_like(good_steps))
 
         finite = jnp.array([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
-        (weights, rule), (scale, good_steps) = jax.lax.cond(finite, step, leave_out)
-        return weights, OptimizerState(rule.step, rule.learning_rate, ScaleState(rule, scale, good_steps))
+        (weights, new), (scale, good_steps) = jax.lax.cond(finite, step, leave_out)
+        return weights, new | {"dynamic_scale": scale, "step_counter": good_steps}
 
-    def finalize(self, state: OptimizerState, weights: Any) -> Any:
+    def finalize(self, state: State, weights: Any) -> Any:
         """The weights to keep when training ends."""
-        return self.inner_optimizer.finalize(state.inner.rule, weights)
+        return self.inner_optimizer.finalize(state, weights)
 
-    def loss_scale(self, state: OptimizerState | None) -> Any:
+    def loss_scale(self, state: State | None) -> Any:
         """What the loss is to be multiplied by before it is differentiated, at this state."""
-        return self.initial_scale if state is None else state.inner.scale
+        return self.initial_scale if state is None else state["dynamic_scale"]
 
     @property
     def iterations(self) -> int:
         """The steps taken so far, without those that were left out."""
         return super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1)
 
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Start afresh for these Variables."""
+    def decide_decay(self, variables: Mapping[str, Variable]) -> None:
+        """As of the optimizer within."""
         self.inner_optimizer.decide_decay(variables)
-        super().build(variables)
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """As of the optimizer within."""

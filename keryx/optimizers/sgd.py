@@ -3,16 +3,16 @@
 from typing import Any
 
 import jax
-import optax
+import jax.numpy as jnp
 
 from keryx.errors import ConfigError
-from keryx.kernels.update import update
-from keryx.optimizers.base import Optimizer, registry
-from keryx.optimizers.rules import descend, ftrl
+from keryx.optimizers.base import registry
+from keryx.optimizers.pure import State
+from keryx.optimizers.rules import WeightRule, moving_mean
 
 
 @registry.register("sgd")
-class SGD(Optimizer):
+class SGD(WeightRule):
     """Gradient descent, with momentum if asked for.
 
     `v = momentum * v - lr * g;  w = w + v`, and with Nesterov `w = w + momentum * v - lr * g`.
@@ -24,7 +24,7 @@ class SGD(Optimizer):
         **base: The arguments of `Optimizer`.
 
     >>> SGD(0.1, momentum=0.9).learning_rate
-    <Variable learning_rate () float32>
+    <Variable sgd/learning_rate () float32>
     """
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **base: Any):
@@ -33,21 +33,20 @@ class SGD(Optimizer):
             raise ConfigError(f"momentum lies in [0, 1]; got {momentum!r}.")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def transformation(self) -> optax.GradientTransformation:
-        if not self.momentum:
-            return descend()
-        return optax.chain(descend(), optax.trace(self.momentum, self.nesterov))
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0} if self.momentum else {}
 
-    def apply_rule(self, grads: Any, inner: Any, weights: Any, rate: jax.Array) -> tuple[Any, Any]:
+    def apply_rule(
+        self, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
+    ) -> tuple[Any, State]:
         if not self.momentum:
-            return (*update("descent", rate, weights, grads), inner)
-        rule, numbers = "nesterov" if self.nesterov else "momentum", (self.momentum,)
-        weights, velocity = update(rule, rate, weights, grads, inner[1].trace, numbers=numbers)
-        return weights, (inner[0], inner[1]._replace(trace=velocity))
+            return self.in_one_pass("descent", rate, weights, gradients, slots)
+        rule = "nesterov" if self.nesterov else "momentum"
+        return self.in_one_pass(rule, rate, weights, gradients, slots, self.momentum)
 
 
 @registry.register("lion")
-class Lion(Optimizer):
+class Lion(WeightRule):
     """The sign of a mean of gradients: `w = w - lr * sign(beta_1 * m + (1 - beta_1) * g)`.
 
     Then `m = beta_2 * m + (1 - beta_2) * g`. Chen et al. 2023.
@@ -68,12 +67,15 @@ class Lion(Optimizer):
             raise ConfigError(f"beta_1 of Lion lies above 0 and up to 1; got {beta_1!r}.")
         self.beta_1, self.beta_2 = beta_1, beta_2
 
-    def transformation(self) -> optax.GradientTransformation:
-        return optax.chain(optax.scale_by_lion(self.beta_1, self.beta_2), descend())
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0}
+
+    def step(self, rate, t, w, g, m):
+        return w - rate.astype(w.dtype) * jnp.sign(moving_mean(m, g, self.beta_1)), moving_mean(m, g, self.beta_2)
 
 
 @registry.register("ftrl")
-class Ftrl(Optimizer):
+class Ftrl(WeightRule):
     """Follow the regularised leader, for wide sparse models. McMahan et al. 2013.
 
     `sigma = (n' ** -p - n ** -p) / lr` with `n' = n + g ** 2`; `z = z + g - sigma * w`;
@@ -122,12 +124,13 @@ class Ftrl(Optimizer):
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
 
-    def transformation(self) -> optax.GradientTransformation:
-        return ftrl(
-            self.learning_rate_power,
-            self.initial_accumulator_value,
-            self.l1_regularization_strength,
-            self.l2_regularization_strength,
-            self.l2_shrinkage_regularization_strength,
-            self.beta,
-        )
+    def slots(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value, "linear": 0.0}
+
+    def step(self, rate, t, w, g, squares, linear):
+        rate, p, l1 = rate.astype(w.dtype), self.learning_rate_power, self.l1_regularization_strength
+        grown = squares + g * g
+        sigma = (grown**-p - squares**-p) / rate
+        linear = linear + g + 2 * self.l2_shrinkage_regularization_strength * w - sigma * w
+        quadratic = grown**-p / rate + 2 * (self.l2_regularization_strength + self.beta / (2 * rate))
+        return (jnp.clip(linear, -l1, l1) - linear) / quadratic, grown, linear

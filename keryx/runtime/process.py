@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from keryx.errors import ForkError
 from keryx.runtime import cache, memory
 
-_owner: int | None = None  # the process in which `ready` has done its work
+owner: int | None = None  # the process in which `ready` has done its work
 _memory = "not asked yet: no weight was made, and no program ran"
 _lock = threading.Lock()
 
@@ -19,7 +19,7 @@ def ready() -> None:
     Raises:
         ForkError: In a child that was forked when compiled code had run in its parent: JAX's threads are not there.
     """
-    if _owner != os.getpid():
+    if owner != os.getpid():
         _take()
 
 
@@ -32,17 +32,17 @@ def compiling() -> Iterator[None]:
 
 
 def _take() -> None:
-    global _owner, _memory
-    if _owner is not None:
+    global owner, _memory
+    if owner is not None:
         raise ForkError(
             "This process was forked from one in which Keryx had run compiled code, whose threads a fork does not "
             "copy: it would hang. Start processes with the method 'spawn' (multiprocessing.get_context('spawn')), or "
             "fork before the first weight is made."
         )
     with _lock:
-        if _owner is None:
+        if owner is None:
             _memory = memory.keep_freed()
-            _owner = os.getpid()
+            owner = os.getpid()
 
 
 def freed_memory() -> str:

@@ -2,46 +2,57 @@
 
 import math
 import warnings
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from keryx.callbacks import CallbackList, History
-from keryx.errors import ArgumentError, DataError
+from keryx.errors import DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks
-from keryx.training.feed import Feed, check_count, feed_of, split
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Source
+from keryx.training.data.streams import unpacked
+from keryx.training.options import FitOptions, RunOptions
 from keryx.training.progress import Progress
 from keryx.training.session import Session
 from keryx.training.state import TestState
-from keryx.training.stream import StreamFeed, is_stream, peek, unpacked
 
 
-def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options: dict[str, Any]) -> History:
-    """Train a model on `(x, y, sample_weight)`; `Model.fit` says what the options are."""
+def fit(model: Any, x: Any, y: Any, weight: Any, options: FitOptions, resume: bool = False) -> History:
+    """Train a model; `Model.fit` says on what, and what the options are.
+
+    With `resume` training goes on at the epoch and the batch where the session's clock stands, to the same bits as if
+    it had not been interrupted there.
+    """
     session: Session = model.session
-    check_options(options)
-    data, validation_data = with_split(data, validation_data, options["validation_split"])
-    feed = training_feed(session, data, options)
-    held_out = validation_feed(session, validation_data, options)
-    if held_out is not None:
-        session.check_validation(held_out.example())
-    epochs, frequency = options["epochs"], options["validation_freq"]
-    params = {"epochs": epochs, "steps": feed.steps, "verbose": options["verbose"], "validation_freq": frequency}
-    hooks = CallbackList(options["callbacks"], add_history=True, model=model, **params)
-    stops_at_nan = options["on_nan"] == "raise" or hooks.handles_nan
+    source, held_out = sources(session, x, y, weight, options)
+    with source, held_out or nullcontext():
+        session.begin(source.first())
+        session.begin_training()
+        if held_out is not None:
+            session.check_validation(held_out.first())
+        run_training(session, source, held_out, options, resume)
+    return model.history
+
+
+def run_training(session: Session, source: Source, held_out: Source | None, options: FitOptions, resume: bool) -> None:
+    """The epochs of fit, and a validation after those after which one is due."""
+    model, epochs = session.model, options.epochs
+    params = {"verbose": options.verbose, "validation_freq": options.validation_freq}
+    hooks = CallbackList(options.callbacks, True, model=model, epochs=epochs, steps=source.steps, **params)
+    stops_at_nan = options.on_nan == "raise" or hooks.handles_nan
     model.stop_training = False
     with (
         memory.given_back(),
         interrupts.deferred() as signals,
         rescue.net(session) as net,
-        Progress(options["verbose"], epochs) as progress,
+        Progress(options.verbose, epochs) as progress,
     ):
         blocks = Blocks(
             session.train_program(guard=stops_at_nan),
-            feed,
+            source,
             partial(session.lend, net.loan),
             partial(session.take, net.loan),
             hooks=(hooks.on_train_batch_begin, hooks.on_train_batch_end),
@@ -49,18 +60,20 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
             compiling=progress.compiling,
             signals=signals,
         )
-        session.set_clock(begun=session.clock["step"])
+        if not resume:
+            session.set_clock(begun=session.clock["step"], epoch=options.initial_epoch, position=0)
+        first, start = int(session.clock["epoch"]), int(session.clock["position"])
         net.renew()
         hooks.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(options["initial_epoch"], epochs):
+        for epoch in range(first, epochs):
             hooks.on_epoch_begin(epoch)
-            progress.begin(epoch, feed.steps)
-            steps, logs = train_epoch(session, blocks, epoch, progress)
+            progress.begin(epoch, source.steps)
+            steps, logs = train_epoch(session, blocks, epoch, start if epoch == first else 0, progress)
             if stops_at_nan and not weights_are_good(session, blocks, epoch, net, raising=not hooks.handles_nan):
                 logs = logs | {"loss": math.nan}
             net.renew()
-            if held_out is not None and steps and _due(frequency, epoch):
+            if held_out is not None and steps and options.validates_after(epoch):
                 values = run_evaluation(session, held_out, hooks, Progress(0, None), signals, within_fit=True)
                 logs = logs | {f"val_{name}": value for name, value in values.items()}
             logs = dict(sorted(logs.items(), key=lambda item: (item[0].startswith("val_"), item[0])))
@@ -68,39 +81,66 @@ def fit(model: Any, data: tuple[Any, Any, Any], *, validation_data: Any, options
                 progress.end(steps, logs)
                 hooks.on_epoch_end(epoch, logs)
             signals.check()
-            if has_ended(feed, steps, last=epoch + 1 == epochs):
-                _warn_of_end(epoch, steps, feed)
+            if has_ended(source, steps, last=epoch + 1 == epochs):
+                _warn_of_end(epoch, steps, source)
                 break
             if model.stop_training:
                 break
         session.finish(net.loan)
         hooks.on_train_end(logs)
-    return model.history
 
 
-def check_options(options: dict[str, Any]) -> None:
-    """Raise ArgumentError where a number that fit is given means nothing."""
-    if options["on_nan"] not in ("raise", "continue"):
-        raise ArgumentError(f"on_nan is 'raise' or 'continue'; got {options['on_nan']!r}.")
-    check_count(options["epochs"], "fit()", "epochs")
-    initial, share = options["initial_epoch"], options["validation_split"]
-    if isinstance(initial, bool) or not isinstance(initial, (int, np.integer)) or initial < 0:
-        raise ArgumentError(f"fit() wants a whole initial_epoch from 0, the epochs that are done; got {initial!r}.")
-    if share is not None and (isinstance(share, bool) or not isinstance(share, (int, float, np.number))):
-        raise ArgumentError(f"validation_split lies between 0 and 1; got {share!r}.")
-    if isinstance(options["validation_freq"], (int, float)):
-        check_count(options["validation_freq"], "fit()", "validation_freq")
+def sources(session: Session, x: Any, y: Any, weight: Any, options: FitOptions) -> tuple[Source, Source | None]:
+    """What fit trains on, and what it validates on, if there is any."""
+    source = source_of(
+        x,
+        y,
+        weight,
+        session.admit,
+        who="fit()",
+        batch_size=options.batch_size,
+        steps=options.steps_per_epoch,
+        steps_name="steps_per_epoch",
+        shuffle=bool(options.shuffle),
+        around=True,
+    )
+    held_out, data = None, options.validation_data
+    own_size = options.validation_batch_size or options.batch_size
+    if data is not None:
+        x, y, weight = unpacked(data) if isinstance(data, (tuple, list)) else (data, None, None)
+        held_out = source_of(
+            x,
+            y,
+            weight,
+            session.admit,
+            who="The validation of fit()",
+            batch_size=own_size,
+            steps=options.validation_steps,
+            steps_name="validation_steps",
+            again=True,
+        )
+    elif options.validation_split:
+        source, held_out = source.split(options.validation_split, own_size, options.validation_steps)
+    if options.class_weight is not None:
+        source = source.map(lambda batch: session.checks().weighing(options.class_weight, batch))
+    return source, held_out
 
 
-def train_epoch(session: Session, blocks: Blocks, epoch: int, progress: Progress) -> tuple[int, dict[str, Any]]:
-    """Run the steps of an epoch: how many there were, and what is logged."""
-    session.reset_metrics()
-    session.set_clock(epoch=epoch, position=0, bad_step=-1)
-    steps, logs = 0, dict[str, Any]()
-    for steps, logs in blocks.epoch(session.order_key, epoch):
+def train_epoch(
+    session: Session, blocks: Blocks, epoch: int, start: int, progress: Progress
+) -> tuple[int, dict[str, Any]]:
+    """Run the steps of an epoch from batch `start` on: how many are done, and what is logged."""
+    if start == 0:
+        session.reset_metrics()
+    session.set_clock(epoch=epoch, position=start, bad_step=-1)
+    steps, logs, stopped = start, dict[str, Any](), False
+    for steps, logs in blocks.epoch(session.order_key, epoch, start):
         progress.update(steps, logs)
-        if session.model.stop_training and blocks.every_batch:
+        stopped = session.model.stop_training and blocks.every_batch and steps != blocks.source.steps
+        if stopped:
             break
+    if not stopped:
+        session.set_clock(epoch=epoch + 1, position=0)
     return steps, logs
 
 
@@ -111,7 +151,7 @@ def weights_are_good(session: Session, blocks: Blocks, epoch: int, net: rescue.N
         NonFiniteLossError: With `raising`, saying at which step and what may be why.
     """
     if blocks.culprit:
-        error = rescue.stopped(session, blocks.feed, blocks.culprit, epoch, net)
+        error = rescue.stopped(session, blocks.source, blocks.culprit, epoch, net)
     else:
         error = rescue.spoilt(epoch, net)
     if error is not None and raising:
@@ -121,90 +161,27 @@ def weights_are_good(session: Session, blocks: Blocks, epoch: int, net: rescue.N
     return error is None
 
 
-def has_ended(feed: Feed, steps: int, last: bool) -> bool:
+def has_ended(source: Source, steps: int, last: bool) -> bool:
     """Whether a stream that cannot begin again ended before all steps were taken."""
-    ended = isinstance(feed, StreamFeed) and feed.exhausted
-    return steps == 0 or (ended and (not last or steps < (feed.steps or 0)))
+    return steps == 0 or (source.ended and (not last or steps < (source.steps or 0)))
 
 
-def with_split(data: tuple[Any, Any, Any], validation_data: Any, fraction: float) -> tuple[Any, Any]:
-    """The data to train on, and that to validate on: with `validation_split`, the last rows of the first."""
-    if not fraction or validation_data is not None:
-        return data, validation_data
-    if is_stream(data[0]):
-        raise ArgumentError("validation_split takes the last rows of arrays; beside a stream, give validation_data.")
-    return split(data, fraction)
-
-
-def training_feed(session: Session, data: tuple[Any, Any, Any], options: dict[str, Any]) -> Feed:
-    """The feed that fit trains on, and the session made ready for it."""
-    x, y, weight = data
-    feed = feed_of(
-        _prepared(session, x),
-        y,
-        weight,
-        checks=session.checks(),
-        batch_size=options["batch_size"],
-        shuffle=bool(options["shuffle"]),
-        steps=options["steps_per_epoch"],
-        class_weight=options["class_weight"],
-        epochs="steps_per_epoch",
-        around=True,
-    )
-    session.begin(feed.example())
-    session.begin_training()
-    return feed
-
-
-def validation_feed(session: Session, data: Any, options: dict[str, Any]) -> Feed | None:
-    """The feed that fit validates on, if there is any."""
-    if data is None:
-        return None
-    x, y, weight = unpacked(data) if isinstance(data, (tuple, list)) else (data, None, None)
-    own_size = options["validation_batch_size"]
-    return feed_of(
-        x,
-        y,
-        weight,
-        checks=session.checks(),
-        batch_size=options["batch_size"] if own_size is None else own_size,
-        steps=options["validation_steps"],
-        who="The validation of fit()",
-        epochs="validation_steps",
-    )
-
-
-def evaluate(model: Any, data: tuple[Any, Any, Any], *, batch_size, verbose, steps, callbacks) -> dict[str, float]:
-    """Measure a model on `(x, y, sample_weight)`; `Model.evaluate` says what the arguments are."""
+def evaluate(model: Any, x: Any, y: Any, weight: Any, options: RunOptions) -> dict[str, float]:
+    """Measure a model; `Model.evaluate` says on what, and what the options are."""
     session: Session = model.session
-    x, y, weight = data
-    feed = feed_of(
-        _prepared(session, x),
-        y,
-        weight,
-        checks=session.checks(),
-        batch_size=batch_size,
-        steps=steps,
-        who="evaluate()",
-    )
-    session.begin(feed.example())
-    hooks = CallbackList(callbacks, model=model, steps=feed.steps)
-    with interrupts.deferred() as signals, Progress(verbose, None) as progress:
-        return run_evaluation(session, feed, hooks, progress, signals)
-
-
-def _prepared(session: Session, x: Any) -> Any:
-    """The data, with nothing taken out of it, after a model without a graph was built for it."""
-    if not session.objective.names:
-        first, x = peek(x)
-        session.prepare(first)
-    return x
+    with source_of(
+        x, y, weight, session.admit, who=options.who, batch_size=options.batch_size, steps=options.steps
+    ) as source:
+        session.begin(source.first())
+        hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
+        with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:
+            return run_evaluation(session, source, hooks, progress, signals)
 
 
 def run_evaluation(
-    session: Session, feed: Feed, hooks: CallbackList, progress: Progress, signals: Any, within_fit: bool = False
+    session: Session, source: Source, hooks: CallbackList, progress: Progress, signals: Any, within_fit: bool = False
 ) -> dict[str, float]:
-    """The loss and the metrics over all batches of a feed, counted apart where the metrics are those of a fit."""
+    """The loss and the metrics over all batches of a source, counted apart where the metrics are those of a fit."""
     state = TestState.begin(session.fresh_metrics())
 
     def take(new: TestState) -> None:
@@ -213,23 +190,25 @@ def run_evaluation(
         session.show_metrics(new.metrics, within_fit)
 
     with session.reading() as values:
-        trained = len(session.trained)
         blocks = Blocks(
             session.test_program(),
-            feed,
+            source,
             lambda: state,
             take,
-            fixed=(values[:trained], values[trained:]),
+            fixed=values,
             hooks=(hooks.on_test_batch_begin, hooks.on_test_batch_end),
             every_batch=hooks.wants_batches("test"),
             compiling=progress.compiling,
             signals=signals,
         )
+        session.model.stop_evaluating = False
         hooks.on_test_begin()
-        progress.begin(0, feed.steps)
+        progress.begin(0, source.steps)
         steps, logs = 0, dict[str, float]()
         for steps, logs in blocks.epoch(None, 0):
             progress.update(steps, logs)
+            if session.model.stop_evaluating:
+                break
     if not steps:
         raise DataError("No batch came to evaluate: the data is empty, or a generator that has ended.")
     logs = dict(sorted(logs.items()))
@@ -238,13 +217,9 @@ def run_evaluation(
     return logs
 
 
-def _warn_of_end(epoch: int, steps: int, feed: Feed) -> None:
-    wanted = "" if feed.steps is None else f" of {feed.steps}"
+def _warn_of_end(epoch: int, steps: int, source: Source) -> None:
+    wanted = "" if source.steps is None else f" of {source.steps}"
     warnings.warn(
         f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.",
         stacklevel=4,
     )
-
-
-def _due(frequency: Any, epoch: int) -> bool:
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency

@@ -13,37 +13,39 @@ from keryx.callbacks import CallbackList
 from keryx.errors import DataError
 from keryx.training import interrupts
 from keryx.training.blocks import BLOCK_SECONDS
-from keryx.training.checks import Checks, count_rows
-from keryx.training.feed import ArrayFeed, Feed, feed_of
+from keryx.training.data.arrays import count_rows
+from keryx.training.data.door import source_of
+from keryx.training.data.source import Arrays, Source, Waiting
+from keryx.training.options import RunOptions
 from keryx.training.progress import Progress
 from keryx.training.state import folded
-from keryx.training.stream import Waiting, is_stream
 
-ONE_BATCH = 32  # rows
+_NOTHING = nullcontext()
 # Where a batch takes less than this, in seconds, the way to the device and back counts, and many go in one call.
 SHORT_BATCH = 5e-3
 CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
 
 
-def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
-    """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the arguments are."""
-    checks = Checks(model.inputs, model.input_structure, model.input_ranges())
-    with jax.disable_jit() if model.run_eagerly else nullcontext():
-        if callbacks is None and steps is None and batch_size is None and x is not None and not is_stream(x):
-            x = checks.inputs(x)
-            if count_rows(x) <= ONE_BATCH:  # the short way
-                return jax.tree.map(on_host, model.compiled_call(x))
-        feed = feed_of(x, checks=checks, batch_size=batch_size, steps=steps, who="predict()")
-        hooks = CallbackList(callbacks, model=model, steps=feed.steps)
-        with interrupts.deferred() as signals, Progress(verbose, None) as progress:
+def predict(model: Any, x: Any, options: RunOptions) -> Any:
+    """The outputs for all of `x`, as NumPy arrays; `Model.predict` says what the options are."""
+    admit = model.input_checks.batch
+    source = source_of(x, None, None, admit, who=options.who, batch_size=options.batch_size, steps=options.steps)
+    with jax.disable_jit() if model.run_eagerly else _NOTHING, source:
+        if options.callbacks is None and isinstance(source, Arrays) and source.rows <= source.batch_size:
+            return jax.tree.map(on_host, model.compiled_call.predict(source.arrays.x))  # the short way
+        hooks = CallbackList(options.callbacks, model=model, steps=source.steps)
+        with interrupts.deferred() as signals, Progress(options.verbose, None) as progress:
+            model.stop_predicting = False
             hooks.on_predict_begin()
-            progress.begin(0, feed.steps)
+            progress.begin(0, source.steps)
             progress.compiling()
             parts, count = list[Any](), 0
-            for outputs, count in _batch_by_batch(model, feed, hooks, signals.allowed):
+            for outputs, count in _batch_by_batch(model, source, hooks, signals.allowed):
                 parts.append(outputs)
                 progress.update(count, {})
                 signals.check()
+                if model.stop_predicting:
+                    break
             if not parts:
                 raise DataError("predict() was given empty data: no batch came.")
             progress.end(count, {})
@@ -51,46 +53,46 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _batch_by_batch(model: Any, feed: Feed, hooks: CallbackList, waiting: Waiting) -> Iterator[tuple[Any, int]]:
+def _batch_by_batch(model: Any, source: Source, hooks: CallbackList, waiting: Waiting) -> Iterator[tuple[Any, int]]:
     """The outputs of each batch, and how many batches are done; many at once where nothing can tell the difference."""
     unwatched = not model.run_eagerly and not hooks.wants_batches("predict")
-    for number, batch in enumerate(feed.batches(None, 0, waiting=waiting)):
+    for number, batch in enumerate(source.batches(None, 0, waiting=waiting)):
         hooks.on_predict_batch_begin(number)
         begin = time.perf_counter()
         # Copies, so that no small array of the device's lies where the next call's memory could lie in one piece.
-        outputs = jax.tree.map(on_host, model.compiled_call(batch.x))
+        outputs = jax.tree.map(on_host, model.compiled_call.predict(batch.x))
         seconds = time.perf_counter() - begin
         hooks.on_predict_batch_end(number, {"outputs": outputs})
         yield outputs, number + 1
-        alike = unwatched and model.compiled_call.only_reads and _by_row(outputs, batch.x)
-        model.compiled_call.level.after_call(seconds)
-        if isinstance(feed, ArrayFeed) and alike and seconds < SHORT_BATCH:
-            yield from _chunks(model, feed, (number + 1) * feed.batch_size)
+        alike = unwatched and model.compiled_call.predict.only_reads and _by_row(outputs, batch.x)
+        model.compiled_call.predict.level.after_call(seconds)
+        if isinstance(source, Arrays) and alike and seconds < SHORT_BATCH:
+            yield from _chunks(model, source, (number + 1) * source.batch_size)
             return
 
 
-def _chunks(model: Any, feed: ArrayFeed, position: int) -> Iterator[tuple[Any, int]]:
+def _chunks(model: Any, source: Arrays, position: int) -> Iterator[tuple[Any, int]]:
     """The outputs of the rows from `position` on, many batches a call, each call as long as a block should take.
 
     Yields:
         The outputs of some rows, and the number of batches that are done.
     """
-    size = feed.batch_size
-    row_bytes = sum(leaf.nbytes // len(leaf) for leaf in jax.tree.leaves(feed.host.x))
+    x, size = source.arrays.x, source.batch_size
+    row_bytes = sum(leaf.nbytes // len(leaf) for leaf in jax.tree.leaves(x))
     capacity = max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(row_bytes * size, 1)))
-    whole = feed.end // size * size
+    whole = source.end // size * size
     pace = 1
     while position < whole:
         count = min(pace, capacity, (whole - position) // size)
         begin = time.perf_counter()
-        chunk = _padded(feed.host.x, position, count * size, capacity * size)
-        outputs = jax.tree.map(_as_numpy, model.compiled_call.batches(chunk, np.int32(count), size))
+        chunk = _padded(x, position, count * size, capacity * size)
+        outputs = jax.tree.map(_as_numpy, model.compiled_call.predict.batches(chunk, np.int32(count), size))
         position += count * size
         yield jax.tree.map(lambda output, rows=count * size: output[:rows], outputs), position // size
         pace = max(1, min(int(BLOCK_SECONDS * count / (time.perf_counter() - begin)), 10 * count))
-    if position < feed.end:
-        rest = jax.tree.map(lambda array: array[position : feed.end], feed.host.x)
-        yield jax.tree.map(_as_numpy, model.compiled_call(rest)), feed.steps
+    if position < source.end:
+        rest = jax.tree.map(lambda array: array[position : source.end], x)
+        yield jax.tree.map(_as_numpy, model.compiled_call.predict(rest)), source.steps
 
 
 def run_batches(run: Any, values: Any, key: Any, x: Any, count: Any, size: int) -> Any:

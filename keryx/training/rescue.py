@@ -1,7 +1,7 @@
 """Nothing is lost: the last good weights, kept on the host, and what is said when a loss turns NaN."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -9,9 +9,9 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.lending import Kept, is_deleted, reading
-from keryx.core.variable import owned
+from keryx.core.variable import Variable, owned
 from keryx.errors import NonFiniteLossError
-from keryx.training.checks import first_non_finite
+from keryx.training.data.arrays import first_non_finite
 from keryx.training.state import folded
 from keryx.training.step import Batch
 
@@ -25,8 +25,9 @@ class Net:
 
     def __init__(self, session: Any):
         self.session, self.loan = session, session.loan()
-        self.weights = [*session.trained, *session.rest]
+        self.weights = [*session.trainable.values(), *session.non_trainable.values()]
         self.kept: list[np.ndarray] = []
+        self.rate: dict[Variable, np.ndarray] = {}  # the learning rate, where it follows no schedule
         self.clock: dict[str, Any] = {}
 
     def renew(self) -> None:
@@ -39,6 +40,8 @@ class Net:
                 np.copyto(kept, value)
         finally:
             self.loan.close()
+        rate = self.session.optimizer.learning_rate
+        self.rate = {rate: rate.numpy()} if isinstance(rate, Variable) else {}
         self.clock = {name: np.asarray(value) for name, value in self.session.clock.items()}
 
     def settle(self) -> bool:
@@ -61,13 +64,19 @@ class Net:
     def _restore(self) -> None:
         """Put the copies back, or let them lie ready where the device has no memory for them just now."""
         kept = [Kept(value, _to_device) for value in self.kept]
-        empty = [Kept(np.zeros(v.shape, v.dtype), _to_device) for v in self.session.objective.variables]
-        self.loan.close(instead=[*kept, None, dict(self.clock), *empty])  # the optimizer is to start afresh
-        with suppress(Exception):  # such as a lack of memory
+        session, held = self.session, dict(zip(self.loan.cells, self.loan.values(), strict=True))
+        others = [*session.optimizer.variables, *session.objective.variables.values()]
+        empty = {v: Kept(np.zeros(v.shape, v.dtype), _to_device) for v in others}
+        for rate, value in self.rate.items():
+            empty[rate] = Kept(value, _to_device) if _lost(held[rate]) else held[rate]
+        self.loan.close(instead=[*kept, *empty.values(), dict(self.clock)])
+        try:
             with reading(self.weights):
                 pass
-            self.session.optimizer.build(self.session.trained)
-            self.session.reset_metrics()
+            session.optimizer.build(session.trainable)
+            session.reset_metrics()
+        except Exception:  # such as a lack of memory
+            session.optimizer.forget()
 
 
 def _to_device(host: np.ndarray) -> jax.Array:
@@ -108,11 +117,11 @@ def net(session: Any) -> Iterator[Net]:
         guard.kept.clear()
 
 
-def stopped(session: Any, feed: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
+def stopped(session: Any, source: Any, culprit: tuple[Batch, int], epoch: int, net: Net) -> NonFiniteLossError:
     """Put back the last good weights, and say at which step the loss turned NaN, and what may be why."""
     batch, number = culprit
     step, spoilt = int(session.clock["bad_step"]), net.restore_bad()
-    causes = _causes(session, feed, batch, number, epoch)
+    causes = _causes(session, source, batch, number, epoch)
     if causes:
         reason = f"In that batch {'; '.join(causes)}."
     elif spoilt:
@@ -141,7 +150,7 @@ def spoilt(epoch: int, net: Net) -> NonFiniteLossError | None:
 _REMEDY = "Try a smaller learning rate, or clipnorm=1.0 in the optimizer."
 
 
-def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> list[str]:
+def _causes(session: Any, source: Any, batch: Batch, number: int, epoch: int) -> list[str]:
     """What in the batch is not finite, in words."""
     x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(jax.tree.leaves(batch.x))
     pairs = [*zip(x_names, jax.tree.leaves(batch.x), strict=False)]
@@ -149,20 +158,23 @@ def _causes(session: Any, feed: Any, batch: Batch, number: int, epoch: int) -> l
         pairs += [(f"the target of {name!r}", y), (f"the sample weight of {name!r}", weight)]
     found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
     key = session.order_key
-    return [f"{name} holds {f[0]} in {feed.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
+    return [f"{name} holds {f[0]} in {source.place(key, epoch, number, f[1])}" for name, f in found if f is not None]
 
 
 def _first_layer(session: Any, batch: Batch) -> str:
     """Which layer of the graph is the first whose output is not finite for this batch, in words."""
-    closed = session.model._graph
+    closed, bad = session.model._graph, list[Any]()
     if closed is None:
         return ""
-    values = dict(zip(closed.flat_inputs, session.model._arguments(batch.x), strict=True))
+
+    def watch(node: Any, results: list[Any]) -> None:
+        if not bad and not all(map(_finite, results)):
+            bad.append(node.operation)
+
     with scope.run(scope.Scope({}, folded(session.clock["key"], session.clock["step"]), training=True)):
-        for node in closed.nodes:
-            node.run(values)
-            if not all(_finite(values[symbol]) for symbol in jax.tree.leaves(node.outputs)):
-                ids = getattr(node.operation, "input_range", None)
-                why = f"; an id outside of 0 to {ids[1] - 1} gives NaN" if ids else ""
-                return f"The first layer whose output is not finite is {node.operation.name!r}{why}."
-    return ""
+        closed.run(session.model._arguments(batch.x), watch)
+    if not bad:
+        return ""
+    ids = getattr(bad[0], "input_range", None)
+    why = f"; an id outside of 0 to {ids[1] - 1} gives NaN" if ids else ""
+    return f"The first layer whose output is not finite is {bad[0].name!r}{why}."

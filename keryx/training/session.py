@@ -2,26 +2,32 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import jax
 import numpy as np
 
 from keryx.core import scope
+from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable
-from keryx.errors import DataError, StateError, listing
+from keryx.errors import StateError, listing
 from keryx.metrics import Mean
-from keryx.training.checks import Checks
+from keryx.training import keras_steps
+from keryx.training.asked import Asked
+from keryx.training.data.checks import Checks
 from keryx.training.objective import Objective
-from keryx.training.state import CLOCK, TestState, TrainState, fresh_clock
+from keryx.training.protocol import TrainedModel
+from keryx.training.state import CLOCK, Arrays, TestState, TrainState, fresh_clock
 from keryx.training.step import Batch, Program, noting_logs, stop_at_nan, test_step
 
 
-class Session:
+class Session(Copyable):
     """What `compile` makes: the model's objective and optimizer, and what they need to run.
 
     Variables, metrics and the optimizer own their arrays between calls into compiled code. `lend` gathers them into
@@ -29,35 +35,46 @@ class Session:
     back. So the weights are whole whenever Python code runs; that of other threads waits for the call to come back.
     """
 
-    def __init__(self, model: Any, optimizer: Any, objective: Objective):
-        self.model, self.optimizer, self.objective = model, optimizer, objective
+    _made_again = "_preparing", "_training", "_fits", "programs", "_checks"
+
+    def __init__(self, model: TrainedModel, optimizer: Any, asked: Asked):
+        self.model, self.optimizer, self.asked = model, optimizer, asked
+        self.objective = Objective()
         self._clock = Cell()
         self._clock.put(fresh_clock())
+        self._make_again()
+        self.trainable: dict[str, Variable] = {}  # by path
+        self.non_trainable: dict[str, Variable] = {}
+        self.outputs: list[jax.ShapeDtypeStruct] = []
+        self.example: Any = None  # the shapes and dtypes of a batch
+        if model.has_graph:
+            self._resolve(model.output, model.outputs, model.output_names)
+
+    def _make_again(self) -> None:
+        """Begin with what copies begin without."""
         self._preparing, self._training = threading.RLock(), threading.RLock()
         self._fits: dict[object, int] = {}  # that are running, one within another's callbacks, and in which thread
         self.programs: dict[Any, Program] = {}
-        self.trained: list[Variable] = []
-        self.rest: list[Variable] = []
-        self.outputs: list[jax.ShapeDtypeStruct] = []
-        self.example: Any = None  # the shapes and dtypes of a batch
-        if model.outputs:
-            self._resolve(model.output, model.outputs, model.output_names)
+        self._checks: Checks | None = None  # of the outputs that it has
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._make_again()
 
     # -- before the first batch ----------------------------------------------------------------------------------
 
     def _resolve(self, structure: Any, outputs: Any, layers: Any = ()) -> None:
+        self._checks = None
         self.outputs = [jax.ShapeDtypeStruct([n or 1 for n in o.shape], o.dtype) for o in outputs]
-        self.objective.resolve_losses(structure, layers)
+        self.objective = self.asked.with_losses(self.objective, structure, layers)
 
     def prepare(self, x: Any) -> None:
         """Build a model that has no graph, and learn its outputs, from some rows of its inputs."""
         with self._preparing:
             if self.objective.names:
                 return
-            if x is None:
-                raise DataError(f"{self.model.title} was given no data: x is None.")
             outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
-            if self.model.outputs:  # a Sequential has a graph now
+            if self.model.has_graph:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
                 self._resolve(outputs, jax.tree.leaves(outputs))
@@ -65,20 +82,29 @@ class Session:
     def graph_has_changed(self) -> None:
         """Learn the outputs anew: the model has another graph now."""
         self.programs.clear()
-        self.objective.forget()
-        if self.model.outputs:
+        self.objective = Objective(total=self.objective.total)
+        if self.model.has_graph:
             self._resolve(self.model.output, self.model.outputs, self.model.output_names)
 
     def begin(self, batch: Batch) -> None:
         """Make metrics and the optimizer's state, now that the shapes of the data are known."""
         with self._preparing:
             if not self.objective.resolved:
-                self.objective.resolve_metrics(batch.y, self.outputs)
+                self.objective = self.asked.with_metrics(self.objective, batch.y, self.outputs)
+            held = tuple(m for m in self.model.metrics if m not in self.objective.metrics)
+            if held:
+                self.objective = replace(self.objective, held=(*self.objective.held, *held))
             self.example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
-            trained, rest = self.model.trainable_variables, self.model.non_trainable_variables
-            if trained != self.trained or rest != self.rest:
-                self.trained, self.rest = trained, rest
+            trained, named = set(self.model.trainable_variables), self.model.named_variables
+            trainable = {path: v for path, v in named.items() if v in trained}
+            non_trainable = {path: v for path, v in named.items() if v not in trained}
+            if (trainable, non_trainable) != (self.trainable, self.non_trainable):
+                self.trainable, self.non_trainable = trainable, non_trainable
                 self.programs.clear()
+            if self.model.steps_by_keras and False not in self.objective.step_logs:
+                with self.reading() as weights:
+                    state = TestState.begin(self.fresh_metrics())
+                    self._log_by_step(False, keras_steps.adapted_test_step(self.model), state, weights)
 
     def begin_training(self) -> None:
         """Give the optimizer a state for the weights that are trained now."""
@@ -86,23 +112,35 @@ class Session:
             raise StateError(
                 "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
             )
-        if not self.trained:
+        if not self.trainable:
             warnings.warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.", stacklevel=5)
-        if self.optimizer.slots.is_empty or self.optimizer.owners != self.trained:
-            self.optimizer.build(self.trained)
-        if self.model.has_own_step and not self.objective.extra:
+        if not self.optimizer.built or [*self.optimizer.owners.values()] != [*self.trainable.values()]:
+            self.optimizer.build(self.trainable)
+        elif self.optimizer.owners.keys() != self.trainable.keys():
+            self.optimizer.rename(self.trainable)
+        if self.model.steps_by_keras:
+            if True not in self.objective.step_logs:
+                with reading(self._cells()) as values:
+                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
+        elif self.model.has_own_step and not self.objective.extra:
             with reading(self._cells()) as values:
                 _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
             if "loss" not in logs:
                 raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
-            self.objective.extra = [Mean(name=name) for name in logs if name not in self.objective.logged]
+            extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
+            self.objective = replace(self.objective, extra=extra)
+
+    def _log_by_step(self, training: bool, step: Callable, *given: Any) -> None:
+        """Make what keeps the logs of a step by Keras's contract."""
+        logs = {**self.objective.step_logs, training: keras_steps.trackers(self.model, step, *given, self.example)}
+        self.objective = replace(self.objective, step_logs=logs)
 
     def finish(self, loan: Loan) -> None:
         """Training has ended: where the optimizer keeps an average of the weights, it takes their place."""
-        if self.optimizer.slots.is_empty:  # it was lost
+        if not self.optimizer.built:  # its state was lost
             return
         state = self.lend(loan, taken_over=False)
-        self.take(loan, state._replace(weights=self.optimizer.finalize(state.slots, state.weights)))
+        self.take(loan, state._replace(trainable=self.optimizer.finalize(state.optimizer, state.trainable)))
 
     def check_validation(self, batch: Batch) -> None:
         """Raise now, before the first step, what a batch of another shape than the training's would raise later."""
@@ -112,21 +150,28 @@ class Session:
 
         if jax.tree.map(shape, batch) == jax.tree.map(shape, self.example):
             return  # the first step of training will see
-        run = partial(test_step, self.model)
-        trained = len(self.trained)
+        run = keras_steps.adapted_test_step(self.model) if self.model.steps_by_keras else partial(test_step, self.model)
         with self.reading() as values:
             try:
-                jax.eval_shape(run, TestState.begin(self.fresh_metrics()), (values[:trained], values[trained:]), batch)
+                jax.eval_shape(run, TestState.begin(self.fresh_metrics()), values, batch)
             except Exception as error:
                 error.add_note("(In the validation data of fit().)")
                 raise
 
     def checks(self) -> Checks:
         """What the model wants of its data."""
+        if self._checks is not None:
+            return self._checks
         ranges = self.objective.label_ranges(self.outputs)
         names = [head.losses[0][0].name if head.losses else "" for head in self.objective.heads]
         labels = [(name, *r) if r else None for name, r in zip(names, ranges, strict=True)]
-        return Checks(self.model.inputs, self.model.input_structure, self.model.input_ranges(), self.objective, labels)
+        self._checks = Checks.of(self.model, self.objective, labels)
+        return self._checks
+
+    def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
+        """A checked batch of what a user gives; the first one builds a model that has no graph."""
+        self.prepare(x)
+        return self.checks().batch(x, y, weight)
 
     # -- lending and taking back ---------------------------------------------------------------------------------
 
@@ -135,24 +180,29 @@ class Session:
         return Loan(self._cells())
 
     def _cells(self) -> list[Cell]:
-        return [*self.trained, *self.rest, self.optimizer.slots, self._clock, *self.objective.variables]
+        weights = [*self.trainable.values(), *self.non_trainable.values()]
+        return [*weights, *self.optimizer.variables, *self.objective.variables.values(), self._clock]
 
     def lend(self, loan: Loan, taken_over: bool = True) -> TrainState:
         """All that training changes, as one pytree; the owners' arrays are the state's from here on."""
         return self._state_of(loan.begin(taken_over))
 
     def _state_of(self, values: list[Any]) -> TrainState:
-        trained, weights = len(self.trained), len(self.trained) + len(self.rest)
-        slots, clock, *metrics = values[weights:]
-        slots = self.optimizer.resume(slots)
-        return TrainState(values[:trained], values[trained:weights], slots, metrics, **clock)
+        rest = iter(values)
+        trainable, non_trainable = by_path(self.trainable, rest), by_path(self.non_trainable, rest)
+        optimizer = jax.tree.unflatten(self.optimizer.structure, islice(rest, self.optimizer.structure.num_leaves))
+        metrics = by_path(self.objective.variables, rest)
+        return TrainState(trainable, non_trainable, optimizer, metrics, **values[-1])
 
     def take(self, loan: Loan, state: TrainState) -> None:
         """Give every owner its array of the new state."""
+        groups = (self.trainable, state.trainable), (self.non_trainable, state.non_trainable)
+        groups = *groups, (self.objective.variables, state.metrics)
+        if any(variables.keys() != arrays.keys() for variables, arrays in groups):
+            raise StateError(f"{self.model.title}.train_step has to return the same weights and metrics, by path.")
+        trainable, non_trainable, metrics = ([arrays[path] for path in variables] for variables, arrays in groups)
         clock = {name: getattr(state, name) for name in CLOCK}
-        if (len(state.weights), len(state.rest)) != (len(self.trained), len(self.rest)):
-            raise StateError(f"{self.model.title}.train_step has to return as many weights as it was given.")
-        loan.end([*state.weights, *state.rest, state.slots, clock, *state.metrics])
+        loan.end([*trainable, *non_trainable, *jax.tree.leaves(state.optimizer), *metrics, clock])
 
     @contextmanager
     def training(self, fit: bool = False) -> Iterator[None]:
@@ -172,27 +222,37 @@ class Session:
             finally:
                 self._fits.pop(own, None)
 
-    def fresh_metrics(self) -> list[Any]:
+    @property
+    def in_fit(self) -> bool:
+        """Whether a fit is running."""
+        return bool(self._fits)
+
+    def fresh_metrics(self) -> Arrays:
         """The metrics' accumulators before the first batch; the metrics themselves stay as they are."""
         variables = self.objective.variables
-        with reading(variables) as values:
-            _, updates, _ = scope.pure(self.reset_metrics, variables)(values, None)
-        return [updates.get(i, value) for i, value in enumerate(values)]
+        with reading(list(variables.values())) as values:
+            arrays = dict(zip(variables, values, strict=True))
+            _, updates, _ = scope.pure(self.reset_metrics, variables)(arrays, None)
+        return scope.updated(arrays, updates)
 
-    def show_metrics(self, values: list[Any], within_fit: bool = False) -> None:
+    def show_metrics(self, values: Arrays, within_fit: bool = False) -> None:
         """Let the metrics show what an evaluation has counted, unless a fit that it is no part of counts in them."""
         with self._preparing:
-            if within_fit or not self._fits:
-                put(self.objective.variables, values, shared=True)
+            if within_fit or not self.in_fit:
+                variables = self.objective.variables
+                put(list(variables.values()), [values[path] for path in variables], shared=True)
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         for metric in self.objective.metrics:
             metric.reset_state()
 
-    def reading(self) -> AbstractContextManager[list[Any]]:
-        """A block that is given the values of all variables, the trained ones first."""
-        return reading([*self.trained, *self.rest])
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Arrays, Arrays]]:
+        """A block that is given the values of the variables by path, those that are trained and the others."""
+        with reading([*self.trainable.values(), *self.non_trainable.values()]) as values:
+            rest = iter(values)
+            yield by_path(self.trainable, rest), by_path(self.non_trainable, rest)
 
     @property
     def clock(self) -> dict[str, Any]:
@@ -215,7 +275,11 @@ class Session:
     def train_program(self, guard: bool) -> Program:
         """The model's train_step, compiled; with `guard` it stops at the first loss that is not finite."""
 
-        train_step = noting_logs(self.model) if self.model.has_own_step else self.model.train_step
+        model = self.model
+        if model.steps_by_keras:
+            train_step = keras_steps.adapted_train_step(model)
+        else:
+            train_step = noting_logs(model) if model.has_own_step else model.train_step
 
         def step(state, fixed, batch):
             return train_step(state, batch)
@@ -226,8 +290,10 @@ class Session:
     def test_program(self) -> Program:
         """The model's test_step, compiled."""
 
+        run = keras_steps.adapted_test_step(self.model) if self.model.steps_by_keras else partial(test_step, self.model)
+
         def step(state: TestState, fixed, batch):
-            return test_step(self.model, state, fixed, batch)[0]
+            return run(state, fixed, batch)[0]
 
         return self._program("test", step)
 
@@ -236,6 +302,11 @@ class Session:
             results = scope.pure(lambda: self.objective.results(key != "test"), self.objective.variables)
             self.programs[key] = Program(step, lambda metrics: results(metrics, None)[0], takes_over=key != "test")
         return self.programs[key]
+
+
+def by_path(paths: Iterable[str], values: Iterator[Any]) -> Arrays:
+    """As many of the next values as there are paths, by path."""
+    return dict(zip(paths, values, strict=False))
 
 
 def abstract_outputs(model: Any, x: Any) -> Any:

@@ -8,28 +8,31 @@ import numpy as np
 
 from keryx.core import seeds
 
+Arrays = dict[str, jax.Array]
+
 
 class TrainState(NamedTuple):
     """All that a run needs to go on, to the same bits, from where it stands.
 
     Args:
-        weights: The trainable weights.
-        rest: The model's other variables, such as moving means.
-        slots: What the optimizer keeps: its step, the learning rate, and an array or so for each weight.
-        metrics: The accumulators of the loss and the metrics.
+        trainable: The weights that are trained, by their path in the model, such as `encoder/dense/kernel`.
+        non_trainable: The model's other variables, such as moving means, by path.
+        optimizer: What the optimizer keeps: `iteration`, `learning_rate`, and by name what it holds beside the
+            weights, such as `momentum`, each as the weights.
+        metrics: The accumulators of the loss and the metrics, by metric and variable, such as `loss/total`.
         key: The run's random key, uint32 (2,): step n draws from `fold_in(key, n)`, epoch n shuffles by
             (key, begun, n).
         step: The number of steps taken, int32 ().
         begun: The step at which this fit began, so that each fit has an order of its own, int32 ().
         epoch: The number of the epoch, int32 ().
-        position: How far the epoch has come: the next row of shuffled data, or the next batch of a stream, int32 ().
+        position: The number of batches done in this epoch, int32 ().
         bad_step: The step whose loss was not finite, after which nothing changes; -1 as long as all is well, int32 ().
     """
 
-    weights: list[jax.Array]
-    rest: list[jax.Array]
-    slots: Any
-    metrics: list[jax.Array]
+    trainable: Arrays
+    non_trainable: Arrays
+    optimizer: dict[str, Any]
+    metrics: Arrays
     key: Any
     step: Any
     begun: Any
@@ -44,13 +47,13 @@ CLOCK = TrainState._fields[4:]  # what counts and draws, beside what is learned
 class TestState(NamedTuple):
     """What evaluation changes, and its random key: the batch at `position` draws from `fold_in(key, position)`."""
 
-    metrics: list[jax.Array]
+    metrics: Arrays
     position: Any
     bad_step: Any
     key: Any
 
     @classmethod
-    def begin(cls, metrics: list[jax.Array]) -> "TestState":
+    def begin(cls, metrics: Arrays) -> "TestState":
         """The state before the first batch."""
         return cls(metrics, np.int32(0), np.int32(-1), seeds.next_key())
 

@@ -10,8 +10,10 @@ from jax import lax
 
 from keryx import kernels
 from keryx.core import scope
+from keryx.core.variable import Variable
 from keryx.runtime import memory
-from keryx.training.state import TestState, TrainState, folded
+from keryx.training.protocol import TrainedModel
+from keryx.training.state import Arrays, TestState, TrainState, folded
 
 
 class Batch(NamedTuple):
@@ -35,18 +37,19 @@ class Seen(NamedTuple):
         outputs: The outputs, in flat order.
         masks: The mask of each output, or None.
         parts: Each single loss.
-        rest: The new values of the non-trainable variables.
+        non_trainable: The new values of the variables that are not trained.
     """
 
     outputs: list[Any]
     masks: list[Any]
     parts: list[Any]
-    rest: list[Any]
+    non_trainable: Arrays
 
 
-def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, training: bool) -> tuple[jax.Array, Seen]:
+def loss_of(
+    model: TrainedModel, trainable: Arrays, non_trainable: Arrays, batch: Batch, key: Any, training: bool
+) -> tuple[jax.Array, Seen]:
     """The loss of a batch as a pure function of the weights: what is compiled, plus regularization and added losses."""
-    trained, others = model.trainable_variables, model.non_trainable_variables
 
     def forward():
         outputs = jax.tree.leaves(model(batch.x, training=training))
@@ -54,58 +57,63 @@ def loss_of(model: Any, weights: list, rest: list, batch: Batch, key: Any, train
         loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight)
         return loss + sum(model.regularization()), outputs, masks, parts
 
-    run = scope.pure(forward, [*trained, *others], training)
-    (loss, outputs, masks, parts), updates, added = run([*weights, *rest], key)
-    rest = [updates.get(len(trained) + i, value) for i, value in enumerate(rest)]
-    return loss + sum(added), Seen(outputs, masks, parts, rest)
+    run = scope.pure(forward, model.named_variables, training)
+    (loss, outputs, masks, parts), updates, added = run(trainable | non_trainable, key)
+    return loss + sum(added), Seen(outputs, masks, parts, scope.updated(non_trainable, updates))
 
 
-def measure(model: Any, metrics: list, loss: jax.Array, seen: Seen, batch: Batch) -> list[jax.Array]:
+def measure(model: TrainedModel, metrics: Arrays, loss: jax.Array, seen: Seen, batch: Batch) -> Arrays:
     """The metrics' accumulators after they have seen this batch."""
+    objective = model.objective
 
     def update():
         size = jax.tree.leaves(batch.x)[0].shape[0]
-        model.objective.update_metrics(loss, seen.parts, batch.y, seen.outputs, batch.weight, seen.masks, size)
+        objective.update_metrics(loss, seen.parts, batch.y, seen.outputs, batch.weight, seen.masks, size)
 
-    _, updates, _ = scope.pure(update, model.objective.variables)(metrics, None)
-    return [updates.get(i, value) for i, value in enumerate(metrics)]
+    _, updates, _ = scope.pure(update, objective.variables)(metrics, None)
+    return scope.updated(metrics, updates)
 
 
-def train_step(model: Any, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+def train_step(model: TrainedModel, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
     """One step of gradient descent: `(state, batch) -> (new state, logs)`, a pure function."""
-    key = folded(state.key, state.step)
-    loss_at = partial(loss_of, model, rest=state.rest, batch=batch, key=key, training=True)
-    loss, pull_back, seen = jax.vjp(loss_at, state.weights, has_aux=True)
-    (gradients,) = pull_back(jnp.asarray(model.optimizer.loss_scale(state.slots), loss.dtype))
+    key, variables = folded(state.key, state.step), model.named_variables
+    loss_at = partial(loss_of, model, non_trainable=state.non_trainable, batch=batch, key=key, training=True)
+    loss, pull_back, seen = jax.vjp(loss_at, state.trainable, has_aux=True)
+    (gradients,) = pull_back(jnp.asarray(model.optimizer.loss_scale(state.optimizer), loss.dtype))
 
     def learn():
-        weights, slots = model.optimizer.update(gradients, state.slots, state.weights)
-        owners = zip(model.trainable_variables, weights, strict=True)
-        weights = [v.constraint(w) if v.constraint else w for v, w in owners]
-        return state._replace(weights=weights, rest=seen.rest, slots=slots, step=state.step + 1)
+        weights, optimizer = model.optimizer.update(gradients, state.optimizer, state.trainable)
+        weights = {path: constrained(variables[path], w) for path, w in weights.items()}
+        return state._replace(
+            trainable=weights, non_trainable=seen.non_trainable, optimizer=optimizer, step=state.step + 1
+        )
 
     fine = jnp.isfinite(loss) & (state.bad_step < 0)
     metrics = measure(model, state.metrics, loss, seen, batch)  # a step that is left out shows in the logs
     return lax.cond(fine, learn, lambda: state)._replace(metrics=metrics), {"loss": loss}
 
 
+def constrained(variable: Variable, value: jax.Array) -> jax.Array:
+    """The value of a variable after its constraint, if it has one."""
+    return value if variable.constraint is None else variable.constraint(value)
+
+
 def test_step(
-    model: Any, state: TestState, fixed: tuple[list, list], batch: Batch
+    model: TrainedModel, state: TestState, fixed: tuple[Arrays, Arrays], batch: Batch
 ) -> tuple[TestState, dict[str, jax.Array]]:
-    """Measure one batch, without learning from it."""
-    weights, rest = fixed
-    loss, seen = loss_of(model, weights, rest, batch, folded(state.key, state.position), False)
+    """Measure one batch, without learning from it: `fixed` are the variables, those that are trained first."""
+    loss, seen = loss_of(model, *fixed, batch, folded(state.key, state.position), False)
     return state._replace(metrics=measure(model, state.metrics, loss, seen, batch)), {"loss": loss}
 
 
-def noting_logs(model: Any) -> Callable:
+def noting_logs(model: TrainedModel) -> Callable:
     """A train_step of the user's own, with what it logs beside the metrics averaged over the epoch."""
     objective = model.objective
 
     def noting(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
         new, logs = model.train_step(state, batch)
         rows = jax.tree.leaves(batch.x)[0].shape[0]
-        measured = any(n is not o for n, o in zip(new.metrics, state.metrics, strict=True))
+        measured = any(new.metrics[path] is not value for path, value in state.metrics.items())
         trackers = [*objective.extra, *([] if measured else [objective.total])]
 
         def note():
@@ -113,7 +121,7 @@ def noting_logs(model: Any) -> Callable:
                 tracker.update_state(logs[tracker.name], sample_weight=rows)
 
         _, updates, _ = scope.pure(note, objective.variables)(new.metrics, None)
-        return new._replace(metrics=[updates.get(i, value) for i, value in enumerate(new.metrics)]), logs
+        return new._replace(metrics=scope.updated(new.metrics, updates)), logs
 
     return noting
 
@@ -143,15 +151,18 @@ class Program:
 
         @partial(jax.jit, donate_argnums=donated, static_argnames="size")
         def rows(state, fixed, data, order, stop, size):
-            def unfinished(state):
+            def unfinished(carried):
+                state = carried[0]
                 return (state.position < stop) & (state.bad_step < 0)
 
-            def next_step(state):
-                chosen = lax.dynamic_slice(order, (state.position,), (size,))
+            def next_step(carried):
+                state, fixed, data, order = carried
+                chosen = lax.dynamic_slice(order, (state.position * size,), (size,))
                 batch = jax.tree.map(lambda array: kernels.pick_rows(array, chosen), data)
-                return step(state, fixed, batch)._replace(position=state.position + size)
+                return step(state, fixed, batch)._replace(position=state.position + 1), fixed, data, order
 
-            state = lax.while_loop(unfinished, next_step, state)
+            # All is carried, nothing is captured: JAX keeps what a body had captured if its tracing fails.
+            state, *_ = lax.while_loop(unfinished, next_step, (state, fixed, data, order))
             return state, results(state.metrics)
 
         def batch(state, fixed, batch):

@@ -1,46 +1,38 @@
 """The methods of a model that train it and use it."""
 
-import inspect
-from collections.abc import Callable
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
 from keryx import old_words
 from keryx.callbacks import History
 from keryx.errors import StateError
+from keryx.metrics import Metric
 from keryx.runtime import process
-from keryx.training import interrupts, loop, prediction, step
+from keryx.training import interrupts, keras_steps, loop, prediction
+from keryx.training.asked import Asked
 from keryx.training.blocks import floats
-from keryx.training.checks import Checks, count_rows
+from keryx.training.data.checks import Checks
 from keryx.training.objective import Objective
+from keryx.training.options import FitOptions, RunOptions, names_of
+from keryx.training.overridable import Overridable
 from keryx.training.session import Session
-from keryx.training.state import TestState, TrainState
-from keryx.training.step import Batch
+from keryx.training.state import TestState
 
 
-class Trainer:
+class Trainer(Overridable):
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
-    stop_training = False
-    run_eagerly = False
+    stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
+    run_eagerly: bool = False
+    optimizer: Any
     history: History
     _session: Session | None = None
+    _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
-
-    # What the model itself brings along.
-    if TYPE_CHECKING:
-
-        @property
-        def inputs(self) -> Any: ...
-        @property
-        def input_names(self) -> list[str]: ...
-        @property
-        def output_names(self) -> list[str]: ...
-
-    input_ranges: Callable[[], list[Any]]
-    compiled_call: Any
 
     def compile(
         self,
@@ -65,8 +57,8 @@ class Trainer:
             metrics: Names, Metrics or functions, for all outputs or as a list or dict by output.
             weighted_metrics: The same, for metrics that sample weights count in.
             run_eagerly: Run every step outside of compiled code, to look into it with print or a debugger: slow.
-            steps_per_execution: Taken for Keras's sake; the number of steps in a call finds itself.
-            jit_compile: Taken for Keras's sake; False is `run_eagerly=True`.
+            steps_per_execution: Ignored; the number of steps in a call finds itself.
+            jit_compile: False is `run_eagerly=True`; else ignored.
             auto_scale_loss: Whether the optimizer of a `mixed_float16` model is put into a LossScaleOptimizer.
 
         Raises:
@@ -74,11 +66,11 @@ class Trainer:
         """
         known = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly"]
         old_words.check_arguments("compile()", unknown, known, old_words.COMPILE)
-        self._check_overrides()
+        keras_steps.overrides(self, Trainer)  # raises where a step is written for TensorFlow
         from keryx import optimizers
 
         optimizer = optimizers.get(optimizer)
-        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
         asked = {
@@ -91,24 +83,10 @@ class Trainer:
             "optimizer": optimizer,
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
-            "_session": Session(self, optimizer, Objective(**asked)),
+            "_session": Session(self._model, optimizer, Asked(**asked)),
             "_compile_arguments": {"optimizer": optimizer, **asked},
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
-
-    def _check_overrides(self) -> None:
-        for word in ("compute_loss", "compute_metrics", "test_step", "predict_step", "make_train_function"):
-            if hasattr(type(self), word):
-                raise StateError(
-                    f"{type(self).__name__}.{word} would never be called: write train_step(self, state, batch), a pure "
-                    "function, or give compile() a Loss or a Metric of your own."
-                )
-        arguments = list(inspect.signature(type(self).train_step).parameters)[1:]
-        if len(arguments) != 2 or arguments[1] == "data":
-            raise StateError(
-                f"{type(self).__name__}.train_step takes ({', '.join(arguments)}); it has to take (state, batch), and "
-                "return the new state and logs. See keryx/training/step.py for the one that is used by default."
-            )
 
     @property
     def compiled(self) -> bool:
@@ -119,7 +97,7 @@ class Trainer:
     def session(self) -> Session:
         """The model's training session, which compile() begins."""
         if self._session is None:
-            raise StateError(f"{self.title} is not compiled yet: call compile(optimizer, loss) first.")  # type: ignore[attr-defined]
+            raise StateError(f"{self._model.title} is not compiled yet: call compile(optimizer, loss) first.")
         return self._session
 
     @property
@@ -129,8 +107,24 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first."""
-        return self.objective.metrics if self.compiled else []
+        """The metrics, that of the loss first; then those that the model keeps as attributes."""
+        own = [value for value in vars(self).values() if isinstance(value, Metric)]
+        compiled = [] if self._session is None else self._session.objective.shown
+        return list(dict.fromkeys([*compiled, *own]))
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of the metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What the metrics show, by name."""
+        names = {metric: name for name, metric in self.objective.named_metrics}
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results |= result if isinstance(result, dict) else {names.get(metric, metric.name): result}
+        return results
 
     @property
     def metrics_names(self) -> list[str]:
@@ -176,7 +170,7 @@ class Trainer:
             class_weight: A weight for each class, or such a dict by output name.
             sample_weight: A weight for each row, or for each time step; for all outputs, or by output.
             initial_epoch: The number of epochs that are done already.
-            steps_per_epoch: Steps an epoch; a generator needs it.
+            steps_per_epoch: Steps an epoch; by default all batches that there are.
             validation_steps: Steps of a validation.
             validation_batch_size: Rows a step of validation; `batch_size` by default.
             validation_freq: Validate every so many epochs, or at the end of the epochs in a list.
@@ -190,16 +184,25 @@ class Trainer:
             DataError, ShapeError: Where the data does not fit the model. Nothing is changed.
             NonFiniteLossError: Where the loss turned NaN; the weights are the last good ones.
         """
-        options = {
-            k: v
-            for k, v in locals().items()
-            if k not in ("self", "x", "y", "sample_weight", "validation_data", "unknown")
-        }
-        old_words.check_arguments(
-            "fit()", unknown, ["x", "y", "sample_weight", "validation_data", *options], old_words.FIT
+        old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", *names_of(FitOptions)], old_words.FIT)
+        options = FitOptions(
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            on_nan=on_nan,
         )
         with self.session.training(fit=True), self._as_asked():
-            return loop.fit(self, (x, y, sample_weight), validation_data=validation_data, options=options)
+            return loop.fit(self, x, y, sample_weight, options)
 
     def evaluate(
         self,
@@ -230,9 +233,9 @@ class Trainer:
         """
         known = ["x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"]
         old_words.check_arguments("evaluate()", unknown, known, old_words.FIT)
-        options = {"batch_size": batch_size, "verbose": verbose, "steps": steps, "callbacks": callbacks}
+        options = RunOptions("evaluate()", batch_size, verbose, steps, callbacks)
         with self._as_asked():
-            logs = loop.evaluate(self, (x, y, sample_weight), **options)
+            logs = loop.evaluate(self, x, y, sample_weight, options)
         if return_dict:
             return logs
         return self.objective.as_list(logs)
@@ -255,9 +258,10 @@ class Trainer:
             steps: The most batches that are computed.
             callbacks: Callbacks.
         """
-        known = ["x", "batch_size", "verbose", "steps", "callbacks"]
-        old_words.check_arguments("predict()", unknown, known, old_words.FIT)
-        return prediction.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+        if unknown:
+            known = ["x", "batch_size", "verbose", "steps", "callbacks"]
+            old_words.check_arguments("predict()", unknown, known, old_words.FIT)
+        return prediction.predict(self, x, RunOptions("predict()", batch_size, verbose, steps, callbacks))
 
     fit_generator = old_words.replaced("fit_generator(generator, ...)", "fit(generator, ...)")
     evaluate_generator = old_words.replaced("evaluate_generator(generator, ...)", "evaluate(generator, ...)")
@@ -274,28 +278,31 @@ class Trainer:
             The loss, a list of the loss and the metrics, or a dict by name: of this batch alone.
         """
         session = self.session
-        session.prepare(x)
-        batch = session.checks().batch(x, y, sample_weight, class_weight)
+        batch = session.admit(x, y, sample_weight)
+        if class_weight is not None:
+            batch = session.checks().weighing(class_weight, batch)
         session.begin(batch)
-        with session.training(), interrupts.deferred(), self._as_asked(), closing(session.loan()) as loan:
+        with session.training(), interrupts.deferred(), self._as_asked():
             session.begin_training()
-            session.reset_metrics()
             session.set_clock(bad_step=-1)
-            state = session.lend(loan, taken_over=False)
-            state, logs = session.train_program(guard=False).single(state, (), batch)
-            logs = floats(logs)  # waits, so that nothing is taken of a step that failed
-            session.take(loan, state)
+            with closing(session.loan()) as loan:
+                fresh, before = session.fresh_metrics(), session.lend(loan, taken_over=False)
+                state, logs = session.train_program(guard=False).single(before._replace(metrics=fresh), (), batch)
+                logs = floats(logs)  # waits, so that nothing is taken of a step that failed
+                state = state._replace(position=before.position)  # of an epoch, which this batch is no part of
+                if session.in_fit:
+                    state = state._replace(metrics=before.metrics)
+                session.take(loan, state)
         return self._returned(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
         """The loss and metrics of one batch, returned as by `train_on_batch`."""
         session = self.session
-        session.prepare(x)
-        batch = session.checks().batch(x, y, sample_weight)
+        batch = session.admit(x, y, sample_weight)
         session.begin(batch)
-        trained, state = len(session.trained), TestState.begin(session.fresh_metrics())
+        state = TestState.begin(session.fresh_metrics())
         with self._as_asked(), session.reading() as values:
-            state, logs = session.test_program().batch(state, (values[:trained], values[trained:]), batch)
+            state, logs = session.test_program().batch(state, values, batch)
         session.show_metrics(state.metrics)
         return self._returned(logs, return_dict)
 
@@ -305,41 +312,26 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        inputs = Checks(self.inputs, self.input_structure, self.input_ranges()).inputs(x)
-        count_rows(inputs)
+        inputs = self.input_checks.batch(x).x
         with jax.disable_jit() if self.run_eagerly else nullcontext():
-            return jax.tree.map(prediction.on_host, self.compiled_call(inputs))
+            return jax.tree.map(prediction.on_host, self._model.compiled_call.predict(inputs))
 
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         self.session.reset_metrics()
-
-    # -- the step ------------------------------------------------------------------------------------------------
-
-    def train_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One step of training, a pure function; a subclass may bring its own.
-
-        Args:
-            state: All that training changes.
-            batch: `x` in the model's nest, `y` and `weight` as lists by output.
-
-        Returns:
-            The new state, and logs with at least `loss`; fit reports their means over the epoch.
-        """
-        return step.train_step(self, state, batch)
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
         return jax.disable_jit() if self.run_eagerly else process.compiling()
 
     @property
-    def has_own_step(self) -> bool:
-        """Whether a subclass has brought a train_step."""
-        return type(self).train_step is not Trainer.train_step
-
-    # -- what the loop asks of a model ---------------------------------------------------------------------------
+    def input_checks(self) -> Checks:
+        """What the model wants of its inputs."""
+        if self._input_checks is None:
+            self._input_checks = Checks.of(self._model)
+        return self._input_checks
 
     @property
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
-        return self.input if self.inputs else None  # type: ignore[attr-defined]
+        return self._model.input if self._model.has_graph else None

@@ -13,7 +13,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows of floats.
 
     Args:
-        x: Whole numbers of any shape; a last axis of size 1 is dropped.
+        x: Integers of any shape; a last axis of size 1 is dropped.
         num_classes: The length of a row; by default the greatest number and one.
 
     Returns:
@@ -30,7 +30,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         numbers = numbers[..., 0]
     classes = numbers.astype("int64")
     if not np.array_equal(classes, numbers):
-        raise DataError("to_categorical wants whole numbers; got fractions.")
+        raise DataError("to_categorical wants integers; got fractions.")
     count = num_classes or int(classes.max(initial=-1)) + 1
     outside = classes[(classes < 0) | (classes >= count)]
     if outside.size:

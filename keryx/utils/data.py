@@ -16,9 +16,10 @@ class PyDataset:
     either `__len__` or `num_batches`.
 
     Args:
-        workers: How many batches are made at the same time.
-        use_multiprocessing: Whether the workers are processes.
-        max_queue_size: How many batches may wait.
+        workers: How many batches are made at the same time; with 0 or 1 each is made when it is wanted.
+        use_multiprocessing: Whether the workers are processes, in place of threads. They are new interpreters, so the
+            data set has to be picklable, and a script trains under `if __name__ == "__main__":`.
+        max_queue_size: How many batches may be ready and wait, beside those that are being made.
 
     >>> class Squares(PyDataset):
     ...     def __len__(self):
@@ -35,8 +36,9 @@ class PyDataset:
     max_queue_size = 10
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
-        if max_queue_size < 1:
-            raise ArgumentError(f"max_queue_size is 1 or more; got {max_queue_size}.")
+        for name, value in (("workers", workers), ("max_queue_size", max_queue_size)):
+            if not isinstance(value, (int, np.integer)) or value < 0:
+                raise ArgumentError(f"{name} is an integer of 0 or more; got {value!r}.")
         self.workers, self.use_multiprocessing, self.max_queue_size = (
             workers,
             use_multiprocessing,

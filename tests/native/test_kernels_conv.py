@@ -166,7 +166,7 @@ def test_bias_and_activation(activation, layout, with_bias, way):
     for name in want:
         for a, b in zip(jax.tree.leaves(got[name]), jax.tree.leaves(want[name]), strict=True):
             np.testing.assert_allclose(a, b, 1e-3, 1e-4 * float(jnp.abs(b).max()), err_msg=name)
-    assert served("conv_bias_activation" if with_bias else "conv").keys() >= {"xla" if way == "xla" else "native"}
+    assert served("conv_bias_activation" if with_bias else "conv").keys() >= {"detour" if way == "xla" else "native"}
 
 
 def test_images_that_are_data_have_no_gradient(way):
@@ -174,14 +174,14 @@ def test_images_that_are_data_have_no_gradient(way):
     x, kernel, bias = jnp.asarray(array(2, 8, 8, 3)), jnp.asarray(array(3, 3, 3, 4)), jnp.zeros(4)
     loss = lambda k, b: kernels.conv(x, k, bias=b, activation="relu").sum()  # noqa: E731
     jax.jit(jax.grad(loss, (0, 1)))(kernel, bias)
-    assert served("conv_kernel_gradient") == {"xla" if way == "xla" else "native": 1}
+    assert served("conv_kernel_gradient") == {"detour" if way == "xla" else "native": 1}
     assert not served("conv_input_gradient")
 
 
 def test_nan_and_infinity_pass_through(way):
     if way == "xla":
         pytest.skip("a detour makes products with the zeros of the padding")
-    x, kernel = array(1, 9, 40, 20), array(3, 3, 20, 40, seed=1)
+    x, kernel = array(1, 9, 40, 4), array(3, 3, 4, 40, seed=1)  # too few channels for Winograd's way on any processor
     x[0, 4, 20, 3], x[0, 0, 0, 0] = np.nan, np.inf
     dy = np.ones((1, 9, 40, 40), "float32")
     dy[0, 2, 2, 2] = np.nan

@@ -94,7 +94,7 @@ def test_everything_is_native():
     before = {name: KERNELS[name].served.copy() for name in ("dense_forward", "dense_backward", "product")}
     x, kernel, bias = array(6, 5), array(5, 4), array(4)
     program = jax.jit(jax.grad(lambda k, b: dense(x, k, b, "relu").sum(), (0, 1))).lower(kernel, bias).compile()
-    assert all(KERNELS[name].served["xla"] == count["xla"] for name, count in before.items())
+    assert all((KERNELS[name].served - count).keys() <= {"native"} for name, count in before.items())
     assert "keryx_product" not in program.as_text()  # the gradient of the data, which nobody wants
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jax
@@ -26,7 +27,7 @@ def numbers(*shape):
 
 ids = jnp.asarray(np.random.default_rng(0).integers(0, 300, 200), "int32")
 mask = jnp.asarray(np.arange(7) < np.array([[7], [5], [3]]))
-window = (1, 3, 3, 1), (1, 2, 2, 1), "same"
+window = 3, 2, "same"
 CASES = {
     "conv": (lambda x, k: kernels.conv(x, k, padding="same"), numbers(2, 20, 21, 16), numbers(3, 3, 16, 24)),
     "conv_strided": (lambda x, k: kernels.conv(x, k, 2), numbers(2, 31, 30, 5), numbers(5, 5, 5, 7)),
@@ -174,20 +175,18 @@ def test_double_precision():
 @pytest.mark.once
 def test_modes_and_report():
     def run(rows):  # of another shape each time, so that it is compiled again
-        before = {way: sum(calls[way] for calls in kernels.report().served.values()) for way in ("native", "xla")}
-        jax.jit(lambda x: kernels.max_pool(x, (1, 2, 1), (1, 2, 1)))(jnp.ones((2, rows, 1)))
-        after = kernels.report().served["max_pool"]
-        assert sum(after.values()) > 0
-        total = {way: sum(calls[way] for calls in kernels.report().served.values()) for way in ("native", "xla")}
-        return {way for way in total if total[way] > before[way]}
+        before = sum(map(Counter, kernels.report().served.values()), Counter())
+        jax.jit(lambda x: kernels.max_pool(x, 2))(jnp.ones((2, rows, 1)))
+        assert kernels.report().served["max_pool"]
+        return (sum(map(Counter, kernels.report().served.values()), Counter()) - before).keys()
 
     config.set_kernels("native")
     assert run(10) == {"native"}
     assert f"native library for {native.library()}" in str(kernels.report())
     config.set_kernels("xla")
-    assert run(11) == {"xla"}
+    assert run(11) == {"plain"}
     assert kernels.report().library is None
     config.set_kernels("auto")
-    assert run(12) == {"xla"}  # one channel: XLA was measured to be faster
+    assert run(12) == {"plain"}  # one channel: XLA was measured to be faster
     with pytest.raises(config.ConfigError, match="auto, native, xla"):
         config.set_kernels("fast")

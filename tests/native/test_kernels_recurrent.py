@@ -105,8 +105,7 @@ def test_everything_is_native(kind, way):
     (x, *weights), _ = arguments_of(kind, 4, 3, 5, 6)
     program = jax.jit(jax.grad(lambda *w: getattr(kernels, kind)(x, *w)[0].sum())).lower(*weights).compile()
     for name, count in zip(names, before, strict=True):
-        assert KERNELS[name].served["native"] == count["native"] + 1
-        assert KERNELS[name].served["xla"] == count["xla"]
+        assert KERNELS[name].served - count == {"native": 1}
     # Two products, for the outputs and the kernel: nobody asked for the gradient of x.
     assert program.as_text().count(f'custom_call_target="keryx_product_1_{way}"') == 2
 

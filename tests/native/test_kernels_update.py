@@ -40,7 +40,7 @@ def in_float64(rule, rate, weights, gradients, slots):
     return list(zip(*new, strict=True))
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.native])
 @given(
     shapes=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=5),
     large=st.integers(0, 20000),
@@ -54,10 +54,10 @@ def test_formula(rule, shapes, large, seed):
     found = kernels.update(rule, jnp.float32(0.01), weights, gradients, *slots, numbers=NUMBERS[rule])
     for mine, right in zip(found, in_float64(rule, 0.01, weights, gradients, slots), strict=True):
         for a, b in zip(mine, right, strict=True):
-            np.testing.assert_allclose(a, b, rtol=3e-6, atol=3e-7)
+            np.testing.assert_allclose(a, b, rtol=3e-6, atol=5e-7)  # four units in the last place of 1
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.native])
 def test_nan_and_infinity_pass(rule):
     gradients = [np.array([np.nan, np.inf, -np.inf, 1e30, 0, 1], "float32")]
     weights = [np.ones(6, "float32")]

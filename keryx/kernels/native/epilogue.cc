@@ -14,7 +14,7 @@ using Matrix = ffi::Buffer<ffi::F32, 2>;
 using Row = ffi::Buffer<ffi::F32, 1>;
 
 constexpr int64_t kRowsATask = 512;
-constexpr int kColumns = 4;  // vectors of columns at a time
+constexpr int kColumns = std::min(64 / kLanes, 8);  // vectors of columns at a time
 
 struct Linear {
   Vec operator()(Vec, Vec dy) const { return dy; }

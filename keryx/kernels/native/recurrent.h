@@ -290,23 +290,17 @@ void run_backward(ffi::ThreadPool& pool, const Cell& cell, const float* recurren
 }
 
 // d[units, columns] = h before each step, transposed, @ the first `columns` of dz, whose rows are `width` apart; the rows
-// of d are `d_row` apart.
+// of d are `d_row` apart. The states lie one step off dz: a copy, small beside the product, makes one product of it.
 inline void recurrent_gradient(ffi::ThreadPool& pool, const Sequence& s, const States& h, const float* dz,
                                int64_t columns, int64_t width, float* d, int64_t d_row) {
-  // At most eight tasks: each packs all of h anew.
-  const int64_t step = std::max<int64_t>(4 * kPanel, (columns / 8 + kPanel - 1) / kPanel * kPanel);
-  const float* first = dz + s.place(0) * width;
-  const float* before_others = h.all + (s.reverse ? s.units : 0);
-  const float* others = dz + (s.reverse ? 0 : width);
-  parallel(pool, (columns + step - 1) / step, [&](int64_t strip) {
-    int64_t begin = strip * step, end = std::min(begin + step, columns);
-    Matrix initial{h.initial, 1, s.units};
-    multiply_block(0, s.units, begin, end, s.batch, initial, Matrix{first, s.time * width}, Result{d, d_row});
-    for (int64_t row = 0; row < s.batch; row++) {
-      Matrix before{before_others + row * s.time * s.units, 1, s.units}, after{others + row * s.time * width, width};
-      multiply_block(0, s.units, begin, end, s.time - 1, before, after, Result{d, d_row, true});
+  Scratch before = scratch(s.batch * s.time * s.units);
+  parallel(pool, s.batch, [&, to = before.get()](int64_t row) {
+    for (int64_t n = 0; n < s.time; n++) {
+      std::copy_n(h.before(s, row, n), s.units, to + (row * s.time + s.place(n)) * s.units);
     }
   });
+  Matrix states{before.get(), 1, s.units};
+  multiply_all(pool, s.units, columns, s.batch * s.time, states, Matrix{dz, width}, Result{d, d_row});
 }
 
 }  // namespace keryx

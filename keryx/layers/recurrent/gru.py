@@ -63,15 +63,17 @@ class GRUCell(Cell):
         before = states[0] if isinstance(states, (list, tuple)) else states
         h = self.drop(before, self.recurrent_dropout, training)
         kernel, (x_bias, h_bias) = self.value("recurrent_kernel"), self._biases()
-        from_x = self.drop(inputs, self.dropout, training) @ self.kernel + x_bias  # (batch, 3 * units)
+        from_x = (
+            kernels.matmul(self.drop(inputs, self.dropout, training), self.kernel.value) + x_bias
+        )  # (batch, 3 * units)
         x_z, x_r, x_g = jnp.split(from_x, 3, -1)
         gates = 2 * self.units
-        h_z, h_r = jnp.split(h @ kernel[:, :gates] + h_bias[..., :gates], 2, -1)
+        h_z, h_r = jnp.split(kernels.matmul(h, kernel[:, :gates]) + h_bias[..., :gates], 2, -1)
         z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
         if self.reset_after:
-            h_g = r * (h @ kernel[:, gates:] + h_bias[..., gates:])
+            h_g = r * (kernels.matmul(h, kernel[:, gates:]) + h_bias[..., gates:])
         else:
-            h_g = (r * h) @ kernel[:, gates:]
+            h_g = kernels.matmul(r * h, kernel[:, gates:])
         h = z * before + (1 - z) * self.activation(x_g + h_g)
         return h, [h]
 

@@ -70,8 +70,8 @@ class LSTMCell(Cell):
     def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h, c] -> h, [h, c]."""
         h, c = states
-        z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, 4 * units)
-        z = z + self.drop(h, self.recurrent_dropout, training) @ self.recurrent_kernel
+        z = kernels.matmul(self.drop(inputs, self.dropout, training), self.kernel.value)  # (batch, 4 * units)
+        z = z + kernels.matmul(self.drop(h, self.recurrent_dropout, training), self.recurrent_kernel.value)
         z = z + self.bias if self.use_bias else z
         i, f, g, o = jnp.split(z, 4, -1)
         c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)

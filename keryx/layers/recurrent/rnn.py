@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from keryx.core import scope
+from keryx.core.symbol import describe
 from keryx.core.variable import Variable, is_variable
 from keryx.errors import ArgumentError, ShapeError
 from keryx.layers.layer import InputSpec, Layer, registry
@@ -74,6 +75,7 @@ class RNN(Layer):
         batch, _, features = sequences_shape
         if features is None:
             raise ShapeError(f"{self.title} wants a known last size; got {sequences_shape}.")
+        self.input_spec = InputSpec(ndim=3, axes={2: features})
         if isinstance(self.cell, Layer) and not self.cell.built:
             with scope.named(self.cell.name):
                 self.cell.build((batch, features))
@@ -103,6 +105,8 @@ class RNN(Layer):
 
     def call(self, sequences: jax.Array, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """(batch, time, features) -> (batch, units) or (batch, time, units), then the states where asked for."""
+        if sequences.shape[1] == 0:
+            raise ShapeError(f"{self.title} wants at least one time step; got {describe(sequences.shape)}.")
         states = self._first_states(sequences, initial_state)
         outputs, states = self.run(sequences, states, mask, training)
         if mask is not None and self.zero_output_for_mask:
@@ -126,6 +130,9 @@ class RNN(Layer):
         states = jax.tree.map(lambda s: jnp.asarray(s), given)
         if len(states) != len(self.state_size):
             raise ShapeError(f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with.")
+        for state, size in zip(states, self.state_size, strict=True):
+            if isinstance(size, int) and state.shape != (batch, size):
+                raise ShapeError(f"{self.title} begins with states of {describe((None, size))}; got {state.shape}.")
         return jax.tree.map(lambda s: s.astype(self.compute_dtype), states)
 
     def run(self, x: jax.Array, states: list[Any], mask: Any, training: bool) -> tuple[jax.Array, list[Any]]:

@@ -27,8 +27,8 @@ class SimpleRNNCell(Cell):
     def call(self, inputs: jax.Array, states: Any, training: bool = False) -> tuple[jax.Array, list[jax.Array]]:
         """(batch, features), [h] -> h, [h]."""
         h = states[0] if isinstance(states, (list, tuple)) else states
-        z = self.drop(inputs, self.dropout, training) @ self.kernel  # (batch, units)
-        z = z + self.drop(h, self.recurrent_dropout, training) @ self.recurrent_kernel
+        z = kernels.matmul(self.drop(inputs, self.dropout, training), self.kernel.value)  # (batch, units)
+        z = z + kernels.matmul(self.drop(h, self.recurrent_dropout, training), self.recurrent_kernel.value)
         h = self.activation(z + self.bias if self.use_bias else z)
         return h, [h]
 

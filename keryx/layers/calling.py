@@ -1,0 +1,155 @@
+"""How a layer is called: what it is called on, when it is built, and what it sees while it computes."""
+
+import os
+import threading
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keryx.core import dtypes, graph, host, scope, shapes
+from keryx.core.call_plan import accepted_arguments, plan_of
+from keryx.core.symbol import SymbolicTensor, describe
+from keryx.errors import ArgumentError, StateError, listing
+from keryx.layers.output_spec import shapes_for
+from keryx.runtime import process
+
+_NO_TENSORS = {str, int, float, bool, complex}
+_building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
+
+
+class Calling:
+    """The part of a layer that calls it; a layer has the attributes that it speaks of."""
+
+    input_spec: Any
+
+    def __call__(self: Any, *args, **kwargs) -> Any:
+        """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
+        if "name" not in vars(self):
+            raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
+        try:
+            leaves, nest = jax.tree.flatten((args, kwargs))
+            if SymbolicTensor in map(type, leaves):
+                self._build_for_call(args, kwargs)
+                return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
+            if self.on_host:
+                return self._call_on_host(args, kwargs)
+            if scope.here.scopes:
+                return self._call_in_scope(*jax.tree.unflatten(nest, map(self._call_argument, leaves)))
+            if process.owner != os.getpid():
+                process.ready()
+            return self._call_eagerly(args, kwargs)
+        except Exception as error:
+            self._note_call(error, args)
+            raise
+
+    def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute as the outermost layer."""
+        scopes, running = scope.here.scopes, scope.Scope()
+        scopes.append(running)
+        try:
+            args, kwargs = jax.tree.map(self._call_argument, (args, kwargs))
+            outputs = self._call_in_scope(args, kwargs)
+        finally:
+            scopes.pop()
+        if not any(isinstance(loss, jax.core.Tracer) for loss in running.losses):
+            self._call_losses = running.losses
+            if running.masks:
+                scope.keep_masks(running, outputs)
+        return outputs
+
+    def _call_on_host(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute on NumPy arrays, outside of any scope."""
+        args = tuple(host.argument(arg, self.title) for arg in args)
+        kwargs = {name: host.argument(arg, self.title) for name, arg in kwargs.items()}
+        self._build_for_call(args, kwargs)
+        return self.call(*args, **kwargs)
+
+    def _call_argument(self: Any, x: Any) -> Any:
+        """An argument as `call` is given it: on the device, and a float in the dtype that the layer computes in."""
+        if isinstance(x, (np.ndarray, np.generic)):
+            x = jax.device_put(dtypes.narrowed(x, "input"))
+        dtype = self._dtype_policy.compute_dtype
+        if not self.autocast or not isinstance(x, jax.Array) or x.dtype == dtype:
+            return x
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return x
+        cast = x.astype(dtype)
+        scope.set_masks(cast, scope.mask_of(x))
+        return cast
+
+    def _call_in_scope(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Compute, in the innermost scope."""
+        here, policy, plan = scope.here, self._dtype_policy, plan_of(type(self).call)
+        running = here.scopes[-1]
+        self._build_for_call(args, kwargs)
+        masked = running.masks or scope.eager_masks
+        if masked:
+            plan.fill_in_masks(args, kwargs)
+        before = running.training, running.autocast
+        if plan.training is not None or "training" in kwargs:
+            running.training = plan.resolve_training(args, kwargs, running.training)
+        running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
+        here.names.append(self.name)
+        try:
+            outputs = self.call(*args, **kwargs)
+        finally:
+            here.names.pop()
+            running.training, running.autocast = before
+        if self.activity_regularizer is not None:  # the penalty of a row, on average
+            running.losses.extend(
+                self.activity_regularizer(x) / (max(x.shape[0], 1) if x.ndim else 1) for x in jax.tree.leaves(outputs)
+            )
+        told = masked or kwargs.get("mask") is not None or type(self).compute_mask is not Calling.compute_mask
+        if self.supports_masking and args and told:
+            masks = kwargs["mask"] if "mask" in kwargs else scope.masks_of(args[0])
+            scope.set_masks(outputs, self.compute_mask(args[0], masks))
+        if not shapes.probing.get():
+            self._seen_shapes = [x.shape for x in jax.tree.leaves(outputs) if hasattr(x, "shape")]
+        return outputs
+
+    def _build_for_call(self: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+        """Check the inputs, and build at the first call."""
+        self._check_call(args)
+        if self.built:
+            return
+        plan = plan_of(type(self).call)
+        if missing := plan.missing(args, kwargs):
+            raise ArgumentError(f"{self.title} is called on {listing(plan.required)}; there is no {listing(missing)}.")
+        wanted, _ = accepted_arguments(self.build)
+        given = shapes_for(plan.names, wanted, args, kwargs)
+        if shapes.probing.get():
+            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
+        self._build_once(given)
+        self._check_call(args)
+
+    def _check_call(self: Any, args: tuple) -> None:
+        """Raise where the inputs are no tensors, or not as `input_spec` says, which `build` may have set."""
+        inputs = jax.tree.leaves(args[0]) if args else []
+        if not _NO_TENSORS.isdisjoint(map(type, inputs)) or (args and self.input_spec is not None and not inputs):
+            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}. Make it one: np.array(...).")
+        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
+        for spec, x in zip(specs, inputs, strict=False):
+            if spec is not None and x.shape not in spec.fitting:
+                spec.check(self, x)
+
+    def _build_once(self: Any, given: list[Any]) -> None:
+        with _building:
+            if self.built:  # by another thread
+                return
+            with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
+                self.build(*given)
+            self.built = True
+
+    def _note_call(self: Any, error: Exception, args: tuple) -> None:
+        """Say in which layer an error came up: the innermost one, by its path."""
+        if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
+            return
+        shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
+        path = "/".join((*scope.names(), getattr(self, "name", "?")))
+        error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
+
+    def compute_mask(self: Any, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the outputs, given that of the inputs; by default the same one."""
+        return previous_mask
