@@ -55,7 +55,7 @@ class Archive:
         self.budget.count(len(parts))
         self._parts: dict[str, tuple[zipfile.ZipInfo, int]] = {}
         for part in parts:
-            if not part.is_dir():
+            if not part.filename.endswith("/"):
                 self._parts[part.filename] = part, self._checked(part)
         self._refuse_shared_bytes()
 
@@ -105,16 +105,14 @@ class Archive:
             raise FileError(f"{where} is packed by method {part.compress_type}; stored and deflated parts are read.")
         if part.compress_type == _STORED and part.compress_size != part.file_size:
             raise FileError(f"{where} has two lengths: damaged.")
-        head, _named = bytes(self._data[part.header_offset :][:30]), part.orig_filename.encode()
+        head = bytes(self._data[part.header_offset :][:30])
         if len(head) < 30 or head[:4] != MAGIC:
             raise FileError(f"{where} does not begin where the archive says: damaged.")
         start = part.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         if start + part.compress_size > len(self._data):
             raise FileError(f"{where} goes on after the end of the file: truncated or damaged.")
-        written = bytes(
-            self._data[part.header_offset + 30 : part.header_offset + 30 + len(part.orig_filename.encode())]
-        )
-        if written.decode(errors="replace") != part.orig_filename:
+        named = bytes(self._data[part.header_offset + 30 :][: int.from_bytes(head[26:28], "little")])
+        if part.flag_bits & 0x800 and named != part.orig_filename.encode(errors="replace"):
             raise FileError(f"{where} has two names: damaged.")
         return start
 
