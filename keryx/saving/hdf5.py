@@ -25,6 +25,9 @@ from keryx.saving.hdf5_parts import (
     Text,
     Type,
     decoded,
+    leaves,
+    nested,
+    read_filters,
     read_messages,
     read_shape,
     read_type,
@@ -84,10 +87,10 @@ class Node:
         self._file.budget.allocate(len(data), f"An attribute of {self.path!r}")
         if isinstance(kind.dtype, Text):
             texts = Cursor(data)
-            return _nested([self._text(texts) for _ in range(count)], shape)
+            return nested([self._text(texts) for _ in range(count)], shape)
         if kind.is_text:
             size = kind.dtype.itemsize
-            return _nested([decoded(bytes(data[i * size : (i + 1) * size])) for i in range(count)], shape)
+            return nested([decoded(bytes(data[i * size : (i + 1) * size])) for i in range(count)], shape)
         array = np.frombuffer(bytes(data), kind.dtype).reshape(shape)
         return array if shape else array[()]
 
@@ -294,7 +297,7 @@ class Array(Node):
         self._file.budget.allocate(self.nbytes, f"The array {self.path!r}")
         self._file.budget.allocate(size, f"A chunk of the array {self.path!r}")
         whole = np.zeros((*shape, itemsize), np.uint8)
-        filters = list(self._filters())
+        filters = [one for message in self._all(0x0B) for one in read_filters(message.cursor())]
         for key, address in leaves(self._file, tree, 1, 8 + 8 * rank) if tree != UNDEFINED else ():
             stored, skipped = key.number(4), key.number(4)
             start = tuple(key.number(8) for _ in chunk)
@@ -308,20 +311,6 @@ class Array(Node):
             kept = tuple(slice(min(c, n - s)) for c, n, s in zip(chunk, shape, start, strict=True))
             whole[tuple(slice(s, s + c) for s, c in zip(start, chunk, strict=True))] = block[kept]
         return memoryview(whole).cast("B") if whole.size else memoryview(b"")
-
-    def _filters(self) -> Iterator[tuple[int, list[int]]]:
-        for message in self._all(0x0B):
-            cursor = message.cursor()
-            version, count = cursor.number(1), cursor.number(1)
-            cursor.take(6 * (version == 1))
-            for _ in range(count):
-                code = cursor.number(2)
-                named = cursor.number(2) if version == 1 or code >= 256 else 0
-                cursor.take(2)
-                values = cursor.number(2)
-                cursor.take(named)
-                yield code, [cursor.number(4) for _ in range(values)]
-                cursor.take(4 * (version == 1 and values % 2))
 
     def _unfilter(self, code: int, values: list[int], data: memoryview, size: int) -> memoryview:
         if code == 1:
@@ -397,38 +386,6 @@ def _open(file: Bytes, address: int, path: str) -> Group | Array:
     if {0x01, 0x03, 0x08} & kinds:
         return Array(file, path, messages)
     return Group(file, path, messages)
-
-
-def leaves(file: Bytes, address: int, kind: int, key_size: int) -> Iterator[tuple[Cursor, int]]:
-    """The leaves of a B-tree, each with the key that stands before it."""
-    nodes, seen = [address], set[int]()
-    while nodes:
-        address = nodes.pop()
-        if address in seen:
-            raise FileError("A tree in the file goes round in a circle: damaged.")
-        seen.add(address)
-        cursor = file.at(address)
-        cursor.expect(b"TREE" + bytes([kind]), "A tree")
-        level, count = cursor.number(1), cursor.number(2)
-        cursor.take(16)
-        below = []
-        for _ in range(count):
-            file.budget.count()
-            key = Cursor(cursor.take(key_size))
-            below.append((key, cursor.number(8)))
-        if level == 0:
-            yield from below
-        else:
-            nodes += [child for _, child in reversed(below)]
-
-
-def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
-    """A flat list in this shape; without one its only value."""
-    if not shape:
-        return values[0]
-    for size in reversed(shape[1:]):
-        values = [values[i : i + size] for i in range(0, len(values), size)] if size else []
-    return values
 
 
 def _link_error(path: str) -> FileError:

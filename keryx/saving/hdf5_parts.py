@@ -6,7 +6,7 @@ read; what is not plain data of Keras's kind (links, references, external storag
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -175,6 +175,20 @@ def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
     return None if empty else shape
 
 
+def read_filters(cursor: Cursor) -> Iterator[tuple[int, list[int]]]:
+    """A message of the filters that chunks have gone through: the code of each, and its numbers."""
+    version, count = cursor.number(1), cursor.number(1)
+    cursor.take(6 * (version == 1))
+    for _ in range(count):
+        code = cursor.number(2)
+        named = cursor.number(2) if version == 1 or code >= 256 else 0
+        cursor.take(2)
+        values = cursor.number(2)
+        cursor.take(named)
+        yield code, [cursor.number(4) for _ in range(values)]
+        cursor.take(4 * (version == 1 and values % 2))
+
+
 # -- object headers ------------------------------------------------------------------------------------------------
 
 
@@ -258,3 +272,38 @@ def _continuation(file: Bytes, address: int, size: int, new: bool) -> memoryview
     cursor = Cursor(block)
     cursor.expect(b"OCHK", "A header's second part")
     return block[4:-4]  # without the signature and the checksum
+
+
+# -- trees and nests -----------------------------------------------------------------------------------------------
+
+
+def leaves(file: Bytes, address: int, kind: int, key_size: int) -> Iterator[tuple[Cursor, int]]:
+    """The leaves of a B-tree, each with the key that stands before it."""
+    nodes, seen = [address], set[int]()
+    while nodes:
+        address = nodes.pop()
+        if address in seen:
+            raise FileError("A tree in the file goes round in a circle: damaged.")
+        seen.add(address)
+        cursor = file.at(address)
+        cursor.expect(b"TREE" + bytes([kind]), "A tree")
+        level, count = cursor.number(1), cursor.number(2)
+        cursor.take(16)
+        below = []
+        for _ in range(count):
+            file.budget.count()
+            key = Cursor(cursor.take(key_size))
+            below.append((key, cursor.number(8)))
+        if level == 0:
+            yield from below
+        else:
+            nodes += [child for _, child in reversed(below)]
+
+
+def nested(values: list[Any], shape: tuple[int, ...]) -> Any:
+    """A flat list in this shape; without one its only value."""
+    if not shape:
+        return values[0]
+    for size in reversed(shape[1:]):
+        values = [values[i : i + size] for i in range(0, len(values), size)] if size else []
+    return values
