@@ -342,14 +342,18 @@ def read(path: str | os.PathLike | memoryview | bytes, budget: Budget | None = N
     if isinstance(path, (bytes, memoryview)):
         data, name = memoryview(path), "The file"
     else:
-        name = str(Path(path))
-        with open(path, "rb") as file:
-            empty = os.fstat(file.fileno()).st_size == 0
-            data = memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        name, data = str(Path(path)), mapped(path)
     if bytes(data[:8]) != SIGNATURE:
         raise FileError(f"{name} is no HDF5 file: it begins with {bytes(data[:8])!r}.")
     file = Bytes(data, budget or Budget())
     return _root(file, name)
+
+
+def mapped(path: str | os.PathLike) -> memoryview:
+    """The bytes of a file, which are read when they are looked at."""
+    with open(path, "rb") as file:
+        empty = os.fstat(file.fileno()).st_size == 0
+        return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _root(file: Bytes, name: str) -> Group:
