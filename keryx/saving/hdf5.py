@@ -18,6 +18,7 @@ import numpy as np
 
 from keryx.errors import FileError
 from keryx.saving.hdf5_parts import (
+    NAMED,
     UNDEFINED,
     Bytes,
     Cursor,
@@ -232,8 +233,9 @@ class Array(Node):
             raise FileError(f"The array {path!r} lies in other files; only what lies in the file itself is read.")
         self.shape = read_shape(self._one(0x01).cursor())
         self._type = read_type(self._one(0x03).cursor())
-        is_object = isinstance(self._type.dtype, Text)
-        self.dtype = np.dtype(object) if is_object else self._type.dtype
+        self.dtype = np.dtype(object) if isinstance(self._type.dtype, Text) else self._type.dtype
+        if self.dtype.kind == "V" and (named := NAMED.get(str(self.attributes.get("dtype")))):
+            self.dtype = named if named.itemsize == self.dtype.itemsize else self.dtype
 
     def _one(self, kind: int) -> Message:
         for message in self._all(kind):
@@ -246,16 +248,26 @@ class Array(Node):
         return math.prod((0,) if self.shape is None else self.shape) * self._type.dtype.itemsize
 
     def array(self) -> np.ndarray:
-        """Its elements: a read-only view of the file where they lie there in one piece."""
+        """Its elements: a read-only view of the file where they lie there in one piece.
+
+        Raises:
+            FileError: Where they are not those that were written, by the checksum that Keryx's own files have.
+        """
         shape = self.shape if self.shape is not None else (0,)
         data = self._data(shape)
+        checksum = self.attributes.get("crc32")
+        if isinstance(checksum, np.uint32) and zlib.crc32(data) != checksum:
+            raise FileError(
+                f"The array {self.path!r} of the file is not what was written, its checksum differs: damaged. If "
+                "another program changed it on purpose, delete its attribute 'crc32'."
+            )
         if isinstance(self._type.dtype, Text):
             self._file.budget.count(math.prod(shape))
             texts = Cursor(data)
             words = np.empty(math.prod(shape), object)
             words[:] = [self._text(texts) for _ in range(len(words))]
             return words.reshape(shape)
-        return np.frombuffer(data, self._type.dtype).reshape(shape)
+        return np.frombuffer(data, self._type.dtype).view(self.dtype).reshape(shape)
 
     def _data(self, shape: tuple[int, ...]) -> memoryview:
         cursor = self._one(0x08).cursor()
