@@ -73,6 +73,7 @@ class Trainer(Overridable):
         half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
+        rest = {} if auto_scale_loss else {"auto_scale_loss": False}
         asked = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -84,7 +85,7 @@ class Trainer(Overridable):
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
             "_session": Session(self._model, optimizer, Asked(**asked)),
-            "_compile_arguments": {"optimizer": given, **asked} | ({} if auto_scale_loss else {"auto_scale_loss": False}),
+            "_compile_arguments": {"optimizer": given, **asked, **rest},
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
