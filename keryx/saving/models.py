@@ -33,7 +33,7 @@ def save_model(
     8
     """
     path = Path(filepath)
-    zipped = path.suffix == ".keras" if zipped is None else zipped
+    zipped = zipped is None or zipped
     if zipped != (path.suffix == ".keras"):
         raise FileError(
             f"A model is saved to a file whose name ends in '.keras', or with zipped=False to a folder; got {path}."
