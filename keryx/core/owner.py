@@ -47,6 +47,11 @@ class Owner:
         """All variables: its own, the trainable ones first, then those of the owners within."""
         return list(self._walk().named.values())
 
+    @property
+    def own_variables(self) -> list[Variable]:
+        """The variables that it keeps itself, the trainable ones first, without those of the owners within."""
+        return list(self._walk().own)
+
     def _walk(self) -> "_Walk":
         """What a walk over the attributes finds; kept as long as they hold the same."""
         if not self._walked.is_current(self):
@@ -199,6 +204,11 @@ class _Walk:
             and all(values[i] is value for i, value in self._found)
             and all(set(map(type, place)) == types for place, types in self._plain)
         )
+
+    @property
+    def own(self) -> list[Variable]:
+        """The variables that the first owner keeps itself."""
+        return self._owned[0][1]
 
     def trained(self) -> list[Variable]:
         """The variables that are trained: those of a frozen owner are not, but one within it may be thawed again."""

@@ -69,7 +69,7 @@ class Trainer(Overridable):
         keras_steps.overrides(self, Trainer)  # raises where a step is written for TensorFlow
         from keryx import optimizers
 
-        optimizer = optimizers.get(optimizer)
+        given = optimizer = optimizers.get(optimizer)
         half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
@@ -84,7 +84,7 @@ class Trainer(Overridable):
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
             "_session": Session(self._model, optimizer, Asked(**asked)),
-            "_compile_arguments": {"optimizer": optimizer, **asked},
+            "_compile_arguments": {"optimizer": given, **asked} | ({} if auto_scale_loss else {"auto_scale_loss": False}),
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
