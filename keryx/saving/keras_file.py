@@ -25,7 +25,7 @@ from keryx.core.lending import reading
 from keryx.errors import ConfigError, FileError
 from keryx.layers.layer import registry
 from keryx.models.model import Model
-from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout
+from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
 from keryx.saving.archive import Archive, Writer
 from keryx.saving.arrays import Arrays
 from keryx.saving.limits import Budget
@@ -113,6 +113,8 @@ def read(
         if name in parts and not parts.check(name):
             raise FileError(f"{path} is damaged: the bytes of {name!r} are not those that were written.")
     config = plain.loads(bytes(parts[CONFIG]), f"{path}, in {CONFIG!r}")
+    version = _version(parts, path)
+    config = old.to_today(config, version)
     root = hdf5.read(parts[WEIGHTS], parts.budget)
     arrays = Arrays(root)
     arrays.check(str(path)) or parts.check(WEIGHTS)
@@ -121,12 +123,20 @@ def read(
             model = made(config, path)
         if compile and config.get("compile_config"):
             _compile(model, config["compile_config"], path)
-        layout.restore(model, {name: arrays[name] for name in arrays if not forgotten.is_own(name)}, path=path)
+        values = {name: arrays[name] for name in arrays if not forgotten.is_own(name)}
+        layout.restore(model, values if old.is_today(version) else old.todays_values(values, model), path=path)
         layout.load_assets(model, parts, ASSETS)
     forgotten.take(model, root)
     with reading(model.variables):  # makes those that no file holds
         pass
     return model
+
+
+def _version(parts: Any, path: Path) -> str:
+    """The Keras that wrote a file; today's where it does not say."""
+    metadata = plain.loads(bytes(parts[METADATA]), f"{path}, in {METADATA!r}") if METADATA in parts else {}
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else "3"
 
 
 def made(config: Any, path: Path) -> Model:

@@ -8,6 +8,7 @@ from typing import Any
 from keryx.errors import FileError
 from keryx.models.model import Model
 from keryx.saving import archive, hdf5, keras_file
+from keryx.saving.old import whole_h5
 
 
 def save_model(
@@ -74,5 +75,5 @@ def load_model(
     if head[:4] == archive.MAGIC:
         return keras_file.read(path, custom_objects, compile, safe_mode)
     if head == hdf5.SIGNATURE:
-        raise FileError(f"{path} is an HDF5 file, of which whole models are not read yet.")
+        return whole_h5.read(path, custom_objects, compile, safe_mode)
     raise FileError(f"{path} is no file of a model: it begins with {head!r}, or is truncated.")

@@ -13,6 +13,7 @@ from keryx.saving import layout
 from keryx.saving.hdf5 import Array, Group
 from keryx.saving.old import weights_h5
 from keryx.saving.old.arrays import Origin, parts
+from keryx.saving.old.tf_keras import product_of_momenta
 from keryx.saving.old.translate import is_today, to_today
 
 
@@ -91,6 +92,8 @@ def _in_todays_order(optimizer: Any, state: Any, arrays: list[np.ndarray]) -> An
     numbers = jax.tree.unflatten(nest, list(range(len(leaves))))
     counts = numbers["iteration"], numbers.get("learning_rate")
     order = [i for i in layout.in_order(optimizer, numbers, list(optimizer.owners)) if i not in counts]
+    if "product" in state and len(arrays) == len(order) - 1:  # tf.keras does not write Nadam's down
+        arrays = [*arrays, product_of_momenta(optimizer.beta_1, int(state["iteration"]))]
     if len(order) != len(arrays):
         raise _Unfit(f"{len(arrays)} arrays, where it keeps {len(order)}")
     for i, array in zip(order, arrays, strict=True):
@@ -111,6 +114,8 @@ def _in_blocks(model: Any, state: Any, arrays: list[np.ndarray], origin: Origin)
             some, block = block[: part.count], block[part.count :]
             for variable, value in zip(part.variables, part.read(some, origin), strict=True):
                 state[slot][owners[variable]] = _fitting(value, state[slot][owners[variable]])
+    if "product" in state:
+        state["product"] = product_of_momenta(model.optimizer.beta_1, int(state["iteration"]))
     return state
 
 
