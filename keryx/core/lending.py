@@ -127,9 +127,7 @@ def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> N
     at_rest(cells, move, reads=False, replaces=True)
 
 
-def at_rest(
-    cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool = True, replaces: bool = False
-) -> Any:
+def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool = True, replaces: bool = False) -> Any:
     """The result of `act(values)`, at a moment when no value of the cells is lent.
 
     Args:
@@ -153,7 +151,7 @@ def at_rest(
             return served[0]
 
 
-def _first_away(values: list[Any], kind: type) -> "Away | None":
+def _first_away(values: list[Any], kind: type["Away"]) -> "Away | None":
     return next((value for value in values if isinstance(value, kind)), None)
 
 

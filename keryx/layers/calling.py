@@ -24,6 +24,7 @@ class Calling:
     """The part of a layer that calls it; a layer has the attributes that it speaks of."""
 
     input_spec: Any
+    _built_for: dict[str, Any] | None = None
 
     def __call__(self: Any, *args, **kwargs) -> Any:
         """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
@@ -143,8 +144,8 @@ class Calling:
             with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
                 self.build(*given)
             self.built = True
-            shapes_dict = dict(zip(names, given, strict=False))
-            self._built_for = {"input_shape": given[0]} if len(given) == 1 else {"shapes_dict": shapes_dict}
+            several = dict(zip(names, given, strict=False))
+            self._built_for = {"input_shape": given[0]} if len(given) == 1 else {"shapes_dict": several}
 
     def _note_call(self: Any, error: Exception, args: tuple) -> None:
         """Say in which layer an error came up: the innermost one, by its path."""

@@ -58,7 +58,6 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     nodes: list[graph.Node]
     input_spec: InputSpec | None = None
     _given: dict[str, Any]
-    _built_for: dict[str, Any] | None = None
     _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None

@@ -296,7 +296,8 @@ class Model(Trainer, Files, Structure):
             return
         shapes = config["input_shape"] if "input_shape" in config else config["shapes_dict"]
         for dtype in (self.compute_dtype, "int32"):  # an Embedding wants integers
-            inputs = jax.tree.map(lambda shape: Input(batch_shape=shape, dtype=dtype), shapes, is_leaf=_is_shape)
+            made = functools.partial(_input, dtype)
+            inputs = jax.tree.map(made, shapes, is_leaf=_is_shape)
             args, kwargs = ((), inputs) if "shapes_dict" in config else ((inputs,), {})
             try:
                 self._build_for_call(args, kwargs)
@@ -330,6 +331,10 @@ class Model(Trainer, Files, Structure):
     def config_registered_name(self) -> str | None:
         """The name under which Keras registers the class."""
         return "Functional" if self.config_class_name == "Functional" else None
+
+
+def _input(dtype: str, shape: Any) -> SymbolicTensor:
+    return Input(batch_shape=shape, dtype=dtype)
 
 
 def _is_shape(value: Any) -> bool:

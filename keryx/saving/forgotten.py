@@ -24,11 +24,6 @@ from keryx.training.step import Batch
 GROUP = "keryx"
 
 
-def is_own(path: str) -> bool:
-    """Whether what lies at a path of the file is Keryx's own."""
-    return path.partition("/")[0] == GROUP
-
-
 def put(model: Model, root: Group) -> None:
     """Put into a file what Keras forgets of a model."""
     state: dict[str, Any] = {"seeds": _seeds(model)}
@@ -43,7 +38,7 @@ def put(model: Model, root: Group) -> None:
                 own.put(f"metrics/{i}", np.array(value))
         if variables:
             state["targets"], state["weights"] = map(_described, (session.example.y, session.example.weight))
-    own.attributes["state"] = json.dumps(state)
+    own.put("state", np.frombuffer(json.dumps(state).encode(), np.uint8))  # an array, for it has a checksum
     root.members[GROUP] = own
 
 
@@ -57,11 +52,9 @@ def _described(leaves: Any) -> list[Any]:
 
 def take(model: Model, root: hdf5.Group) -> None:
     """Give a model what a file holds of it that Keras forgets; nothing where that is of another model."""
-    own = root.get(GROUP)
-    text = own.attributes.get("state") if isinstance(own, hdf5.Group) else None
-    if not isinstance(text, str):
+    if not isinstance(own := root.get(GROUP), hdf5.Group) or "state" not in own:
         return
-    state = plain.loads(text, "What the file says of training")
+    state = plain.loads(own["state"].array().tobytes(), "What the file says of training")
     try:
         for path, one in layout.parts(model):
             if isinstance(one, SeedGenerator) and path in state["seeds"]:
@@ -77,10 +70,10 @@ def _continue(model: Model, state: dict[str, Any], own: hdf5.Group) -> None:
     clock = {name: np.asarray(state["clock"][name], np.uint32 if name == "key" else np.int32) for name in CLOCK}
     if clock["key"].shape != (2,) or any(value.shape for name, value in clock.items() if name != "key"):
         raise ValueError("a clock has numbers")
-    session.set_clock(**{name: value for name, value in clock.items()})
+    session.clock = clock
     if not state.get("targets") or model.steps_by_keras or not model.has_graph:
         return
-    session.begin(Batch((), *(map(_struct, state[what]) for what in ("targets", "weights"))))
+    session.begin(Batch((), *(list(map(_struct, state[what])) for what in ("targets", "weights"))))
     variables = session.objective.variables
     values = [own[f"metrics/{i}"].array() for i in range(len(state["metrics"]))]
     if list(variables) == state["metrics"] and [v.shape for v in variables.values()] == [v.shape for v in values]:

@@ -247,6 +247,11 @@ class Array(Node):
         """The bytes that its elements take."""
         return math.prod((0,) if self.shape is None else self.shape) * self._type.dtype.itemsize
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it lies in the file in pieces, or packed, so that reading it takes memory."""
+        return bytes(self._one(0x08).data[1:2]) != b"\1"
+
     def array(self) -> np.ndarray:
         """Its elements: a read-only view of the file where they lie there in one piece.
 

@@ -5,6 +5,7 @@ counted, what seed generators have drawn.
 """
 
 import datetime
+import importlib
 import json
 import os
 import shutil
@@ -16,18 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keryx
 from keryx.core import plain
 from keryx.core.codec import deserialize, serialize
+from keryx.core.lending import reading
 from keryx.core.registered import custom_object_scope
 from keryx.core.variable import made_later
-from keryx.core.lending import reading
 from keryx.errors import ConfigError, FileError
 from keryx.layers.layer import registry
 from keryx.models.model import Model
 from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
 from keryx.saving.archive import Archive, Writer
-from keryx.saving.arrays import Arrays
+from keryx.saving.arrays import arrays_of
 from keryx.saving.limits import Budget
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
@@ -38,7 +38,11 @@ def write(model: Model, path: Path, zipped: bool = True) -> None:
     """Write a model."""
     config = json.dumps(config_of(model)).encode()
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
-    about = {"keras_version": KERAS_VERSION, "date_saved": now, "keryx_version": keryx.__version__}
+    about = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": now,
+        "keryx_version": importlib.import_module("keryx").__version__,
+    }
     with tempfile.TemporaryDirectory() as folder, layout.at_one_moment(layout.stored(model)) as arrays:
         assets = layout.save_assets(model, Path(folder))
         root = layout.as_groups(model, arrays)
@@ -116,15 +120,16 @@ def read(
     version = _version(parts, path)
     config = old.to_today(config, version)
     root = hdf5.read(parts[WEIGHTS], parts.budget)
-    arrays = Arrays(root)
-    arrays.check(str(path)) or parts.check(WEIGHTS)
+    arrays = arrays_of(root, without=forgotten.GROUP)
+    if forgotten.GROUP not in root and not parts.check(WEIGHTS):  # files of our own have a checksum for each array
+        raise FileError(f"{path} is damaged: the bytes of {WEIGHTS!r} are not those that were written.")
     with custom_object_scope(dict(custom_objects or {})):
         with made_later():
             model = made(config, path)
         if compile and config.get("compile_config"):
             _compile(model, config["compile_config"], path)
-        values = {name: arrays[name] for name in arrays if not forgotten.is_own(name)}
-        layout.restore(model, values if old.is_today(version) else old.todays_values(values, model), path=path)
+        values = arrays if old.is_today(version) else old.todays_values(arrays, model)
+        layout.restore(model, values, path=path)
         layout.load_assets(model, parts, ASSETS)
     forgotten.take(model, root)
     with reading(model.variables):  # makes those that no file holds

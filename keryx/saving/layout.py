@@ -76,7 +76,8 @@ def _class_name(thing: Any) -> str:
 
 def _members(thing: Any) -> Iterator[tuple[str, Any]]:
     """What a part holds, by attribute."""
-    names = vars(thing).keys() - _internal(type(thing)) | _properties(type(thing))
+    cls: Any = type(thing)
+    names = vars(thing).keys() - _internal(cls) | _properties(cls)
     if isinstance(thing, Model):
         names.add("layers")
         if thing.has_graph or isinstance(thing, Sequential):
@@ -84,14 +85,14 @@ def _members(thing: Any) -> Iterator[tuple[str, Any]]:
     for name in sorted(names, key=lambda name: f"~{name}" if name.startswith("_") else name):
         try:
             value = getattr(thing, name)
-        except Exception:  # a property that has no value yet  # noqa: S112
+        except Exception:  # a property that has no value yet
             continue
         if isinstance(value, (*_PARTS, *_CONTAINERS)):
             yield name, value
 
 
 @cache
-def _internal(cls: type) -> frozenset[str]:
+def _internal(cls: Any) -> frozenset[str]:
     """The attributes that every object of this kind has, which are no part of what a user keeps in it."""
     plain = next((kind for kind in (Sequential, Model, Layer) if issubclass(cls, kind)), None)
     made = vars(plain(name="any")).keys() if plain is not None else ()
@@ -100,7 +101,7 @@ def _internal(cls: type) -> frozenset[str]:
 
 
 @cache
-def _properties(cls: type) -> frozenset[str]:
+def _properties(cls: Any) -> frozenset[str]:
     """The properties of a class of the user's."""
     return frozenset(
         name
@@ -134,7 +135,7 @@ def state_of(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> dict[str
 
 
 def in_order(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> list[Any]:
-    """The leaves of an optimizer's state in Keras's order: what counts, then what is kept beside the weights at `paths`.
+    """The leaves of an optimizer's state in Keras's order: what counts, then what is beside the weights at `paths`.
 
     What is kept beside the weights goes weight by weight, but for what Keras makes in a loop of its own.
     """
@@ -198,7 +199,7 @@ def _is_path(name: str) -> bool:
 
 @contextmanager
 def at_one_moment(values: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-    """A block that is given the arrays of what `stored` found, all of one moment, without a copy where they are here."""
+    """A block that is given the arrays of what `stored` found, all of one moment, not copied where they are here."""
     variables = list(dict.fromkeys(value for value in values.values() if isinstance(value, Variable)))
     with reading(variables) as arrays:
         held = dict(zip(variables, arrays, strict=True))
@@ -353,7 +354,9 @@ class _Found:
                 if "optimizer" not in part.split("/"):  # of a model that is not compiled here
                     self.unused[key] = "the model has no such part"
         matched = tuple(self.names.get(v, v.path) for v in self.fitting)
-        return Report(path, matched, self.unused | {f"{w}/{VARIABLES}": why for w, why in self.optimizer.items()}, self.missing)
+        return Report(
+            path, matched, self.unused | {f"{w}/{VARIABLES}": why for w, why in self.optimizer.items()}, self.missing
+        )
 
     def put(self) -> None:
         """Give every variable its value, all in one moment, after the parts that load themselves have done so."""
@@ -371,7 +374,7 @@ class _Found:
 
 
 def _kind(dtype: np.dtype) -> int:
-    """0 of truth values, 1 of integers, 2 of floats, 3 of complex numbers; what comes later can hold what comes first."""
+    """0 of truth values, 1 of integers, 2 of floats, 3 of complex numbers: each holds what comes before it."""
     kinds = (np.bool_, np.integer, np.floating, np.complexfloating)
     return next((i for i, kind in enumerate(kinds) if jax.dtypes.issubdtype(dtype, kind)), 9)
 

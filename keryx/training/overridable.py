@@ -84,7 +84,7 @@ class Overridable:
 
     def get_compile_config(self) -> dict[str, Any]:
         """What compile() was given, as plain data."""
-        model = self._model
+        model: Any = self._model
         if not model.compiled:
             return {}
         more = {"run_eagerly": model.run_eagerly, "steps_per_execution": 1, "jit_compile": "auto"}

@@ -260,6 +260,10 @@ class Session(Copyable):
         with reading([self._clock]) as (clock,):
             return clock
 
+    @clock.setter
+    def clock(self, value: dict[str, Any]) -> None:
+        self._clock.put(value)
+
     def set_clock(self, **fields: int) -> None:
         """Set counters of the clock, such as the epoch."""
         self._clock.put(self.clock | {name: np.int32(value) for name, value in fields.items()})

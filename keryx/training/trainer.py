@@ -73,6 +73,7 @@ class Trainer(Overridable):
         half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
+        rest = {} if auto_scale_loss else {"auto_scale_loss": False}
         asked = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -84,7 +85,7 @@ class Trainer(Overridable):
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
             "_session": Session(self._model, optimizer, Asked(**asked)),
-            "_compile_arguments": {"optimizer": given, **asked} | ({} if auto_scale_loss else {"auto_scale_loss": False}),
+            "_compile_arguments": {"optimizer": given, **asked, **rest},
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
@@ -107,8 +108,8 @@ class Trainer(Overridable):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first; then those that the model keeps as attributes."""
-        own = [value for value in vars(self).values() if isinstance(value, Metric)]
+        """The metrics, that of the loss first; then those that the model and its layers keep, in lists and dicts too."""
+        own = self._model.kept(Metric)
         compiled = [] if self._session is None else self._session.objective.shown
         return list(dict.fromkeys([*compiled, *own]))
 
@@ -166,7 +167,7 @@ class Trainer(Overridable):
             callbacks: Callbacks.
             validation_split: The share of the last rows that is held out for validation.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of such batches.
-            shuffle: Whether the rows of arrays are shuffled anew each epoch.
+            shuffle: Whether the rows of arrays, and the batches of a PyDataset, are shuffled anew each epoch.
             class_weight: A weight for each class, or such a dict by output name.
             sample_weight: A weight for each row, or for each time step; for all outputs, or by output.
             initial_epoch: The number of epochs that are done already.

@@ -190,7 +190,20 @@ def _named(layer: dict[str, Any]) -> dict[str, Any]:
         name = layer.get("name") or layer.get("config", {}).get("name")
         error.add_note(f"In the layer {name!r} of the model.")
         raise
+    if made["class_name"] in _RECURRENT:
+        made["rewrite"] = _with_states
     return made | {key: layer[key] for key in ("name", "inbound_nodes") if key in layer}
+
+
+_RECURRENT = ("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN")
+
+
+def _with_states(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A call of a recurrent layer, which older Keras wrote with the states that it begins in beside the sequence."""
+    if isinstance(args[0], list):
+        sequence, *states = args[0]
+        return {"args": (sequence,), "kwargs": kwargs | {"initial_state": states}}
+    return {"args": args, "kwargs": kwargs}
 
 
 def _sequential(entry: dict[str, Any]) -> dict[str, Any]:

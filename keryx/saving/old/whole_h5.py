@@ -1,17 +1,21 @@
 """Whole models in one HDF5 file, as Keras of every age wrote them, and as Keras 3 writes them."""
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from keryx import losses
 from keryx.core import plain, registered
-from keryx.core.codec import deserialize
+from keryx.core.codec import deserialize, serialize
 from keryx.core.lending import put
+from keryx.core.names import snake_case, untaken
 from keryx.errors import FileError
 from keryx.layers.layer import registry
 from keryx.models.model import Model
-from keryx.saving import hdf5
+from keryx.saving import atomic, hdf5, hdf5_writer, layout
 from keryx.saving.old import training, weights_h5
+from keryx.saving.old.groups import groups, in_pieces
 from keryx.saving.old.translate import to_today
 
 
@@ -62,6 +66,46 @@ def read(
             if isinstance(state, hdf5.Group):
                 training.restore_optimizer(model, state, weights_h5.origin_of(group, weights_h5.layers_of(group)))
     return model
+
+
+def write(model: Model, path: str | os.PathLike) -> None:
+    """Write a model as Keras 3 writes `.h5` files: its config, weights, how it was compiled, the optimizer's state.
+
+    Raises:
+        FileError: Where the file cannot be written.
+        ConfigError: Where the model holds what has no config.
+    """
+    about = {"backend": "jax", "keras_version": KERAS_VERSION, "model_config": json.dumps(serialize(model))}
+    compiled: Any = model.get_compile_config() if model.compiled else {}
+    kept: dict[str, Any] = {}
+    if compiled.get("optimizer") is not None:
+        trained = {key: _in_full(value) for key, value in compiled.items() if key != "optimizer"}
+        about["training_config"] = json.dumps(trained | {"optimizer_config": compiled["optimizer"]})
+        taken: dict[str, int] = {}
+        state = (value for name, value in layout.kept_by(model.optimizer).items() if name.startswith(layout.VARIABLES))
+        kept = {untaken(getattr(value, "path", "unused"), taken): value for value in state}
+    with groups(model, KERAS_VERSION) as weights, layout.at_one_moment(kept) as arrays:
+        root = hdf5_writer.Group({"model_weights": weights}, about)
+        if arrays:
+            state = hdf5_writer.Group(attributes=in_pieces("weight_names", list(arrays)))
+            for name, array in arrays.items():
+                state.put(name, array)
+            root.members["optimizer_weights"] = state
+        with atomic.writing(path) as file:
+            hdf5_writer.write(file, root)
+
+
+def _in_full(value: Any) -> Any:
+    """What compile() was given, its abbreviations spelled out: Keras 3 does not read `mse` out of its own `.h5` files."""
+    if isinstance(value, dict):
+        return value if "class_name" in value else {key: _in_full(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_in_full(v) for v in value]
+    found = losses.registry.table.get(value) if isinstance(value, str) else None
+    return value if found is None else snake_case(found.__name__)
+
+
+KERAS_VERSION = "3.15.1"  # whose files they are like
 
 
 def _json(root: hdf5.Group, word: str, name: str) -> Any:
