@@ -28,7 +28,9 @@ def todays_values(values: Mapping[str, Any], model: Any) -> dict[str, Any]:
     if not kept:
         return found
     counts = [kept[0]] + ([rate.numpy()] if isinstance(rate, Variable) else [])
-    return found | {f"{_OPTIMIZER}{i}": value for i, value in enumerate([*counts, *kept[1:], *_uncounted(optimizer, kept)])}
+    return found | {
+        f"{_OPTIMIZER}{i}": value for i, value in enumerate([*counts, *kept[1:], *_uncounted(optimizer, kept)])
+    }
 
 
 _OPTIMIZER = "optimizer/vars/"
@@ -44,14 +46,14 @@ def _in_order(values: Mapping[str, Any]) -> list[str]:
     return sorted(paths, key=lambda path: int(path.removeprefix(_OPTIMIZER)))
 
 
-def _uncounted(optimizer: Any, kept: list[Any]) -> list[np.ndarray]:
+def _uncounted(optimizer: Any, kept: list[Any]) -> list[Any]:
     """What Keras 2 did not write down, and what follows from the number of steps: Nadam's product of its momenta."""
     if type(optimizer).__name__ != "Nadam":
         return []
     return [product_of_momenta(optimizer.beta_1, int(np.asarray(kept[0])))]
 
 
-def product_of_momenta(beta: float, steps: int) -> np.ndarray:
+def product_of_momenta(beta: float, steps: int) -> np.floating:
     """The product that Nadam has come to after so many steps: of `beta * (1 - 0.96 ** t / 2)`."""
     t = np.arange(1, min(max(steps, 0), _ALL) + 1)
     return np.float32(np.prod(beta * (1 - 0.5 * 0.96**t)))

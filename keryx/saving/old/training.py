@@ -39,8 +39,8 @@ _GIVEN = ("loss", "loss_weights", "metrics", "weighted_metrics")
 def restore_optimizer(model: Any, group: Group, origin: Origin) -> None:
     """Give the optimizer of a compiled model the state that a file keeps; where that does not fit, warn.
 
-    Keras 3 and tf.keras from 2.11 on kept what belongs to a weight together, in Keras 3's order; before, each slot stood
-    in a block of its own, in the order of the weights. Keras 1 did not always count the steps.
+    Keras 3 and tf.keras from 2.11 on keep what belongs to a weight together, in Keras 3's order; before, each slot had
+    a block of its own, in the order of the weights. Keras 1 did not always count the steps.
     """
     arrays = [group[name] for name in weights_h5.texts(group, "weight_names")]
     optimizer = model.optimizer
@@ -97,7 +97,7 @@ def _in_todays_order(optimizer: Any, state: Any, arrays: list[np.ndarray]) -> An
     if len(order) != len(arrays):
         raise _Unfit(f"{len(arrays)} arrays, where it keeps {len(order)}")
     for i, array in zip(order, arrays, strict=True):
-        leaves[i] = _fitting(array, leaves[i])
+        leaves[i] = _fitting(np.asarray(array), leaves[i])
     return jax.tree.unflatten(nest, leaves)
 
 

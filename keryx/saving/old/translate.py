@@ -119,29 +119,24 @@ def arguments(old: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
     known = set(init_arguments(cls)) | {"name", "trainable", "dtype"} | ({"lr", "decay"} if _trains(cls) else set())
     made: dict[str, Any] = {}
     renamed = words.ARGUMENTS.get(cls.__name__, {})
+    aside = words.ASIDE | words.ASIDE_OF.get(cls.__name__, frozenset())
     for word, value in config.items():
-        if word == "nb_row":
-            made["kernel_size"] = (value, config.get("nb_col", value))
-            continue
-        if word not in known and word in words.ASIDE | words.ASIDE_OF.get(cls.__name__, frozenset()):
-            continue
         new = renamed.get(word) or next((n for n in (word, *old_words.LAYERS.get(word, ())) if n in known), None)
-        if word in renamed.values() and word in config and word in made:
+        if word in ("nb_row", "nb_col"):
+            made["kernel_size"] = (config.get("nb_row"), config.get("nb_col"))
             continue
-        if new is None and word not in old_words.DECLARED and word != "nb_col":
-            if _is_off(word, value):
-                continue
+        if (word in aside and word not in known) or (new is None and _is_off(word, value)):
+            continue
+        if new is None and word not in old_words.DECLARED:
             raise ConfigError(
-                f"{config.get('name') or 'A config'!r} is a {old} with {word}={value!r}, and {cls.__name__} has no such "
-                f"argument today. {_WAY_OUT}"
+                f"{config.get('name') or 'A config'!r} is a {old} with {word}={value!r:.80}, and {cls.__name__} has no "
+                f"such argument today. {_WAY_OUT}"
             )
-        if new is None and word == "nb_col":
-            continue
         value = _value(value, new or word)
         value = words.VALUES.get(new or word, {}).get(value, value) if isinstance(value, (str, int)) else value
         if not (new == "data_format" and value is None):
             made[new or word] = value
-    return words.DEFAULTS.get(old, {}) | made if old in words.DEFAULTS and "reset_after" not in made else made
+    return {**words.DEFAULTS.get(old, {}), **made}
 
 
 _WAY_OUT = (
@@ -246,12 +241,13 @@ def _merge(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _around(entry: dict[str, Any]) -> Any:
-    """A loss or metric around a function, which Keras 2 named: as the name that compile() was given, or the function's."""
+    """A loss or metric around a function: as the name that compile() was given, or the function's."""
     config = entry["config"]
     function = config.get("fn", config.get("name"))
     function = _value(function, "activation")
-    known = entry["class_name"] != "LossFunctionWrapper" and config.get("name") in ("accuracy", "acc")
-    return config["name"] if known else function
+    name = str(config.get("name"))  # with the output's before it, where there are several
+    known = next((word for word in (str(function), "accuracy", "acc") if name.endswith(word)), None)
+    return function if known is None or entry["class_name"] == "LossFunctionWrapper" else known
 
 
 def _normalization(entry: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,11 @@ def read(
     config, trained = (_json(root, word, name) for word in ("model_config", "training_config"))
     group = root.get("model_weights")
     if config is None or not isinstance(group, hdf5.Group):
-        way = "It holds weights alone: build the model, and call model.load_weights(path)." if weights_h5.is_old(root) else ""
+        way = (
+            "It holds weights alone: build the model, and call model.load_weights(path)."
+            if weights_h5.is_old(root)
+            else ""
+        )
         raise FileError(f"{name} holds no whole model. {way}".rstrip())
     version = _version(root, group)
     with registered.custom_object_scope(dict(custom_objects or {})):
@@ -96,7 +100,7 @@ def write(model: Model, path: str | os.PathLike) -> None:
 
 
 def _in_full(value: Any) -> Any:
-    """What compile() was given, its abbreviations spelled out: Keras 3 does not read `mse` out of its own `.h5` files."""
+    """What compile() was given, spelled out: Keras 3 does not read `mse` out of its own `.h5` files."""
     if isinstance(value, dict):
         return value if "class_name" in value else {key: _in_full(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):

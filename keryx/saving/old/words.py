@@ -1,4 +1,4 @@
-"""What Keras 1 and 2 called things, as tables: classes, arguments, values. The words of arguments alone are in `old_words`."""
+"""What Keras 1 and 2 called things, as tables: classes, arguments, values. Most arguments are in `old_words`."""
 
 from typing import Any
 
@@ -65,8 +65,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 
 # Arguments that say how a thing was computed, not what: they are left aside, whatever they say.
 ASIDE = frozenset(
-    """batch_size consume_less fn fused implementation input_dim input_dtype input_length is_legacy_optimizer jit_compile
-    key_shape nb_feature query_shape schedule_decay value_shape weights""".split()  # noqa: SIM905
+    """batch_size consume_less fn fused implementation input_dim input_dtype input_length is_legacy_optimizer
+    jit_compile key_shape nb_feature query_shape schedule_decay value_shape weights""".split()  # noqa: SIM905
 )
 
 # The same, of one class: what it had of the class above it, and did not use.
