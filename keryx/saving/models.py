@@ -20,7 +20,8 @@ def save_model(
 
     Args:
         model: The model.
-        filepath: Where to; it ends in `.keras`.
+        filepath: Where to; it ends in `.keras`. One that ends in `.h5` is written as Keras 3 writes such files, which
+            keep less: not where training stands, and nothing that layers of yours save by themselves.
         overwrite: Whether a file that is there is replaced; else that is an error.
         zipped: False writes the parts into a folder of this name.
 
@@ -34,14 +35,19 @@ def save_model(
     8
     """
     path = Path(filepath)
+    is_hdf5 = path.suffix in (".h5", ".hdf5")
     zipped = path.suffix == ".keras" if zipped is None else zipped
     if zipped != (path.suffix == ".keras"):
         raise FileError(
-            f"A model is saved to a file whose name ends in '.keras', or with zipped=False to a folder; got {path}."
+            f"A model is saved to a file whose name ends in '.keras' or '.h5', or with zipped=False to a folder; got "
+            f"{path}."
         )
     if path.exists() and not overwrite:
         raise FileError(f"{path} exists; overwrite=True replaces it.")
-    keras_file.write(model, path, zipped)
+    if is_hdf5:
+        whole_h5.write(model, path)
+    else:
+        keras_file.write(model, path, zipped)
 
 
 def load_model(
