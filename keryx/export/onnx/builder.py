@@ -93,9 +93,14 @@ class Builder:
         schema = onnx.defs.get_schema(node.op_type, OPSET, "")
         known = {x.name: self.constants[x.name][0] for x in inputs if x.array is not None and x.array.size < 100}
         versions = [onnx.helper.make_opsetid("", OPSET)]
-        types = onnx.shape_inference.infer_node_outputs(
-            schema, node, {x.name: x.type for x in inputs}, known, opset_imports=versions
-        )
+        try:
+            types = onnx.shape_inference.infer_node_outputs(
+                schema, node, {x.name: x.type for x in inputs}, known, opset_imports=versions
+            )
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
+            kinds = ", ".join(f"{x.shape} {x.dtype}" for x in inputs)
+            reason = str(error).partition("\n")[0]
+            raise ExportError(f"{'/'.join(self.path)}: ONNX's {node.op_type} does not take {kinds}: {reason}") from None
         return [types[name] for name in node.output]
 
     def unique(self, base: str) -> str:
@@ -331,9 +336,11 @@ class Builder:
         self._levels.append(([], {}))
         at_hand = [Value(self, self.unique("state"), x.type) for x in states]
         at_hand += [Value(self, self.unique("at"), self.type(x.dtype, x.shape[1:])) for x in xs]
-        new, outputs = step(at_hand[: len(states)], at_hand[len(states) :])
-        new = [self.cast(y, x.dtype) for x, y in zip(states, new, strict=True)]
-        nodes, _ = self._levels.pop()
+        try:
+            new, outputs = step(at_hand[: len(states)], at_hand[len(states) :])
+            new = [self.cast(y, x.dtype) for x, y in zip(states, new, strict=True)]
+        finally:
+            nodes, _ = self._levels.pop()
         results = [(self.unique("result"), y) for y in (*new, *outputs)]
         nodes += [helper.make_node("Identity", [y.name], [name], name) for name, y in results]
         inputs = [helper.make_value_info(x.name, x.type) for x in at_hand]

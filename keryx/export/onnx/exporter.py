@@ -31,7 +31,9 @@ _STABLEHLO = "Export to format='stablehlo', which holds any model."
 LAYERS: dict[type, Callable] = {}  # `(g, layer, *arguments of call) -> outputs`
 MASKS: dict[type, Callable] = {}  # `(g, layer, inputs, masks) -> masks of the outputs`, where a layer has its own rule
 OPS: dict[str, Callable] = {}  # `(g, *arguments of the op) -> outputs`
-ACTIVATIONS = {id(function): name for name, function in activations.registry.table.items() if hasattr(function, "__wrapped__")}
+ACTIVATIONS = {
+    id(function): name for name, function in activations.registry.table.items() if hasattr(function, "__wrapped__")
+}
 
 
 def layer(*classes: type) -> Callable:
@@ -98,8 +100,7 @@ class Exporter(Builder):
         """What a layer's call gives: casts, masks and names as when it runs."""
         self.path.append(of.name)
         try:
-            if kwargs.pop("training", None):
-                self.refuse("is called with training=True in the graph", "Leave it to fit, which sets it.", of)
+            args, kwargs = self._without_training(of, args, kwargs)
             args, kwargs = jax.tree.map(lambda x: self._argument(of, x), (args, kwargs), is_leaf=is_value)
             self._fill_in_masks(of, args, kwargs)
             row = row_of(of)
@@ -115,6 +116,16 @@ class Exporter(Builder):
             return outputs
         finally:
             self.path.pop()
+
+    def _without_training(self, of: Layer, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """The arguments of a call without `training`, which is never set in a file."""
+        plan = plan_of(type(of).call)
+        if plan.training is not None and plan.training < len(args):
+            kwargs = kwargs | dict(zip(plan.names[plan.training :], args[plan.training :], strict=False))
+            args = args[: plan.training]
+        if kwargs.get("training"):
+            self.refuse("is called with training=True in the graph", "Leave it out: fit sets it.", of)
+        return args, {name: value for name, value in kwargs.items() if name != "training"}
 
     def _argument(self, of: Layer, x: Any) -> Any:
         """An argument as a layer's call is given it."""
@@ -141,8 +152,12 @@ class Exporter(Builder):
         beside = jax.tree.map(lambda x: getattr(x, "mask", None), args[0], is_leaf=is_value)
         masks = kwargs["mask"] if "mask" in kwargs else beside
         if type(of).compute_mask is not Layer.compute_mask:
-            rule = next((MASKS[c] for c in type(of).__mro__ if c in MASKS and c.compute_mask is type(of).compute_mask), None)
-            masks = rule(self, of, args[0], masks) if rule else self.take_apart(of.compute_mask, [args[0], masks], {}, of)
+            rule = next(
+                (MASKS[c] for c in type(of).__mro__ if c in MASKS and c.compute_mask is type(of).compute_mask), None
+            )
+            masks = (
+                rule(self, of, args[0], masks) if rule else self.take_apart(of.compute_mask, [args[0], masks], {}, of)
+            )
         leaves = self.leaves(outputs)
         masks = masks if isinstance(masks, (list, tuple)) else [masks] * min(len(leaves), 1)
         for output, mask in zip(leaves, masks, strict=False):
@@ -164,19 +179,27 @@ class Exporter(Builder):
     def call_op(self, of: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """What an op gives."""
         args, kwargs = jax.tree.map(
-            lambda x: self.constant(x) if isinstance(x, (jax.Array, np.ndarray)) else x, (args, kwargs), is_leaf=is_value
+            lambda x: self.constant(x) if isinstance(x, (jax.Array, np.ndarray)) else x,
+            (args, kwargs),
+            is_leaf=is_value,
         )
         name, args, kwargs = in_own_words(of.op_name, args, kwargs)
+        short = name.rpartition(".")[2]
+        if not kwargs and short in OPS:  # such as numpy.maximum, which takes *args
+            name = short
         row = OPS.get(name)
         if row is None:
             self.refuse(f"The op {name!r} has no counterpart in ONNX.", _STABLEHLO)
         assert row is not None
         function = of.function if name == of.op_name else by_name(name)
         bound = inspect.signature(function).bind(*args, **kwargs)
-        try:
-            inspect.signature(row).bind(self, *bound.args, **bound.kwargs)
-        except TypeError as error:
-            self.refuse(f"The op {name!r} has no counterpart in ONNX as it is called here: {error}.", _STABLEHLO)
+        given, takes = set(bound.arguments), inspect.signature(row).parameters
+        bound.apply_defaults()
+        for word, parameter in bound.signature.parameters.items():
+            if word not in takes:
+                value = bound.arguments.pop(word)
+                if word in given and value is not parameter.default:
+                    self.refuse(f"The op {name!r} with {word}= has no counterpart in ONNX.", _STABLEHLO)
         self.path.append(name)
         try:
             return row(self, *bound.args, **bound.kwargs)
@@ -229,7 +252,7 @@ class Exporter(Builder):
         Raises:
             ExportError: Always.
         """
-        where = "/".join(self.path)
+        where = "/".join(self.path) or "In the graph"
         if of is not None:
             reason = f"{type(of).__name__} {reason}."
         elif within is not None:

@@ -37,6 +37,7 @@ def _padding(padding: str, space: Shape, window: Any, strides: Any, dilation: An
 
 def _kernel(g: Exporter, variable: Any, channels: int, filters: int) -> Value:
     """(*window, ...) as (filters, channels a group, *window), or the other way round."""
+
     def change(k: np.ndarray) -> np.ndarray:
         rank = k.ndim - 2
         return np.transpose(k, (rank + filters, rank + channels, *range(rank)))
@@ -95,7 +96,9 @@ def conv_transpose(g: Exporter, of: Any, inputs: Value) -> Value:
         before.append(reach - 1 - first)
         after.append(max(reach - 1 - last, 0))
         more.append(max(last - reach + 1, 0))
-    kernel = _kernel(g, of.kernel, channels=0, filters=1)  # (channels, filters, *window): as it transposes a convolution
+    kernel = _kernel(
+        g, of.kernel, channels=0, filters=1
+    )  # (channels, filters, *window): as it transposes a convolution
     y = g.node(
         "ConvTranspose", _channels_first(g, of, inputs), kernel, g.weight(of.bias) if of.use_bias else None,
         kernel_shape=list(of.kernel_size), strides=list(of.strides), dilations=list(of.dilation_rate),

@@ -27,7 +27,7 @@ _rows({
 })  # fmt: skip
 
 
-@op("linear", "stop_gradient")
+@op("linear")
 def linear(g: Exporter, x: Any) -> Value:
     return g.value(x)
 
@@ -193,5 +193,7 @@ def normalize(g: Exporter, x: Any, axis: int = -1, order: int = 2, epsilon: Any 
     if order == 2:
         length = g.node("Sqrt", g.reduce("Sum", x * x, axis, True))
     else:
-        length = g.elementwise("Pow", g.reduce("Sum", g.elementwise("Pow", g.node("Abs", x), order), axis, True), 1 / order)
+        length = g.elementwise(
+            "Pow", g.reduce("Sum", g.elementwise("Pow", g.node("Abs", x), order), axis, True), 1 / order
+        )
     return x / g.elementwise("Max", length, epsilon)
