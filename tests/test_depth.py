@@ -55,6 +55,14 @@ def test_models_are_nested_150_deep():
     assert model.count_params() == 0
 
 
+def test_clones_of_models_that_are_nested_150_deep():
+    model = nested(150)
+    clone = keryx.models.clone_model(model)
+    x = np.ones((2, 4), np.float32)
+    assert np.allclose(clone(x), 2)
+    assert not {id(layer) for layer in clone.layers} & {id(layer) for layer in model.layers}
+
+
 def test_a_model_that_is_nested_is_not_traced_again_at_each_level():
     calls = []
     nested(20, calls)

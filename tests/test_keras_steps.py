@@ -300,3 +300,36 @@ def test_a_step_on_arrays_holds_the_constraints():
         return np.asarray(value)
 
     np.testing.assert_array_equal(run(keryx), [0, 0, 0])
+
+
+class Watched(keryx.layers.Dense):
+    """A layer with a metric of its own."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+        self.largest = keryx.metrics.Mean(name="largest")
+
+
+def with_lists(module):
+    class WithLists(module.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.errors = [module.metrics.Mean(name="loss"), module.metrics.MeanAbsoluteError(name="distance")]
+            self.named = {"squares": module.metrics.MeanSquaredError(name="squares")}
+
+        def call(self, x):
+            return self.layer(x)
+
+    return WithLists
+
+
+def test_metrics_in_lists_and_on_layers_are_the_models():
+    model = with_lists(keryx)()
+    model.layer = Watched(1)
+    model(X)
+    assert {m.name for m in model.metrics} == {"loss", "distance", "squares", "largest"}
+    assert len(model.metrics_variables) == sum(len(m.variables) for m in model.metrics) == 8
+    model.errors[0].update_state(3.0)
+    model.reset_metrics()
+    assert float(model.errors[0].result()) == 0
+    assert not {id(v) for v in model.metrics_variables} & {id(v) for v in model.variables}

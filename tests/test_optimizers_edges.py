@@ -6,6 +6,7 @@ import pytest
 
 import keryx
 from keryx import optimizers
+from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError
 
 SETTINGS = [
@@ -57,3 +58,10 @@ def test_what_an_optimizer_holds_before_it_has_weights():
     assert [float(v) for v in optimizer.variables] == [0, 0.5]
     optimizer.build([keryx.Variable(np.ones(2))])
     assert optimizer.built
+
+
+def test_apply_wants_a_gradient_for_each_variable():
+    w = Variable(np.ones(2))
+    with pytest.raises(ArgumentError, match="a gradient for each variable: 1; got 2"):
+        optimizers.SGD().apply([np.ones(2), np.ones(2)], [w])
+    np.testing.assert_array_equal(w.numpy(), np.ones(2))

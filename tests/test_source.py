@@ -35,6 +35,21 @@ class Batches(PyDataset):
         return X[rows], Y[rows]
 
 
+class Noted(Batches):
+    """Eight batches of one row; notes which are asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return X[index : index + 1], Y[index : index + 1]
+
+
 class Loader:
     """No more than `__iter__`."""
 
@@ -150,6 +165,33 @@ def test_dropout_draws_anew_at_each_step():
 
 
 # -- rows that no program depends on ---------------------------------------------------------------------------------
+
+
+def test_each_epoch_shuffles_the_batches_of_a_data_set():
+    model, data = model_of(), Noted()
+    model.fit(data, epochs=4, verbose=0)
+    # The first batch is looked at before there is an order, and is not made twice.
+    assert len(data.asked) == 4 * 8
+    later = [data.asked[start : start + 8] for start in (8, 16, 24)]
+    assert all(sorted(order) == list(range(8)) for order in later)
+    assert len({tuple(order) for order in [*later, tuple(range(8))]}) == 4
+    assert sorted(data.asked[:8]) == list(range(8))
+
+
+def test_a_data_set_is_not_shuffled_where_that_is_asked_for():
+    model, data = model_of(), Noted()
+    model.fit(data, epochs=2, shuffle=False, verbose=0)
+    assert data.asked == [*range(8)] * 2
+    data.asked.clear()
+    model.evaluate(data, verbose=0)
+    model.predict(data, verbose=0)
+    assert data.asked == [*range(8)] * 2
+
+
+def test_parts_of_a_shuffled_data_set_are_a_whole_pass():
+    model, data = model_of(), Noted()
+    model.fit(data, epochs=4, steps_per_epoch=4, verbose=0)
+    assert sorted(data.asked[:8]) == sorted(data.asked[8:]) == list(range(8))
 
 
 @pytest.fixture

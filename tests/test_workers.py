@@ -118,7 +118,7 @@ def test_any_number_of_workers_trains_to_the_same_weights(model):
     start, weights = model.get_weights(), []
     for data in (Old(), Parts(), Parts(workers=3), Parts(workers=2, max_queue_size=0)):
         model.set_weights(start)
-        model.fit(data, epochs=3, validation_data=Parts(workers=2), verbose=0)
+        model.fit(data, epochs=3, shuffle=False, validation_data=Parts(workers=2), verbose=0)
         weights.append(model.get_weights())
         assert model.evaluate(data, verbose=0) == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-5)
         assert len(model.predict(data, verbose=0)) == 24
@@ -129,7 +129,7 @@ def test_any_number_of_workers_trains_to_the_same_weights(model):
 
 def test_an_error_comes_out_of_a_thread(model):
     with pytest.raises(OSError, match="no file for batch 4"):
-        model.fit(Parts(4, "raises", workers=2), verbose=0)
+        model.fit(Parts(4, "raises", workers=2), shuffle=False, verbose=0)
     assert np.isfinite(model.fit(Parts(workers=2), verbose=0).history["loss"]).all()
 
 
@@ -145,10 +145,10 @@ def test_options_that_are_no_counts(options):
 
 def test_processes_train_to_the_same_weights(model):
     start = model.get_weights()
-    model.fit(Parts(), epochs=3, verbose=0)
+    model.fit(Parts(), epochs=3, shuffle=False, verbose=0)
     expected = model.get_weights()
     model.set_weights(start)
-    model.fit(Parts(workers=2, use_multiprocessing=True), epochs=3, verbose=0)  # which is sent anew in each epoch
+    model.fit(Parts(workers=2, use_multiprocessing=True), epochs=3, shuffle=False, verbose=0)  # which is sent anew in each epoch
     jax.tree.map(np.testing.assert_array_equal, model.get_weights(), expected)
     assert not multiprocessing.active_children()
 
@@ -168,7 +168,7 @@ def test_processes_are_others_and_stay(crew):
 )
 def test_an_error_comes_out_of_a_process(model, how, error, said):
     with pytest.raises(error, match=said):
-        model.fit(Parts(1, how, workers=1, use_multiprocessing=True), verbose=0)
+        model.fit(Parts(1, how, workers=1, use_multiprocessing=True), shuffle=False, verbose=0)
     assert not multiprocessing.active_children()
 
 
@@ -191,7 +191,7 @@ SCRIPT = """
         model = keryx.Model(x, keryx.layers.Dense(1)(x))
         model.compile("sgd", "mse")
         data = Parts(3, "hangs", workers=2, use_multiprocessing={processes})
-        model.fit(data, verbose=0, callbacks=[keryx.callbacks.LambdaCallback(
+        model.fit(data, shuffle=False, verbose=0, callbacks=[keryx.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: os.write(1, b"trained\\n"))])
 """
 

@@ -55,6 +55,10 @@ class Owner:
             self._walked = walk
         return self._walked
 
+    def kept(self, kind: type) -> list[Any]:
+        """What else of a class stands where variables are looked for: in its attributes and those of owners within."""
+        return list(dict.fromkeys(self._walk().kept(kind)))
+
     def _places(self) -> list[Iterable[Any]]:
         """Where it keeps what it owns, in order."""
         return [vars(self).values()]
@@ -199,6 +203,16 @@ class _Walk:
             and all(values[i] is value for i, value in self._found)
             and all(set(map(type, place)) == types for place, types in self._plain)
         )
+
+    def kept(self, kind: type) -> Iterator[Any]:
+        """The objects of a class in all places that were looked at."""
+        seen = [(place, set(map(type, place))) for place in self._places] if self._holds(kind) else []
+        for place, types in chain(seen, self._plain):
+            if any(issubclass(t, kind) for t in types):
+                yield from (value for value in list(place) if isinstance(value, kind))
+
+    def _holds(self, kind: type) -> bool:
+        return any(issubclass(t, kind) for t in set(self._types))
 
     def trained(self) -> list[Variable]:
         """The variables that are trained: those of a frozen owner are not, but one within it may be thawed again."""

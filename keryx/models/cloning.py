@@ -51,8 +51,8 @@ def clone_model(
         return _compiled_like(model, cast(Model, _copied(model)))
 
     def copied(layer: Layer) -> Layer:
-        if recursive and isinstance(layer, Model) and layer._graph is not None:
-            return clone_model(layer, None, clone_function, call_function, True)
+        if isinstance(layer, Model) and layer._graph is not None and (recursive or not clone_function):
+            return clone_model(layer, None, *((clone_function, call_function, True) if recursive else ()))
         return (clone_function or _copied)(layer)
 
     if isinstance(model, Sequential):

@@ -263,6 +263,8 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         """
         variables = list(self.owners.values() if trainable_variables is None else trainable_variables)
         grads = list(grads)
+        if len(grads) != len(variables):
+            raise ArgumentError(f"apply() wants a gradient for each variable: {len(variables)}; got {len(grads)}.")
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         if missing and len(missing) == len(grads):
             raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing)}.")

@@ -107,8 +107,8 @@ class Trainer(Overridable):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first; then those that the model keeps as attributes."""
-        own = [value for value in vars(self).values() if isinstance(value, Metric)]
+        """The metrics, that of the loss first; then those that the model and its layers keep, in lists and dicts too."""
+        own = self._model.kept(Metric)
         compiled = [] if self._session is None else self._session.objective.shown
         return list(dict.fromkeys([*compiled, *own]))
 
@@ -166,7 +166,7 @@ class Trainer(Overridable):
             callbacks: Callbacks.
             validation_split: The share of the last rows that is held out for validation.
             validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of such batches.
-            shuffle: Whether the rows of arrays are shuffled anew each epoch.
+            shuffle: Whether the rows of arrays, and the batches of a PyDataset, are shuffled anew each epoch.
             class_weight: A weight for each class, or such a dict by output name.
             sample_weight: A weight for each row, or for each time step; for all outputs, or by output.
             initial_epoch: The number of epochs that are done already.

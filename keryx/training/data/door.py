@@ -34,7 +34,7 @@ def source_of(
         batch_size: Rows a batch, 32 by default; for arrays only.
         steps: Batches an epoch.
         steps_name: The argument that they came in.
-        shuffle: Whether each epoch has an order of its own; for arrays only.
+        shuffle: Whether each epoch has an order of its own: of the rows of arrays, of the batches of a PyDataset.
         around: Whether an epoch of `steps` goes on where the last one stopped, and begins again at the end of the data.
         again: Whether there will be more than one epoch of the same batches.
 
@@ -60,7 +60,7 @@ def source_of(
         steps = int(length) if steps is None else min(steps, int(length))
     # A PyDataset, or a sequence that cannot be iterated over, is asked for its batches by number.
     numbered = hasattr(x, "__getitem__") and (hasattr(type(x), "num_batches") or not hasattr(x, "__iter__"))
-    return (Numbered if numbered else Stream)(x, admit, steps, around)
+    return Numbered(x, admit, steps, around, shuffle) if numbered else Stream(x, admit, steps, around)
 
 
 def yields_batches(x: Any) -> bool:

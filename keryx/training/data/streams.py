@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from keryx.errors import DataError, ShapeError
 from keryx.training.data.source import Admit, Source, Waiting
 from keryx.training.data.workers import Workers
+from keryx.training.state import shuffled
 from keryx.training.step import Batch
 
 _END = object()
@@ -62,11 +63,15 @@ class Batched(Source):
 
 
 class Numbered(Batched):
-    """Data whose batches are asked for by number, such as a `PyDataset`, so that an epoch can begin at any of them."""
+    """Data whose batches are asked for by number, such as a `PyDataset`, so that an epoch can begin at any of them.
 
-    def __init__(self, data: Any, admit: Admit, steps: int | None, around: bool = False):
+    Args:
+        shuffle: Whether each pass over the batches has an order of its own.
+    """
+
+    def __init__(self, data: Any, admit: Admit, steps: int | None, around: bool = False, shuffle: bool = False):
         super().__init__(data, admit, steps, around)
-        self.workers = Workers(data)
+        self.shuffle, self.workers = shuffle, Workers(data)
 
     def first(self) -> Batch:
         if self.head is None:
@@ -76,29 +81,32 @@ class Numbered(Batched):
 
     def batches(self, key: Any, epoch: int, start: int = 0, waiting: Waiting = nullcontext) -> Iterator[Batch]:
         self.begin()
-        numbers = self.numbers(epoch, start)
-        if self.head is not None and numbers and numbers[0] == 0:
-            yield self.head
-            numbers = numbers[1:]
-        self.head = None
-        items = self.workers.batches(numbers)
-        for number in numbers:
+        numbers = self.numbers(key, epoch, start)
+        head, self.head = self.head, None
+        known = numbers.index(0) if head is not None and 0 in numbers else None
+        items = self.workers.batches([number for i, number in enumerate(numbers) if i != known])
+        for i, number in enumerate(numbers):
+            if head is not None and i == known:
+                yield head
+                continue
             with waiting():
                 item = next(items)
             yield self.checked(item, number)
         self.end()
 
-    def numbers(self, epoch: int, start: int) -> Any:
-        """The numbers of the batches of an epoch, from its batch `start` on."""
+    def numbers(self, key: Any, epoch: int, start: int) -> Sequence[int]:
+        """The numbers of the batches of an epoch, from its batch `start` on: a part of endless passes over all."""
         length = length_of(self.data)  # of this epoch
-        if not self.around:
-            known = [n for n in (self.steps, length) if n is not None]
-            return range(start, int(min(known)))
-        assert self.steps is not None
-        first = epoch * self.steps
         if length is None or length == math.inf:
+            assert self.steps is not None
+            first = epoch * self.steps if self.around else 0
             return range(first + start, first + self.steps)
-        return [number % int(length) for number in range(first + start, first + self.steps)]
+        length = int(length)
+        steps = self.steps if self.around and self.steps else min(self.steps or length, length)
+        first = epoch * (steps if self.around else length)
+        passes = range(first // length, math.ceil((first + steps) / length))
+        orders = {n: shuffled(key, n, length).tolist() if self.shuffle else range(length) for n in passes}
+        return [orders[n // length][n % length] for n in range(first + start, first + steps)]
 
     def __exit__(self, *error: object) -> None:
         self.workers.close()
