@@ -1,5 +1,6 @@
 """Functions that are exported together, and the variables that they share."""
 
+import importlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -150,12 +151,10 @@ class ExportArchive:
             )
 
     def _write(self, writer: Writer, arrays: dict[str, np.ndarray]) -> None:
-        from keryx import __version__
-
         said = {
             "format": FORMAT,
             "version": VERSION,
-            "keryx": __version__,
+            "keryx": importlib.import_module("keryx").__version__,
             "jax": jax.__version__,
             "platforms": self.platforms,
             "variables": {path: {"shape": list(a.shape), "dtype": a.dtype.name} for path, a in arrays.items()},
@@ -165,6 +164,7 @@ class ExportArchive:
                     "inputs": signature.write(list(program.inputs)),
                     "outputs": signature.write(program.outputs),
                     "variables": program.variables,
+                    "least": program.least,
                 }
                 for name, program in self._programs.items()
             },

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keryx.core.names import is_own  # noqa: F401
 from keryx.errors import ArgumentError, ExportError, did_you_mean, listing
 from keryx.export import signature
 from keryx.export.archive import SERVE, ExportArchive
@@ -32,7 +31,8 @@ def export_model(
     for word in kwargs:
         if word not in takes:
             raise ArgumentError(
-                f"export(format={format!r}) has no argument {word!r}; it has {listing(takes)}.{did_you_mean(word, takes)}"
+                f"export(format={format!r}) has no argument {word!r}; it has {listing(takes)}."
+                f"{did_you_mean(word, takes)}"
             )
     write(model, filepath, verbose is not False, input_signature, **kwargs)
 

@@ -14,10 +14,10 @@ from jax import export
 from keryx.core import seeds
 from keryx.core.matching import as_wanted, match
 from keryx.core.symbol import SymbolicTensor
-from keryx.errors import ArgumentError, FileError, did_you_mean, listing
+from keryx.errors import ArgumentError, FileError, ShapeError, did_you_mean, listing
 from keryx.export import signature
 from keryx.export.archive import FORMAT, SERVE, VERSION, described
-from keryx.export.program import KEY
+from keryx.export.program import KEY, known
 from keryx.saving.archive import Archive
 from keryx.saving.limits import Budget
 
@@ -39,8 +39,8 @@ class Function:
         outputs: What it returns, a nest of symbolic tensors.
     """
 
-    def __init__(self, name: str, exported: Any, inputs: list[Any], outputs: Any, values: list[Any]):
-        self.name, self.inputs, self.outputs = name, inputs, outputs
+    def __init__(self, name: str, exported: Any, inputs: list[Any], outputs: Any, values: list[Any], least: int):
+        self.name, self.inputs, self.outputs, self._least = name, inputs, outputs, least
         self._values, self._run = values, jax.jit(exported.call)
 
     def __call__(self, *args: Any) -> Any:
@@ -52,6 +52,13 @@ class Function:
             symbols: list[SymbolicTensor] = jax.tree.leaves(wanted)
             arrays = match(given, [symbol.name for symbol in symbols], wanted)
             flat += [as_wanted(x, symbol, symbols) for x, symbol in zip(arrays, symbols, strict=True)]
+        for x, symbol in zip(flat, jax.tree.leaves(self.inputs), strict=True):
+            small = [axis for axis, n in enumerate(symbol.shape) if n is None and axis and x.shape[axis] < self._least]
+            if small:
+                raise ShapeError(
+                    f"Input {symbol.name!r} of {self.name!r} was exported for sizes of {self._least} and more in axis "
+                    f"{small[0]}; got {x.shape}. Make it longer, or export the model with that size."
+                )
         outputs = self._run(seeds.next_key(), self._values, *flat)
         return jax.tree.unflatten(jax.tree.structure(self.outputs), outputs)
 
@@ -104,11 +111,11 @@ def load(filepath: str | os.PathLike) -> Loaded:
         FileError: Where the file is damaged, is no such file, or was exported for other platforms.
 
     >>> import keryx, tempfile
-    >>> model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)])
+    >>> model = keryx.Sequential([keryx.Input((3,), name="x"), keryx.layers.Dense(2)])
     >>> path = tempfile.mkdtemp() + "/dense.zip"
     >>> model.export(path, format="stablehlo", verbose=False)
     >>> load(path)
-    <Loaded serve(input_layer (None, 3) float32) -> output_0 (None, 2) float32>
+    <Loaded serve(x (None, 3) float32) -> output_0 (None, 2) float32>
     """
     budget = Budget()
     archive = Archive(filepath, budget)
@@ -138,8 +145,8 @@ def _signature(archive: Archive) -> dict[str, Any]:
         raise FileError(f"{archive.path} holds no exported functions; a model is read by keryx.models.load_model.")
     if said.get("version") != VERSION:
         raise FileError(
-            f"{archive.path} has version {said.get('version')!r:.40} of the format, and {VERSION} is read here. Use the "
-            f"Keryx that wrote it, {said.get('keryx')!r:.40}, or a newer one."
+            f"{archive.path} has version {said.get('version')!r:.40} of the format, and {VERSION} is read here. Use "
+            f"the Keryx that wrote it, {said.get('keryx')!r:.40}, or a newer one."
         )
     return said
 
@@ -196,18 +203,15 @@ def _function(archive: Archive, name: str, spec: Any, variables: dict[str, Any])
         raise FileError(f"The program {name!r} of {archive.path} calls {listing(sorted(strangers))}: it is not run.")
     wanted = [(KEY.shape, str(KEY.dtype)), *((v.shape, str(v.dtype)) for v in values)]
     wanted += [(s.shape, str(s.dtype)) for s in jax.tree.leaves(inputs)]
-    if [_spec(aval) for aval in exported.in_avals] != wanted or exported.nr_devices != 1:
+    if [known(aval) for aval in exported.in_avals] != wanted or exported.nr_devices != 1:
         raise FileError(f"The program {name!r} of {archive.path} takes other arguments than its signature says.")
-    if [_spec(aval) for aval in exported.out_avals] != [(s.shape, str(s.dtype)) for s in jax.tree.leaves(outputs)]:
+    if [known(aval) for aval in exported.out_avals] != [(s.shape, str(s.dtype)) for s in jax.tree.leaves(outputs)]:
         raise FileError(f"The program {name!r} of {archive.path} returns other values than its signature says.")
     here = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
     if here not in exported.platforms:
         raise FileError(
-            f"{archive.path} was exported for {listing(exported.platforms)}, and this process runs on {here}. Export it "
-            f"with platforms=[{here!r}]."
+            f"{archive.path} was exported for {listing(exported.platforms)}, and this process runs on {here}. Export "
+            f"it with platforms=[{here!r}]."
         )
-    return Function(name, exported, inputs, outputs, values)
-
-
-def _spec(aval: Any) -> tuple[tuple[int | None, ...], str]:
-    return tuple(n if isinstance(n, int) else None for n in aval.shape), str(aval.dtype)
+    least = spec.get("least")
+    return Function(name, exported, inputs, outputs, values, least if type(least) is int else 1)

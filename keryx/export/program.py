@@ -1,7 +1,7 @@
 """A function of variables and arrays as a StableHLO program."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from keryx.core.variable import Variable
 from keryx.errors import ExportError
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+_Names = dict[tuple[int, int], str]  # of the unknown sizes, by input and axis
 KEY = jax.ShapeDtypeStruct((2,), np.uint32)
 
 
@@ -27,12 +28,14 @@ class Program(NamedTuple):
         inputs: The arguments, nests of symbols.
         outputs: What it returns, a nest of symbols.
         variables: The paths of the variables that it reads, in the order in which it takes them.
+        least: What a size that is not known is at least, but for the batch's.
     """
 
     serialized: bytes
     inputs: tuple[Any, ...]
     outputs: Any
     variables: list[str]
+    least: int
 
 
 def traced(
@@ -55,7 +58,7 @@ def traced(
     seen: list[Any] = []
 
     def run(key: Any, values: list[Any], *arrays: Any) -> list[Any]:
-        pure = scope.pure(lambda *args: function(*args), variables)
+        pure = scope.pure(function, variables)
         outputs, updates, _ = pure(
             dict(zip(variables, values, strict=True)), key, *jax.tree.unflatten(nest, list(arrays))
         )
@@ -70,46 +73,71 @@ def traced(
     with reading(list(variables.values())) as values:
         values = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in values]
     errors: list[Exception] = []
-    for specs in _attempts(symbols):
+
+    def attempt(names: _Names, least: int) -> Any:
+        specs = _specs(symbols, names, least)
         try:
-            exported = export.export(jax.jit(run), platforms=list(platforms))(KEY, values, *specs)
+            return export.export(jax.jit(run), platforms=list(platforms))(KEY, values, *specs)
         except ExportError:
             raise
         except Exception as error:
             errors.append(error)
-            continue
-        avals = [_known(aval) for aval in exported.out_avals]
-        outputs = [SymbolicTensor(shape, dtype, f"output_{i}") for i, (shape, dtype) in enumerate(avals)]
-        outputs = jax.tree.unflatten(jax.tree.structure(seen[0]), outputs)
-        return Program(bytes(exported.serialize()), inputs, outputs, list(variables))
-    sizes = ", ".join(f"{symbol.name} {symbol.shape}" for symbol in symbols if None in symbol.shape)
-    way_out = (
-        "Give all sizes: input_signature=[keryx.Input(batch_shape=(32, 10))]." if sizes else "Give other platforms=."
-    )
-    first = str(errors[0]).partition("\n")[0]
-    raise ExportError(
-        f"{what} cannot be compiled for {', '.join(platforms)}"
-        f"{' and for all sizes of ' + sizes if sizes else ''}: {first} {way_out}"
-    ) from errors[0]
+            return None
+
+    exported, least = _most_general(attempt, symbols)
+    if exported is None:
+        open_ones = ", ".join(f"{symbol.name} {symbol.shape}" for symbol in symbols if None in symbol.shape)
+        where = f"for {', '.join(platforms)}" + (f" and for all sizes of {open_ones}" if open_ones else "")
+        sizes = "Give all sizes: input_signature=[keryx.Input(batch_shape=(32, 10))]."
+        reason = str(errors[0]).partition("\n")[0]
+        raise ExportError(
+            f"{what} cannot be compiled {where}: {reason} {sizes if open_ones else 'Give other platforms=.'}"
+        ) from errors[0]
+    avals = [known(aval) for aval in exported.out_avals]
+    outputs = [SymbolicTensor(shape, dtype, f"output_{i}") for i, (shape, dtype) in enumerate(avals)]
+    outputs = jax.tree.unflatten(jax.tree.structure(seen[0]), outputs)
+    return Program(bytes(exported.serialize()), inputs, outputs, list(variables), least)
 
 
-def _attempts(symbols: list[SymbolicTensor]) -> Any:
-    """Shapes to trace at: each unknown size by itself, then one for all axes of a kind, as most often they are."""
+def _most_general(attempt: Callable[[_Names, int], Any], symbols: list[SymbolicTensor]) -> tuple[Any, int]:
+    """The program for the most sizes that can be had, and the least of those sizes; None where there is none.
+
+    Each unknown size is one by itself, then one with those of the same axis, as most often they are, then one with all
+    but the batch's. It is any size, then one that is large enough for windows that do not fit into the smallest.
+    """
     unknown = [(i, axis) for i, s in enumerate(symbols) for axis, n in enumerate(s.shape) if n is None]
-    apart = {(i, axis): "batch" if axis == 0 else f"size_{i}_{axis}" for i, axis in unknown}
-    alike = {(i, axis): "batch" if axis == 0 else f"size_{axis}" for i, axis in unknown}
-    squares = {(i, axis): "batch" if axis == 0 else "size" for i, axis in unknown}
-    for names, _ in itertools.groupby((apart, alike, squares)):
-        known = sorted(set(names.values()))
-        dimensions = dict(zip(known, export.symbolic_shape(", ".join(known)) if known else (), strict=True))
-        yield [
-            jax.ShapeDtypeStruct(
-                tuple(dimensions[names[i, axis]] if n is None else n for axis, n in enumerate(symbol.shape)),
-                symbol.dtype,
-            )
-            for i, symbol in enumerate(symbols)
-        ]
+    ways = [
+        {(i, axis): "batch" if axis == 0 else name.format(i=i, axis=axis) for i, axis in unknown}
+        for name in ("size_{i}_{axis}", "size_{axis}", "size")
+    ]
+    sizes = (1, 2, 8, 32, 128) if any(axis for _, axis in unknown) else (1,)
+    for below, least in pairwise((0, *sizes)):
+        for names, _ in groupby(ways):
+            found = attempt(names, least)
+            if found is None:
+                continue
+            while least - below > 1:
+                middle = (below + least) // 2
+                better = attempt(names, middle)
+                below, least, found = (below, middle, better) if better is not None else (middle, least, found)
+            return found, least
+    return None, 0
 
 
-def _known(aval: Any) -> tuple[tuple[int | None, ...], str]:
+def _specs(symbols: list[SymbolicTensor], names: _Names, least: int) -> list[Any]:
+    """The shapes of symbols, with a symbolic size of this name in place of each that is not known."""
+    every = sorted(set(names.values()))
+    constraints = [f"{name} >= {least}" for name in every if name != "batch"]
+    sizes = export.symbolic_shape(", ".join(every), constraints=constraints) if every else ()
+    by_name = dict(zip(every, sizes, strict=True))
+    return [
+        jax.ShapeDtypeStruct(
+            tuple(by_name[names[i, axis]] if n is None else n for axis, n in enumerate(symbol.shape)), symbol.dtype
+        )
+        for i, symbol in enumerate(symbols)
+    ]
+
+
+def known(aval: Any) -> tuple[tuple[int | None, ...], str]:
+    """The shape of an array of a program, with None for a size that is open, and its dtype."""
     return tuple(n if isinstance(n, int) else None for n in aval.shape), str(aval.dtype)

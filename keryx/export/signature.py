@@ -9,7 +9,27 @@ from keryx.errors import ArgumentError, ExportError, FileError
 
 _DEEPEST = 30
 _DTYPES = frozenset(
-    ["bool", "int4", "int8", "int16", "int32", "int64", "uint4", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2"]
+    [
+        "bool",
+        "int4",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint4",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+        "float8_e4m3fn",
+        "float8_e5m2",
+    ]
 )
 
 
@@ -119,8 +139,8 @@ def array_spec(data: dict[str, Any], unknown: bool = False) -> tuple[tuple[Any, 
         FileError: Where they are none.
     """
     shape, dtype = data.get("shape"), data.get("dtype")
-    sizes = isinstance(shape, list) and len(shape) <= 32
-    fine = sizes and all((n is None and unknown) or (type(n) is int and 0 <= n < 2**48) for n in shape)
-    if not fine or dtype not in _DTYPES:
+    sizes: list[Any] = shape if isinstance(shape, list) else [shape]
+    fine = sizes is shape and len(sizes) <= 32 and isinstance(dtype, str) and dtype in _DTYPES
+    if not fine or not all((n is None and unknown) or (type(n) is int and 0 <= n < 2**48) for n in sizes):
         raise FileError(f"The file states a tensor of shape {shape!r:.80} and dtype {dtype!r:.40}.")
-    return tuple(shape), dtype
+    return tuple(sizes), str(dtype)

@@ -1,6 +1,8 @@
 """Models written as ONNX give in ONNX Runtime what they give here."""
 
+import importlib.util
 import re
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -148,11 +150,11 @@ def test_layers_give_the_same(told):
 def test_no_layer_is_left_out():
     from keryx.export.onnx.exporter import row_of
 
-    inner = {"layer": layers.LSTM(2, return_sequences=True)}
-    made_with = {"Bidirectional": inner, "TimeDistributed": inner, "Wrapper": inner, "RNN": {"cell": layers.LSTMCell(2)},
-                 "StackedRNNCells": {"cells": [layers.LSTMCell(2)]}, "InputLayer": {"shape": (2,)}}  # fmt: skip
+    inner, cell = {"layer": layers.LSTM(2, return_sequences=True)}, layers.LSTMCell(2)
+    made_with = dict.fromkeys(("Bidirectional", "TimeDistributed", "Wrapper"), inner)
+    made_with |= {"RNN": {"cell": cell}, "StackedRNNCells": {"cells": [cell]}, "InputLayer": {"shape": (2,)}}
     told = {spec.layer: spec.init for spec in ROWS.values()}
-    told |= dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell"), {"units": 2}) | made_with
+    told |= {cell: {"units": 2} for cell in ("LSTMCell", "GRUCell", "SimpleRNNCell")} | made_with
     without = {"InputLayer", "Wrapper"}  # no calls of these stand in a graph
     classes = {cls for cls in layers.registry.table.values() if cls.__module__.startswith("keryx.layers")}
     missing = {cls.__name__ for cls in classes if row_of(cls(**told[cls.__name__])) is None}
@@ -266,6 +268,35 @@ def test_time_distributed_models_and_shared_ones():
     assert len(kernels) == 1
 
 
+def guide_models(monkeypatch):
+    """The ten models of the guide, small, and not trained."""
+    path = Path(__file__).parents[2] / "examples" / "functional_guide.py"
+    spec = importlib.util.spec_from_file_location("functional_guide_to_export", path)
+    guide = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(guide)
+    monkeypatch.setattr(keryx.Model, "fit", lambda *args, **kwargs: None)
+    monkeypatch.setattr(keryx.Model, "predict", lambda *args, **kwargs: np.zeros(1))
+    made = {"dense": guide.dense()[0]}
+    made |= {name: getattr(guide, name)(made["dense"]) for name in ("model_as_layer", "every_step")}
+    made |= {name: getattr(guide, name)() for name in ("news", "tweets", "shared_vision")}
+    made |= {name: getattr(guide, name)(size=16) for name in ("inception", "residual")}
+    *vqa, parts = guide.visual_question_answering(size=32)
+    made |= {"vqa": vqa[0], "video": guide.video_question_answering(*parts, frames=3, size=32)}
+    return {name: model[0] if isinstance(model, tuple) else model for name, model in made.items()}
+
+
+def test_the_models_of_the_guide(monkeypatch):
+    found = guide_models(monkeypatch)
+    assert len(found) == 10
+    for model in found.values():
+        rng = np.random.default_rng(0)
+        batch = {
+            s.name: np.asarray(rng.random((2, *s.shape[1:])) * (50 if "int" in s.dtype else 1), s.dtype)
+            for s in model.inputs
+        }
+        same(model, batch)
+
+
 # -- ops on symbols ----------------------------------------------------------------------------------------------
 
 OPS = {
@@ -274,7 +305,9 @@ OPS = {
     "floats divided": lambda x, y: x // 0.5 + y % 0.7,
     "comparisons": lambda x, y: ops.where((x > y) & (x >= 0) | ~(y < 1) ^ (x != y), x, 0),
     "bools": lambda x, y: ops.any(x > 0, axis=1) & ops.all(y < 9, axis=1),
-    "slices": lambda x, y: [x[:, 0], x[:, -1:], x[:, ::-1, None], x[..., 1:3], x[:, -2], x[:, 1::2, 0], x[:, :, [2, 0]]],
+    "slices": lambda x, y: [
+        x[:, 0], x[:, -1:], x[:, ::-1, None], x[..., 1:3], x[:, -2], x[:, 1::2, 0], x[:, :, [2, 0]],
+    ],
     "shapes": lambda x, y: [
         x.reshape(-1, 4), ops.reshape(x, (-1, 3 * 4)), x.transpose(0, 2, 1), ops.swapaxes(x, 1, 2),
         ops.moveaxis(x, 1, -1), ops.expand_dims(x, (1, -1)), ops.squeeze(ops.expand_dims(x, 1), 1), ops.ravel(x),
@@ -285,15 +318,17 @@ OPS = {
         *ops.unstack(x, axis=2), ops.hstack([x, y]),
     ],
     "repeated": lambda x, y: [
-        ops.repeat(x, 2, axis=1), ops.tile(x, (1, 2, 1)), ops.roll(x, 1, axis=1), ops.flip(x, 1), ops.pad(x, ((0, 0), (1, 2), (0, 1))),
+        ops.repeat(x, 2, axis=1), ops.tile(x, (1, 2, 1)), ops.roll(x, 1, axis=1), ops.flip(x, 1),
+        ops.pad(x, ((0, 0), (1, 2), (0, 1))),
     ],
     "reductions": lambda x, y: [
         ops.sum(x, 1), ops.mean(x, (1, 2)), ops.max(x, -1, keepdims=True), ops.min(x), ops.prod(x, 2), ops.var(x, 1),
         ops.std(x, 1), ops.logsumexp(x, 1), ops.argmax(x, 1), ops.argmin(x, -1), ops.cumsum(x, 1), ops.norm(x, axis=-1),
     ],
     "functions": lambda x, y: [
-        f(x) for f in (ops.exp, ops.sin, ops.cos, ops.tanh, ops.floor, ops.ceil, ops.round, ops.sign, ops.square, ops.trunc,
-                       ops.erf, ops.expm1, ops.exp2, ops.negative, ops.isnan, ops.isfinite, ops.arctan, ops.sinh)
+        f(x)
+        for f in (ops.exp, ops.sin, ops.cos, ops.tanh, ops.floor, ops.ceil, ops.round, ops.sign, ops.square,
+                  ops.trunc, ops.erf, ops.expm1, ops.exp2, ops.negative, ops.isnan, ops.isfinite, ops.arctan, ops.sinh)
     ] + [f(abs(x) + 0.5) for f in (ops.log, ops.sqrt, ops.rsqrt, ops.log1p, ops.log2, ops.log10, ops.reciprocal)],
     "products": lambda x, y: [
         x @ y.transpose(0, 2, 1), ops.einsum("bij,bkj->bik", x, y), ops.tensordot(x, np.ones((4, 2), "float32"), 1),
@@ -304,8 +339,12 @@ OPS = {
         ops.one_hot(ops.argmax(x, 1), 3), ops.slice(x, (0, 1, 0), (-1, 2, -1)), ops.tril(x), ops.triu(x, 1),
     ],
     "made alike": lambda x, y: [ops.zeros_like(x), ops.ones_like(x) * y, ops.full_like(x, 3.0), ops.size(x)],
-    "limits": lambda x, y: [ops.clip(x, -0.5, 0.5), ops.maximum(x, y), ops.minimum(x, 0), x.clip(0.0, 1.0), ops.divide_no_nan(x, y * 0)],
-    "NumPy's": lambda x, y: [np.exp(x), np.concatenate([x, y], 1), np.mean(x, axis=1), np.where(x > 0, x, y), np.maximum(x, 0.1)],
+    "limits": lambda x, y: [
+        ops.clip(x, -0.5, 0.5), ops.maximum(x, y), ops.minimum(x, 0), x.clip(0.0, 1.0), ops.divide_no_nan(x, y * 0),
+    ],
+    "NumPy's": lambda x, y: [
+        np.exp(x), np.concatenate([x, y], 1), np.mean(x, axis=1), np.where(x > 0, x, y), np.maximum(x, 0.1),
+    ],
     "networks": lambda x, y: [
         ops.softmax(x), ops.log_softmax(x, 1), ops.relu(x), ops.gelu(x), ops.normalize(x), ops.softmax(x, (1, 2)),
         keryx.activations.relu(x, 0.1, 1.0, 0.2), keryx.activations.gelu(x), ops.silu(x), ops.glu(x),

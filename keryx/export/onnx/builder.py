@@ -282,9 +282,10 @@ class Builder:
     def split(self, x: Value, count: int, axis: int) -> list[Value]:
         """`x` in equal parts along an axis."""
         axis = axis % x.ndim
-        if x.shape[axis] is None:
+        size = x.shape[axis]
+        if size is None:
             return self.nodes("Split", x, None, outputs=count, axis=axis, num_outputs=count)
-        part = self.constant(np.full(count, x.shape[axis] // count, "int64"))
+        part = self.constant(np.full(count, size // count, "int64"))
         return self.nodes("Split", x, part, outputs=count, axis=axis)
 
     def clip(self, x: Value, least: Any = None, most: Any = None) -> Value:
@@ -308,8 +309,8 @@ class Builder:
     def reduce(self, op: str, x: Value, axes: Any = None, keepdims: bool = False) -> Value:
         """`x` with one of ONNX's reductions along axes, all by default."""
         axes = range(x.ndim) if axes is None else np.atleast_1d(axes).tolist()
-        along = self.constant(np.array([axis % x.ndim for axis in axes], "int64"))
-        return self.node(f"Reduce{op}", x, along, keepdims=int(keepdims)) if len(along.array) else x
+        along = np.array([axis % x.ndim for axis in axes], "int64")
+        return self.node(f"Reduce{op}", x, self.constant(along), keepdims=int(keepdims)) if len(along) else x
 
     def where(self, condition: Value, x: Any, y: Any) -> Value:
         """`x` where the condition holds, else `y`."""

@@ -1,7 +1,7 @@
-"""The walk over a model's graph: each call becomes nodes of ONNX, by a table of layers and one of ops.
+"""The walk over a model's graph: calls become nodes of ONNX, by a table of layers and one of ops.
 
-A row of the table of layers is a function `(g, layer, *arguments of the layer's call)` that reads like that call; `g` is
-the graph in the making. What has no row is taken apart: a model into its graph, and a layer or function of the user's
+A row of the table of layers is a function `(g, layer, *arguments of the layer's call)` that reads like it; `g` is the
+graph in the making. What has no row is taken apart: a model into its graph, and a layer or function of the user's
 into the ops and layers that it calls, which is found by calling it on symbols.
 """
 
@@ -28,27 +28,35 @@ from keryx.models import Model
 from keryx.ops.names import by_name, in_own_words
 
 _STABLEHLO = "Export to format='stablehlo', which holds any model."
-LAYERS: dict[type, Callable] = {}  # `(g, layer, *arguments of call) -> outputs`
-MASKS: dict[type, Callable] = {}  # `(g, layer, inputs, masks) -> masks of the outputs`, where a layer has its own rule
+LAYERS: dict[Any, Callable] = {}  # `(g, layer, *arguments of call) -> outputs`
+MASKS: dict[Any, Callable] = {}  # `(g, layer, inputs, masks) -> masks of the outputs`, where a layer has its own rule
 OPS: dict[str, Callable] = {}  # `(g, *arguments of the op) -> outputs`
 ACTIVATIONS = {
     id(function): name for name, function in activations.registry.table.items() if hasattr(function, "__wrapped__")
 }
 
 
+def _entering(table: dict[Any, Callable], keys: tuple[Any, ...]) -> Callable:
+    def enter(function: Callable) -> Callable:
+        table.update(dict.fromkeys(keys, function))
+        return function
+
+    return enter
+
+
 def layer(*classes: type) -> Callable:
     """A decorator that enters a row for layers of these classes, and of subclasses that compute the same."""
-    return lambda function: LAYERS.update(dict.fromkeys(classes, function)) or function
+    return _entering(LAYERS, classes)
 
 
 def masks_of(*classes: type) -> Callable:
     """A decorator that enters a rule for the masks of the outputs of these classes."""
-    return lambda function: MASKS.update(dict.fromkeys(classes, function)) or function
+    return _entering(MASKS, classes)
 
 
 def op(*names: str) -> Callable:
     """A decorator that enters a row for ops of these names."""
-    return lambda function: OPS.update(dict.fromkeys(names, function)) or function
+    return _entering(OPS, names)
 
 
 class Exporter(Builder):
@@ -149,12 +157,9 @@ class Exporter(Builder):
         """Let the masks of the outputs travel beside them."""
         if not of.supports_masking or not args:
             return
-        beside = jax.tree.map(lambda x: getattr(x, "mask", None), args[0], is_leaf=is_value)
-        masks = kwargs["mask"] if "mask" in kwargs else beside
+        masks = kwargs.get("mask", self.map(lambda x: x.mask, args[0]))
         if type(of).compute_mask is not Layer.compute_mask:
-            rule = next(
-                (MASKS[c] for c in type(of).__mro__ if c in MASKS and c.compute_mask is type(of).compute_mask), None
-            )
+            rule = _row(MASKS, of, "compute_mask")
             masks = (
                 rule(self, of, args[0], masks) if rule else self.take_apart(of.compute_mask, [args[0], masks], {}, of)
             )
@@ -240,6 +245,8 @@ class Exporter(Builder):
         with graph.unnoticed():
             try:
                 outputs = function(*args, **kwargs)
+                if not jax.tree.leaves(outputs):  # no mask
+                    return outputs
                 inner = graph.Graph(list(values), outputs)
             except Exception as error:
                 reason = f"{what} cannot be taken apart into ops and layers: {error}"
@@ -262,7 +269,12 @@ class Exporter(Builder):
 
 def row_of(of: Layer) -> Callable | None:
     """The row that serves a layer: that of the first of its classes whose call is the layer's own."""
-    return next((LAYERS[c] for c in type(of).__mro__ if c in LAYERS and c.call is type(of).call), None)
+    return _row(LAYERS, of, "call")
+
+
+def _row(table: dict[Any, Callable], of: Layer, method: str) -> Callable | None:
+    own = getattr(type(of), method)
+    return next((table[c] for c in type(of).__mro__ if c in table and getattr(c, method) is own), None)
 
 
 def is_value(x: Any) -> bool:

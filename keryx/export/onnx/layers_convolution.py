@@ -1,4 +1,4 @@
-"""Convolutions and pooling in ONNX, whose channels come first: transposes stand around, and neighbours among them cancel."""
+"""Convolutions and pooling in ONNX, whose channels come first: transposes stand around, and neighbours cancel."""
 
 from typing import Any
 
@@ -28,9 +28,12 @@ def _padding(padding: str, space: Shape, window: Any, strides: Any, dilation: An
         return {}
     counts = []
     for n, r, step in zip(space, reach, strides, strict=True):
-        if n is None and step > 1:
+        if step == 1:
+            total = r - 1
+        elif n is not None:
+            total = max((-(-n // step) - 1) * step + r - n, 0)
+        else:
             return {"auto_pad": "SAME_UPPER"}  # the runtime counts
-        total = r - 1 if step == 1 else max((-(-n // step) - 1) * step + r - n, 0)
         counts.append((total // 2, total - total // 2))
     return {"pads": np.array(counts).T.ravel().tolist()}
 

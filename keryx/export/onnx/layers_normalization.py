@@ -28,7 +28,7 @@ def layer_normalization(g: Exporter, of: Any, inputs: Value) -> Value:
         gamma = g.weight(of.gamma) if of.scale else g.constant(np.ones(shape, "float32"))
         beta = g.weight(of.beta) if of.center else None
         return g.node("LayerNormalization", x, gamma, beta, axis=axes[0], epsilon=of.epsilon)
-    along = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    along: list[Any] = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     return _affine(g, of, _normalized(g, x, axes, of.epsilon), along)
 
 
@@ -58,7 +58,7 @@ def group_normalization(g: Exporter, of: Any, inputs: Value) -> Value:
 @layer(layers.RMSNormalization)
 def rms_normalization(g: Exporter, of: Any, inputs: Value) -> Value:
     axes = [axis % inputs.ndim for axis in np.atleast_1d(of.axis).tolist()]
-    along = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
+    along: list[Any] = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
     y = inputs / g.node("Sqrt", g.reduce("Mean", inputs * inputs, axes, True) + of.epsilon)
     return y * g.weight(of.scale, f".{along}", lambda w: w.reshape(along))
 

@@ -101,7 +101,7 @@ def _by_operator(g: Exporter, sides: list[Any], x: Value, states: list[Any]) -> 
     if len(sides) == 1 and sides[0].go_backwards:
         direction = "reverse"
     names = [name for cell in cells for name in _activations(cell)]
-    attributes = {"linear_before_reset": int(cells[0].reset_after)} if op == "GRU" else {}
+    attributes: dict[str, Any] = {"linear_before_reset": int(cells[0].reset_after)} if op == "GRU" else {}
     w, r, b = (_packed(g, cells, part, order) for part in ("kernel", "recurrent_kernel", "bias"))
     begin = _begin(g, cells, x, states, 2 if op == "LSTM" else 1)
     y, *last = g.nodes(
@@ -127,7 +127,7 @@ def _begin(g: Exporter, cells: list[Any], x: Value, states: list[Any], count: in
     """The first states, (directions, batch, units) each; none for zeros."""
     if all(given is None for given in states):
         return []
-    batch = g.size(x, 1 - 1)
+    batch = g.size(x, 0)
     zeros = g.zeros([batch, cells[0].units], x.dtype)
     given = [[zeros] * count if state is None else state for state in states]
     return [g.concat([g.expand_dims(side[i], 0) for side in given], 0) for i in range(count)]
@@ -167,7 +167,7 @@ def _by_loop(g: Exporter, of: Any, x: Value, given: Any, mask: Value | None) -> 
     nest = jax.tree.structure(of.state_size)
     # The output at a step that is masked is the one before; that before the first is a state, where one is like it.
     first = states[0] if hasattr(of, "fast") and of.fast(False) else g.leaves(given[-1])[0]
-    units = of.cell.output_size if hasattr(of.cell, "output_size") else first.shape[-1]
+    units: Any = of.cell.output_size if hasattr(of.cell, "output_size") else first.shape[-1]
     before = first if first.shape[-1] == units else g.zeros([batch, units], x.dtype)
     steps = [g.transpose(x, (1, 0, *range(2, x.ndim)))]
     if mask is not None:

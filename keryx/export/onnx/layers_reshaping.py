@@ -1,5 +1,6 @@
 """Layers that move, repeat, add or cut elements, in ONNX."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ def flatten(g: Exporter, of: Any, inputs: Value) -> Value:
 @layer(layers.Reshape)
 def reshape(g: Exporter, of: Any, inputs: Value) -> Value:
     sizes = list(of.target_shape)
-    if -1 in sizes and None not in inputs.shape[1:]:
-        sizes[sizes.index(-1)] = int(np.prod(inputs.shape[1:])) // max(-int(np.prod(sizes)), 1)
+    given = [n for n in inputs.shape[1:] if n is not None]
+    if -1 in sizes and len(given) == inputs.ndim - 1:
+        sizes[sizes.index(-1)] = prod(given) // max(-prod(sizes), 1)
     return g.reshape(inputs, [g.size(inputs, 0), *sizes])
 
 
@@ -49,7 +51,7 @@ def cropping(g: Exporter, of: Any, inputs: Value) -> Value:
     return inputs
 
 
-_MODES = {
+_MODES: dict[str, dict[str, Any]] = {
     "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
     "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
     "bicubic": {

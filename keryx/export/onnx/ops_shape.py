@@ -1,6 +1,7 @@
 """Shapes, places and parts of tensors in ONNX."""
 
 import builtins
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def split(g: Exporter, x: Any, indices_or_sections: Any, axis: int = 0) -> list[
     if isinstance(indices_or_sections, int):
         return g.split(x, indices_or_sections, axis)
     edges = [0, *np.asarray(indices_or_sections).tolist(), None]
-    return [g.slice(x, axis, start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [g.slice(x, axis, start, stop) for start, stop in pairwise(edges)]
 
 
 @op("unstack")
@@ -94,6 +95,7 @@ def unstack(g: Exporter, x: Any, num: Any = None, axis: int = 0) -> list[Value]:
     count = x.shape[axis]
     if count is None:
         g.refuse("Of an axis whose size is not known, the number of slices is not known.", "Give it a size in Input().")
+    assert count is not None
     return [g.squeeze(part, axis) for part in g.split(x, count, axis)]
 
 
@@ -198,7 +200,8 @@ def get_item(g: Exporter, x: Any, key: Any) -> Value:
             if any(isinstance(n, (Value, SymbolicTensor)) for n in bounds):
                 g.refuse("A slice to an index that is a tensor has no counterpart in ONNX.", "Use ops.take.")
             if bounds != (None, None, None):
-                x = g.slice(x, axis, *(None if n is None else int(n) for n in bounds[:2]), step=int(k.step or 1))
+                start, stop = (None if n is None else int(n) for n in bounds[:2])
+                x = g.slice(x, axis, start, stop, int(k.step or 1))
         elif isinstance(k, (int, np.integer)):
             x = g.squeeze(g.slice(x, axis, int(k), int(k) + 1 or None), axis)
             continue

@@ -1,4 +1,4 @@
-"""What is done to the nodes of a graph before it is written: transposes that undo each other go, and so does the unused.
+"""What is done to a graph before it is written: transposes that undo each other go, and so does what is not used.
 
 A pass takes and gives ONNX's nodes, in an order in which they can run.
 """

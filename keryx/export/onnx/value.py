@@ -1,6 +1,6 @@
 """A tensor of an ONNX graph, with the operators of an array."""
 
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,6 +92,3 @@ class Value:
 
     def __invert__(self) -> "Value":
         return self.builder.node("Not", self)
-
-
-Nest = Union[Value, list["Nest"], tuple["Nest", ...], None]

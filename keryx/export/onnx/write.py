@@ -9,15 +9,17 @@ from keryx.core.names import is_own
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ExportError
 from keryx.export import signature
-from keryx.export.onnx import layers_attention as _  # each module enters its rows
-from keryx.export.onnx import layers_convolution as _  # noqa: F811
-from keryx.export.onnx import layers_core as _  # noqa: F811
-from keryx.export.onnx import layers_normalization as _  # noqa: F811
-from keryx.export.onnx import layers_recurrent as _  # noqa: F811
-from keryx.export.onnx import layers_reshaping as _  # noqa: F811
-from keryx.export.onnx import ops_math as _  # noqa: F811
-from keryx.export.onnx import ops_nn as _  # noqa: F811
-from keryx.export.onnx import ops_shape as _  # noqa: F401, F811
+from keryx.export.onnx import (  # noqa: F401  # each enters its rows
+    layers_attention,
+    layers_convolution,
+    layers_core,
+    layers_normalization,
+    layers_recurrent,
+    layers_reshaping,
+    ops_math,
+    ops_nn,
+    ops_shape,
+)
 from keryx.export.onnx.builder import OPSET, exported_dtype
 from keryx.export.onnx.exporter import Exporter
 from keryx.export.onnx.value import Value
