@@ -17,7 +17,7 @@ from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, FileError, ShapeError, did_you_mean, listing
 from keryx.export import signature
 from keryx.export.archive import FORMAT, SERVE, VERSION, described
-from keryx.export.program import KEY, known
+from keryx.export.program import KEY, check_flatbuffers, known
 from keryx.saving.archive import Archive
 from keryx.saving.limits import Budget
 
@@ -109,6 +109,7 @@ def load(filepath: str | os.PathLike) -> Loaded:
 
     Raises:
         FileError: Where the file is damaged, is no such file, or was exported for other platforms.
+        ExportError: Where the package flatbuffers is not installed.
 
     >>> import keryx, tempfile
     >>> model = keryx.Sequential([keryx.Input((3,), name="x"), keryx.layers.Dense(2)])
@@ -117,6 +118,7 @@ def load(filepath: str | os.PathLike) -> Loaded:
     >>> load(path)
     <Loaded serve(x (None, 3) float32) -> output_0 (None, 2) float32>
     """
+    check_flatbuffers()
     budget = Budget()
     archive = Archive(filepath, budget)
     said = _signature(archive)

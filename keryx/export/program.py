@@ -1,5 +1,6 @@
 """A function of variables and arrays as a StableHLO program."""
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -38,6 +39,15 @@ class Program(NamedTuple):
     least: int
 
 
+def check_flatbuffers() -> None:
+    """Raise ExportError where the package is missing in whose form JAX writes programs down."""
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise ExportError(
+            "JAX writes StableHLO programs with the package 'flatbuffers', which is not installed: pip install "
+            "'keryx[stablehlo]'."
+        )
+
+
 def traced(
     function: Callable, inputs: tuple[Any, ...], variables: Mapping[str, Variable], platforms: Sequence[str], what: str
 ) -> Program:
@@ -54,6 +64,7 @@ def traced(
         ExportError: Where it cannot be traced for sizes that are not known, changes a variable, or has no form for
             one of the platforms.
     """
+    check_flatbuffers()
     symbols, nest = jax.tree.flatten(inputs)
     seen: list[Any] = []
 

@@ -291,8 +291,8 @@ class Model(Trainer, Structure):
 
         Args:
             filepath: The file; for TensorFlow the folder.
-            format: `onnx` (needs the package onnx), `stablehlo`, a program of XLA's with its weights, which
-                `keryx.export.load` reads, or Keras's default `tf_saved_model` (needs TensorFlow).
+            format: `onnx` (needs the package onnx); `stablehlo`, a program of XLA's with its weights, which
+                `keryx.export.load` reads (needs flatbuffers); or Keras's default `tf_saved_model` (needs TensorFlow).
             verbose: Whether a line tells what was written; by default it does.
             input_signature: What has a shape and a dtype for each input, such as `[keryx.Input(batch_shape=(1, 10))]`,
                 where they are to be narrower than the model's own.

@@ -16,6 +16,8 @@ from keryx import layers, ops
 from keryx.errors import ArgumentError, DataError, ExportError, FileError, ShapeError
 from keryx.export import ExportArchive, load
 
+pytest.importorskip("flatbuffers")
+
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_compilation():
@@ -196,6 +198,14 @@ def test_what_cannot_be_exported_is_told_and_nothing_is_written(tmp_path):
     with pytest.raises(ArgumentError, match="wants variables of what is tracked"):
         archive.add_variable_collection("v", [keryx.Variable(0.0)])
     assert not list(tmp_path.iterdir())
+
+
+def test_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    x = keryx.Input((3,))
+    for call in (lambda: keryx.Model(x, layers.Dense(2)(x)).export(tmp_path / "m", "stablehlo"), lambda: load("m")):
+        with pytest.raises(ExportError, match=r"pip install 'keryx\[stablehlo\]'"):
+            call()
 
 
 # -- files that only look like such ------------------------------------------------------------------------------
