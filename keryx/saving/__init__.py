@@ -14,7 +14,12 @@ from keryx.core.registered import register_keras_serializable as register_keras_
 CustomObjectScope = custom_object_scope
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
-_ELSEWHERE = {"load_model": "models", "save_model": "models"}  # by the module that has it: optimizers come with them
+_ELSEWHERE = {
+    "load_model": "models",
+    "save_model": "models",
+    "load_weights": "weights",
+    "save_weights": "weights",
+}  # by the module that has it: optimizers come with them
 
 
 def __getattr__(name: str) -> Any:

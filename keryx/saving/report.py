@@ -1,10 +1,13 @@
 """Report: which of a model's variables a file had values for, and what it held beside them."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-_SHOWN = 12  # lines of each kind
+from keryx.errors import FileError
+
+_SHOWN = 20  # lines of each kind
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,6 +37,22 @@ class Report:
     def is_whole(self) -> bool:
         """Whether every variable took a value, and every value was taken."""
         return not self.unused and not self.missing
+
+    def complain(self, who: str, wrong: Mapping[str, str], only_warn: bool) -> None:
+        """Say what does not fit: every difference, why, and the way out.
+
+        Raises:
+            FileError: Unless it is only to warn.
+        """
+        if only_warn:
+            warnings.warn(str(self), stacklevel=6)
+            return
+        lines = [f"  {name}: {why}" for name, why in list(wrong.items())[:_SHOWN]]
+        lines += [f"  and {len(wrong) - _SHOWN:,} more"] * (len(wrong) > _SHOWN)
+        way = (
+            "Nothing was changed. Build the model that the file was saved from, or take what fits: skip_mismatch=True."
+        )
+        raise FileError("\n".join([f"{self.path} does not fit {who}:", *lines, way]))
 
     def __str__(self):
         lines = [f"{self.path}: {_count(self.matched, 'variable')} took {_its(self.matched)} value."]
