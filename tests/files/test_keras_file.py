@@ -49,9 +49,8 @@ def sequential_inside(K):
 def recurrent(K):
     L, x = K.layers, K.Input((5, 4))
     y = L.Bidirectional(L.LSTM(2, return_sequences=True))(x)
-    y = L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="sum")(y)
-    y = L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_sequences=True)(y)
-    return K.Model(x, L.SimpleRNN(2)(L.TimeDistributed(L.Dense(3))(y)))
+    y = L.RNN([L.SimpleRNNCell(3), L.GRUCell(2)], return_sequences=True)(y)
+    return K.Model(x, L.TimeDistributed(L.Dense(3))(y))
 
 
 def attention(K):
