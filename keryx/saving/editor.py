@@ -63,7 +63,7 @@ class KerasFileEditor:
             root = hdf5.read(self.filepath)
         self.weights_dict: dict[str, Any] = {}
         self.object_metadata: dict[str, dict[str, Any]] = {}
-        for path, array in arrays_of(root, without=forgotten.GROUP).items():
+        for path, array in sorted(arrays_of(root, without=forgotten.GROUP).items()):
             *objects, name = path.split("/")
             where, group = self.weights_dict, root
             for depth, step in enumerate(objects):
