@@ -25,7 +25,7 @@ from keryx.core.variable import made_later
 from keryx.errors import ConfigError, FileError
 from keryx.layers.layer import registry
 from keryx.models.model import Model
-from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout
+from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
 from keryx.saving.archive import Archive, Writer
 from keryx.saving.arrays import arrays_of
 from keryx.saving.limits import Budget
@@ -117,6 +117,8 @@ def read(
         if name in parts and not parts.check(name):
             raise FileError(f"{path} is damaged: the bytes of {name!r} are not those that were written.")
     config = plain.loads(bytes(parts[CONFIG]), f"{path}, in {CONFIG!r}")
+    version = _version(parts, path)
+    config = old.to_today(config, version)
     root = hdf5.read(parts[WEIGHTS], parts.budget)
     arrays = arrays_of(root, without=forgotten.GROUP)
     if forgotten.GROUP not in root and not parts.check(WEIGHTS):  # files of our own have a checksum for each array
@@ -126,12 +128,20 @@ def read(
             model = made(config, path)
         if compile and config.get("compile_config"):
             _compile(model, config["compile_config"], path)
-        layout.restore(model, arrays, path=path)
+        values = arrays if old.is_today(version) else old.todays_values(arrays, model)
+        layout.restore(model, values, path=path)
         layout.load_assets(model, parts, ASSETS)
     forgotten.take(model, root)
     with reading(model.variables):  # makes those that no file holds
         pass
     return model
+
+
+def _version(parts: Any, path: Path) -> str:
+    """The Keras that wrote a file; today's where it does not say."""
+    metadata = plain.loads(bytes(parts[METADATA]), f"{path}, in {METADATA!r}") if METADATA in parts else {}
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else "3"
 
 
 def made(config: Any, path: Path) -> Model:

@@ -1,6 +1,7 @@
 """Whole models in files: by what a path ends in, and by what a file begins with, to the format."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from keryx.errors import FileError
 from keryx.models.model import Model
 from keryx.saving import archive, hdf5, keras_file
+from keryx.saving.old import whole_h5
 
 
 def save_model(
@@ -19,7 +21,8 @@ def save_model(
 
     Args:
         model: The model.
-        filepath: Where to; it ends in `.keras`.
+        filepath: Where to; it ends in `.keras`. One that ends in `.h5` is written as Keras 3 writes such files, which
+            keep less: not where training stands, and nothing that layers of yours save by themselves.
         overwrite: Whether a file that is there is replaced; else that is an error.
         zipped: False writes the parts into a folder of this name.
 
@@ -33,14 +36,18 @@ def save_model(
     8
     """
     path = Path(filepath)
-    zipped = zipped is None or zipped
-    if zipped != (path.suffix == ".keras"):
+    is_hdf5, zipped = path.suffix in (".h5", ".hdf5"), zipped is None or zipped
+    if zipped != (path.suffix == ".keras" or is_hdf5):
         raise FileError(
-            f"A model is saved to a file whose name ends in '.keras', or with zipped=False to a folder; got {path}."
+            f"A model is saved to a file whose name ends in '.keras' or '.h5', or with zipped=False to a folder; got "
+            f"{path}."
         )
     if path.exists() and not overwrite:
         raise FileError(f"{path} exists; overwrite=True replaces it.")
-    keras_file.write(model, path, zipped)
+    if is_hdf5:
+        whole_h5.write(model, path)
+    else:
+        keras_file.write(model, path, zipped)
 
 
 def load_model(
@@ -65,6 +72,8 @@ def load_model(
     if path.is_dir():
         return keras_file.read(path, custom_objects, compile, safe_mode)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileError(f"{path} is neither a file nor a folder.")
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:
@@ -74,5 +83,5 @@ def load_model(
     if head[:4] == archive.MAGIC:
         return keras_file.read(path, custom_objects, compile, safe_mode)
     if head == hdf5.SIGNATURE:
-        raise FileError(f"{path} is an HDF5 file, of which whole models are not read yet.")
+        return whole_h5.read(path, custom_objects, compile, safe_mode)
     raise FileError(f"{path} is no file of a model: it begins with {head!r}, or is truncated.")

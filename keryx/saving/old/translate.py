@@ -7,8 +7,8 @@ not have is left aside where it was off, and refused by name where it was on.
 from collections.abc import Callable
 from typing import Any
 
-from keryx import old_words
-from keryx.core import codec, registered
+from keryx import constraints, initializers, layers, losses, metrics, old_words, optimizers, regularizers
+from keryx.core import dtypes, registered
 from keryx.core.names import init_arguments, is_own
 from keryx.errors import ConfigError, KeryxError
 from keryx.saving.old import graphs, tf_ops, words
@@ -28,9 +28,12 @@ def to_today(config: Any, version: str | None = None) -> Any:
     >>> to_today(old, "1.2.2")["config"]
     {'units': 3, 'kernel_initializer': 'normal', 'use_bias': True, 'name': 'd'}
     """
-    if isinstance(config, dict) and "class_name" not in config and "name" in config and "inbound_nodes" in config:
-        config = {"class_name": "Functional", "config": config}
-    return config if is_today(version) else _value(config, "")
+    if is_today(version):
+        return config
+    made = _value(config, "")
+    if isinstance(made, dict) and isinstance(config, dict) and "compile_config" in config:
+        made = made | {"compile_config": _value(config["compile_config"], "")}
+    return made
 
 
 def is_today(version: str | None) -> bool:
@@ -45,7 +48,7 @@ def _value(value: Any, word: str) -> Any:
             return tuple(_value(v, word) for v in value["items"])
         if value.get("class_name") == "TensorShape":
             return value.get("items")
-        if "class_name" in value and ("config" in value or not isinstance(value["class_name"], str)):
+        if "class_name" in value and "config" in value:
             return _object(value)
         if isinstance(value.get("name"), str) and value["name"] in words.CLASSES and word.endswith(_NAMED_WITHIN):
             return _object({"class_name": value["name"], "config": {k: v for k, v in value.items() if k != "name"}})
@@ -79,27 +82,31 @@ def _object(entry: dict[str, Any]) -> Any:
 
 def _of_today(entry: dict[str, Any]) -> dict[str, Any]:
     old, config = entry["class_name"], entry["config"]
-    old = old.removeprefix("Custom>") if old.removeprefix("Custom>").lower() in _OPTIMIZERS.table else old
+    old = old.removeprefix("Custom>") if old.removeprefix("Custom>").lower() in optimizers.registry.table else old
     name = words.CLASSES.get(old, old)
     cls = class_named(name)
     if cls is None:  # the codec says what there is
         return {**entry, "config": _value(config, "")}
-    rest = {key: value for key, value in entry.items() if key not in ("module", "registered_name", "class_name")}
+    rest = {key: value for key, value in entry.items() if key not in _REWRITTEN}
     return {"class_name": name, **rest, "config": arguments(old, cls, config)}
+
+
+# Numbers of shared objects began anew in each model, so that they tell nothing between models.
+_REWRITTEN = ("module", "registered_name", "class_name", "config", "shared_object_id", "build_config")
 
 
 def class_named(name: str) -> Any:
     """The class of Keryx's that goes by this name, or None."""
-    for module in _MODULES:
-        found = codec.registry_of(module).table.get(name)
+    for family in _FAMILIES:
+        found = family.registry.table.get(name)
         if isinstance(found, type) and is_own(found):
             return found
     return None
 
 
-_MODULES = [f"keras.{room}" for room in "layers initializers regularizers constraints optimizers losses metrics".split()]
-_MODULES += ["keras.optimizers.schedules"] * ("keras.optimizers.schedules" in codec._registries)
-_OPTIMIZERS = codec.registry_of("keras.optimizers")
+_FAMILIES = (
+    layers, initializers, regularizers, constraints, optimizers, optimizers.schedules, losses, metrics, dtypes,
+)  # fmt: skip
 
 
 def arguments(old: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
@@ -112,31 +119,24 @@ def arguments(old: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
     known = set(init_arguments(cls)) | {"name", "trainable", "dtype"} | ({"lr", "decay"} if _trains(cls) else set())
     made: dict[str, Any] = {}
     renamed = words.ARGUMENTS.get(cls.__name__, {})
+    aside = words.ASIDE | words.ASIDE_OF.get(cls.__name__, frozenset())
     for word, value in config.items():
-        if word == "nb_row":
-            made["kernel_size"] = (value, config.get("nb_col", value))
-            continue
-        if word in words.ASIDE and word not in known:
-            continue
         new = renamed.get(word) or next((n for n in (word, *old_words.LAYERS.get(word, ())) if n in known), None)
-        if word in renamed.values() and word in config and word in made:
+        if word in ("nb_row", "nb_col"):
+            made["kernel_size"] = (config.get("nb_row"), config.get("nb_col"))
             continue
-        if new is None and word not in old_words.DECLARED and word != "nb_col":
-            if _is_off(word, value, config):
-                continue
+        if (word in aside and word not in known) or (new is None and _is_off(word, value)):
+            continue
+        if new is None and word not in old_words.DECLARED:
             raise ConfigError(
-                f"{config.get('name') or 'A config'!r} is a {old} with {word}={value!r}, and {cls.__name__} has no such "
-                f"argument today. {_WAY_OUT}"
+                f"{config.get('name') or 'A config'!r} is a {old} with {word}={value!r:.80}, and {cls.__name__} has no "
+                f"such argument today. {_WAY_OUT}"
             )
-        if new is None and word == "nb_col":
-            continue
         value = _value(value, new or word)
         value = words.VALUES.get(new or word, {}).get(value, value) if isinstance(value, (str, int)) else value
         if not (new == "data_format" and value is None):
             made[new or word] = value
-    if isinstance(made.get("axis"), (list, tuple)) and len(made["axis"]) == 1 and "renorm" in config:
-        made["axis"] = made["axis"][0]
-    return words.DEFAULTS.get(old, {}) | made if old in words.DEFAULTS and "reset_after" not in made else made
+    return {**words.DEFAULTS.get(old, {}), **made}
 
 
 _WAY_OUT = (
@@ -149,11 +149,9 @@ def _trains(cls: type) -> bool:
     return any(base.__name__ == "Optimizer" for base in cls.__mro__)
 
 
-def _is_off(word: str, value: Any, config: dict[str, Any]) -> bool:
+def _is_off(word: str, value: Any) -> bool:
     """Whether an argument asks for nothing."""
-    if word == "dtype" or value is None or value is False or value in (0, "", [], {}):
-        return True
-    return (word, value) in (("mode", 0), ("momentum", 0.0))
+    return word == "dtype" or value in (None, False, 0, "", [], {}) or words.USUAL.get(word) == value
 
 
 def _function(entry: dict[str, Any]) -> Any:
@@ -171,13 +169,12 @@ def _functional(entry: dict[str, Any]) -> dict[str, Any]:
     config = entry["config"]
     if not isinstance(config, dict) or not {"layers", "input_layers", "output_layers"} <= config.keys():
         raise ConfigError("The model is a class of its own without a graph: hand over the class with custom_objects=.")
-    layers = []
+    made = []
     for layer in config["layers"]:
         if not isinstance(layer, dict):
             raise ConfigError(f"A layer of the config is a dict; got {type(layer).__name__}.")
-        made = tf_ops.as_op(layer) if layer.get("class_name") in tf_ops.CLASSES else _named(layer)
-        layers.append(made)
-    config = {"name": config.get("name"), "trainable": config.get("trainable", True)} | graphs.rewired(config, layers)
+        made.append(tf_ops.as_op(layer) if layer.get("class_name") in tf_ops.CLASSES else _named(layer))
+    config = {"name": config.get("name"), "trainable": config.get("trainable", True)} | graphs.rewired(config, made)
     return {"class_name": "Functional", "config": config}
 
 
@@ -188,16 +185,29 @@ def _named(layer: dict[str, Any]) -> dict[str, Any]:
         name = layer.get("name") or layer.get("config", {}).get("name")
         error.add_note(f"In the layer {name!r} of the model.")
         raise
+    if made["class_name"] in _RECURRENT:
+        made["rewrite"] = _with_states
     return made | {key: layer[key] for key in ("name", "inbound_nodes") if key in layer}
+
+
+_RECURRENT = ("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN")
+
+
+def _with_states(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A call of a recurrent layer, which older Keras wrote with the states that it begins in beside the sequence."""
+    if isinstance(args[0], list):
+        sequence, *states = args[0]
+        return {"args": (sequence,), "kwargs": kwargs | {"initial_state": states}}
+    return {"args": args, "kwargs": kwargs}
 
 
 def _sequential(entry: dict[str, Any]) -> dict[str, Any]:
     config = entry["config"]
     rest = {} if isinstance(config, list) else {k: config[k] for k in _KEPT_OF_SEQUENTIAL if config.get(k) is not None}
-    layers = config if isinstance(config, list) else config["layers"]
-    if layers and isinstance(layers[0], dict) and layers[0].get("class_name") == "Merge":
-        return graphs.of_merged(layers, _named, rest)
-    return {"class_name": "Sequential", "config": rest | {"layers": [_named(layer) for layer in layers]}}
+    stack = config if isinstance(config, list) else config["layers"]
+    if stack and isinstance(stack[0], dict) and stack[0].get("class_name") == "Merge":
+        return graphs.of_merged(stack, _named, rest)
+    return {"class_name": "Sequential", "config": rest | {"layers": [_named(layer) for layer in stack]}}
 
 
 _KEPT_OF_SEQUENTIAL = ("name", "trainable", "build_input_shape")
@@ -230,16 +240,14 @@ def _merge(entry: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": words.MERGES[mode], "config": made}
 
 
-def _metric(entry: dict[str, Any]) -> Any:
-    """A metric around a function, which Keras 2 named in the config: as the function's name, which compile() knows."""
+def _around(entry: dict[str, Any]) -> Any:
+    """A loss or metric around a function: as the name that compile() was given, or the function's."""
     config = entry["config"]
     function = config.get("fn", config.get("name"))
-    name = _function(function) if isinstance(function, dict) else function
-    return words.FUNCTIONS.get(name, name) if isinstance(name, str) else name
-
-
-def _loss_of_function(entry: dict[str, Any]) -> Any:
-    return _metric(entry)
+    function = _value(function, "activation")
+    name = str(config.get("name"))  # with the output's before it, where there are several
+    known = next((word for word in (str(function), "accuracy", "acc") if name.endswith(word)), None)
+    return function if known is None or entry["class_name"] == "LossFunctionWrapper" else known
 
 
 def _normalization(entry: dict[str, Any]) -> dict[str, Any]:
@@ -252,21 +260,12 @@ def _normalization(entry: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _activity(entry: dict[str, Any]) -> dict[str, Any]:
-    """A regularizer; Keras 1 wrote its numbers beside its name."""
-    made = _of_today(entry)
-    made["config"] = {key: value for key, value in made["config"].items() if key != "name"}
-    return made
-
-
 _SPECIAL: dict[str, Callable] = {
     "Model": _functional,
     "Functional": _functional,
     "Sequential": _sequential,
     "Lambda": _lambda,
     "Merge": _merge,
-    "MeanMetricWrapper": _metric,
-    "SumOverBatchSizeMetricWrapper": _metric,
-    "LossFunctionWrapper": _loss_of_function,
+    **dict.fromkeys(("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper", "LossFunctionWrapper"), _around),
     **dict.fromkeys(("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"), _normalization),
 }

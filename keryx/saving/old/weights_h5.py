@@ -1,4 +1,4 @@
-"""The weights of `.h5` files of every age, matched to the variables of a model: by the order of the layers, or by name."""
+"""The weights of `.h5` files of every age, matched to the variables of a model: by the order of layers, or by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,7 +73,9 @@ def match(group: hdf5.Group, model: Any, by_name: bool = False, names_first: boo
         left = [(one, f"the model has no layer {one.name!r} with weights") for one in named.values()]
     else:
         pairs = [(layer, kept[i] if i < len(kept) else None) for i, layer in enumerate(own)]
-        left = [(one, f"the model has {len(own)} layers with weights, the file {len(kept)}") for one in kept[len(own) :]]
+        left = [
+            (one, f"the model has {len(own)} layers with weights, the file {len(kept)}") for one in kept[len(own) :]
+        ]
     for layer, one in pairs:
         if one is None:
             why = "the file has no layer of this name" if by_names else f"the file has {len(kept)} layers with weights"
@@ -123,7 +125,9 @@ def _count(group: hdf5.Group, word: str) -> int:
 def _array(group: hdf5.Group, name: str) -> hdf5.Array:
     found = group.get(name)
     if not isinstance(found, hdf5.Array) or found.shape is None or found.dtype.kind not in "fiubV":
-        raise FileError(f"The group {group.path!r} of the file has no array of numbers {name!r}, which it names: damaged.")
+        raise FileError(
+            f"The group {group.path!r} of the file has no array of numbers {name!r}, which it names: damaged."
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""What Keras 1 and 2 called things, as tables: classes, arguments, values. The words of arguments alone are in `old_words`."""
+"""What Keras 1 and 2 called things, as tables: classes, arguments, values. Most arguments are in `old_words`."""
 
 from typing import Any
 
@@ -65,10 +65,19 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 
 # Arguments that say how a thing was computed, not what: they are left aside, whatever they say.
 ASIDE = frozenset(
-    """batch_size cell_is_custom consume_less current_learning_rate experimental_run_tf_function fused implementation
-    input_dim input_dtype input_length is_legacy_optimizer jit_compile nb_feature node_def output_mask_type
-    output_shape_type ragged_input schedule_decay sparse_input weights""".split()  # noqa: SIM905
+    """batch_size consume_less fn fused implementation input_dim input_dtype input_length is_legacy_optimizer
+    jit_compile key_shape nb_feature query_shape schedule_decay value_shape weights""".split()  # noqa: SIM905
 )
+
+# The same, of one class: what it had of the class above it, and did not use.
+_OF_THE_KERNEL = frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint", "filters"})
+ASIDE_OF = {
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _OF_THE_KERNEL - {"filters"}),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _OF_THE_KERNEL),
+}
+
+# What asks for nothing where today's class has no such argument; so do None, False, 0 and what is empty.
+USUAL = {"groups": 1, "depth_multiplier": 1, "data_format": "channels_last", "time_major": False}
 
 # What a class took where its config says nothing, as long as that was not what it takes today.
 DEFAULTS: dict[str, dict[str, Any]] = {
