@@ -9,6 +9,7 @@ from kills import kill
 import keryx
 from keryx import layers
 from keryx.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from keryx.core import seeds
 from keryx.errors import ConfigError, FileError
 
 RNG = np.random.default_rng(0)
@@ -74,7 +75,7 @@ def run(callbacks, data="arrays", epochs=4, **how):
     else:
         history = model.fit(Batches() if data == "batches" else Stream(), **more)
     arrays = [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
-    return [a.tobytes() for a in arrays], history.history, history.epoch
+    return [a.tobytes() for a in arrays], history.history, history.epoch, seeds.state()
 
 
 def others():
