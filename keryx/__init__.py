@@ -5,6 +5,7 @@ from keryx import backend as backend
 from keryx import callbacks as callbacks
 from keryx import config as config
 from keryx import constraints as constraints
+from keryx import export as export
 from keryx import initializers as initializers
 from keryx import layers as layers
 from keryx import losses as losses

@@ -32,6 +32,10 @@ class FileError(KeryxError, ValueError, OSError):
     """A file that is damaged, of another kind than was asked for, or that holds what is refused."""
 
 
+class ExportError(KeryxError, ValueError):
+    """A model that a format cannot hold, or a format that cannot be written here."""
+
+
 class StateError(KeryxError, RuntimeError, ValueError):
     """Something was asked of an object that is not ready for it: not built, not compiled."""
 

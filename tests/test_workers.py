@@ -148,7 +148,9 @@ def test_processes_train_to_the_same_weights(model):
     model.fit(Parts(), epochs=3, shuffle=False, verbose=0)
     expected = model.get_weights()
     model.set_weights(start)
-    model.fit(Parts(workers=2, use_multiprocessing=True), epochs=3, shuffle=False, verbose=0)  # which is sent anew in each epoch
+    model.fit(
+        Parts(workers=2, use_multiprocessing=True), epochs=3, shuffle=False, verbose=0
+    )  # which is sent anew in each epoch
     jax.tree.map(np.testing.assert_array_equal, model.get_weights(), expected)
     assert not multiprocessing.active_children()
 

@@ -6,7 +6,8 @@ An operation is anything that can be called and has a name: a layer, a model, or
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -23,6 +24,13 @@ _names_taken: dict[str, int] = {}
 _naming = threading.Lock()
 
 
+class _Made(threading.local):
+    nodes: "list[Node] | None" = None  # of this thread, in an unnoticed block
+
+
+_made = _Made()
+
+
 def unique_name(base: str) -> str:
     """`base`, then `base_1`, `base_2`, ...: the names of things that the user has not named."""
     with _naming:
@@ -34,6 +42,23 @@ def unique_name(base: str) -> str:
 def clear_names() -> None:
     """Begin again to count the names of unnamed things."""
     _names_taken.clear()
+
+
+@contextmanager
+def unnoticed() -> Iterator[None]:
+    """A block whose calls on symbols use up no names, and that no layer remembers."""
+    names, before, made = dict(_names_taken), _made.nodes, list[Node]()
+    _made.nodes = made
+    try:
+        yield
+    finally:
+        _made.nodes = before
+        for node in made:
+            if node in getattr(node.operation, "nodes", ()):
+                node.operation.nodes.remove(node)
+        with _naming:
+            _names_taken.clear()
+            _names_taken.update(names)
 
 
 class Op:
@@ -68,6 +93,8 @@ class Node:
             symbol.node, symbol.index = self, index
         if hasattr(self.operation, "nodes"):
             self.operation.nodes.append(self)
+        if _made.nodes is not None:
+            _made.nodes.append(self)
 
     def run(self, values: dict[SymbolicTensor, Any]) -> list[Any]:
         """Add the values of the results, which are returned, to those of the symbols that the call takes."""

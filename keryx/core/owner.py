@@ -60,9 +60,9 @@ class Owner:
             self._walked = walk
         return self._walked
 
-    def kept(self, kind: type) -> list[Any]:
+    def objects_of(self, kind: type) -> list[Any]:
         """What else of a class stands where variables are looked for: in its attributes and those of owners within."""
-        return list(dict.fromkeys(self._walk().kept(kind)))
+        return list(dict.fromkeys(self._walk().objects_of(kind)))
 
     def _places(self) -> list[Iterable[Any]]:
         """Where it keeps what it owns, in order."""
@@ -214,7 +214,7 @@ class _Walk:
         """The variables that the first owner keeps itself."""
         return self._owned[0][1]
 
-    def kept(self, kind: type) -> Iterator[Any]:
+    def objects_of(self, kind: type) -> Iterator[Any]:
         """The objects of a class in all places that were looked at."""
         seen = [(place, set(map(type, place))) for place in self._places] if self._holds(kind) else []
         for place, types in chain(seen, self._plain):

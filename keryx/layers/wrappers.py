@@ -104,6 +104,8 @@ def _parts(frames: Any) -> int:
     """Into how many equal parts the frames are split: as few as keep each within the budget."""
     arrays = jax.tree.leaves(frames)
     count, size = arrays[0].shape[0], sum(x.size * x.dtype.itemsize for x in arrays)
+    if not isinstance(size, int):  # a program for any size takes all at once
+        return 1
     wanted = min(count, -(-size // _INPUT_BYTES_AT_ONCE))
     return next((n for n in range(wanted, count) if count % n == 0), count) if wanted > 1 else 1
 

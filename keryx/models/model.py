@@ -1,7 +1,9 @@
 """Model: a graph of calls, or a subclass with a call of its own, that can be trained."""
 
 import functools
+import importlib
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -276,6 +278,33 @@ class Model(Trainer, Files, Structure):
         from keryx.models.summary import summary
 
         return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model, as it infers, for other programs, which do without its code.
+
+        Args:
+            filepath: The file; for TensorFlow the folder.
+            format: `onnx` (needs the package onnx); `stablehlo`, a program of XLA's with its weights, which
+                `keryx.export.load` reads (needs flatbuffers); or Keras's default `tf_saved_model` (needs TensorFlow).
+            verbose: Whether a line tells what was written; by default it does.
+            input_signature: What has a shape and a dtype for each input, such as `[keryx.Input(batch_shape=(1, 10))]`,
+                where they are to be narrower than the model's own.
+            **kwargs: Of the format: `opset_version` of onnx; `platforms`, among cpu, cuda and tpu, of stablehlo.
+
+        Raises:
+            ExportError: Where the format cannot hold the model, naming what is in the way; nothing is written then.
+        """
+        write = importlib.import_module("keryx.export").export_model  # exporters stand above models
+        write(self, filepath, format, verbose, input_signature, **kwargs)
 
     # -- config --------------------------------------------------------------------------------------------------
 

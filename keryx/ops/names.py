@@ -104,7 +104,7 @@ def write_call(name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[str, dic
     >>> write_call("sum", ("x", 1), {})
     ('Sum', {'axis': 1, 'keepdims': False}, ('x',), {})
     """
-    name, args, kwargs = _in_own_words(name, args, kwargs)
+    name, args, kwargs = in_own_words(name, args, kwargs)
     if "." in name:
         return name, {}, args, kwargs
     bound = inspect.signature(by_name(name)).bind(*args, **kwargs)
@@ -184,7 +184,7 @@ def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
 
 
-def _in_own_words(name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[str, tuple, dict[str, Any]]:
+def in_own_words(name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[str, tuple, dict[str, Any]]:
     """A call of a function of NumPy's as one of the op of that name, where that has all the given arguments."""
     home, _, short = name.rpartition(".")
     if not home or short not in registry.table:

@@ -248,7 +248,7 @@ def restore(root: Any, values: Mapping[str, Any], skip_mismatch: bool = False, p
             "\n".join([f"{path} does not fit {title(root)}:", *lines, "Nothing was changed. Build the model that the "
             "file was saved from, or take what fits with skip_mismatch=True."])
         )  # fmt: skip
-    if wrong or found.optimizer:
+    if wrong or found.optimizer or found.nested:
         warnings.warn(str(report), stacklevel=3)
     found.put()
     return report
@@ -264,6 +264,7 @@ class _Found:
         fitting: The variables that have a value, and the value.
         missing: Variables that have none: why, by their path.
         unused: What the file has for nobody: why, by its path there.
+        nested: Variables that a file of before Keras 3.15 does not keep.
         optimizer: What of an optimizer's state does not fit.
     """
 
@@ -273,11 +274,13 @@ class _Found:
         for key in values:
             part, _, name = f"/{key}".rpartition(f"/{VARIABLES}/")
             self.left.setdefault(part.lstrip("/"), {})[name] = key
+        self.parts = list(self.left)
         self.is_old = any(part.startswith("_layer_checkpoint_dependencies") for part in self.left)
         self.names = {v: path for path, v in root.named_variables.items()} if isinstance(root, Layer) else {}
         self.fitting: dict[Variable, Any] = {}
         self.missing: dict[str, str] = {}
         self.unused: dict[str, str] = {}
+        self.nested: dict[str, str] = {}
         self.optimizer: dict[str, str] = {}
         self.hooks: list[tuple[Any, dict[str, Any]]] = []  # parts that load themselves, and their arrays
         self.states: list[tuple[Optimizer, Any, dict[str, Any]]] = []  # of optimizers that have none yet
@@ -296,6 +299,8 @@ class _Found:
             why = self._unfit(variable, kept.get(name), f"{where}/{VARIABLES}/{name}".lstrip("/"))
             if why is None:
                 self.fitting[variable] = self.values[kept[name]]
+            elif not kept and self._is_older_than(where):
+                self.nested[self.names.get(variable, variable.path)] = "older files do not keep what is nested in lists"
             else:
                 self.missing[self.names.get(variable, variable.path)] = why
         for name, key in kept.items():
@@ -306,6 +311,12 @@ class _Found:
         if where not in self.left and self.is_old:  # Keras 2.13
             where = where.replace("layers", "_layer_checkpoint_dependencies")
         return self.left.pop(where, {})
+
+    def _is_older_than(self, where: str) -> bool:
+        """Whether a part lies in a list within a list, and the file, of before Keras 3.15, passes over those."""
+        nests = [i for i, step in enumerate(where.split("/")) if step.partition("_")[0] == "container"]
+        known = ["/".join(where.split("/")[: i + 1]) for i in nests]
+        return any(not any(f"{part}/".startswith(f"{path}/") for part in self.parts) for path in known)
 
     def _unfit(self, variable: Any, key: str | None, wanted: str) -> str | None:
         """Why a value of the file is none for a variable; None where it is one."""
@@ -324,12 +335,13 @@ class _Found:
         if not kept:
             return
         abstract: Any = None
+        wanted = counts = list(kept_by(optimizer).values())
         if owners:
             weights = {path: jax.ShapeDtypeStruct(v.shape, v.dtype) for path, v in owners.items()}
             abstract = jax.eval_shape(optimizer.init, weights)
             wanted = in_order(optimizer, abstract, owners)
-        else:
-            wanted = [*kept_by(optimizer).values()][: len(kept)]
+        if len(kept) == len(counts) < len(wanted):  # it was saved before it had a state
+            abstract, wanted = None, counts
         whys = [self._unfit(one, kept.get(str(i)), f"{where}/{VARIABLES}/{i}") for i, one in enumerate(wanted)]
         if any(whys) or len(kept) != len(wanted):
             more = f"{len(kept)} arrays; {type(optimizer).__name__} keeps {len(wanted)}"
@@ -354,9 +366,8 @@ class _Found:
                 if "optimizer" not in part.split("/"):  # of a model that is not compiled here
                     self.unused[key] = "the model has no such part"
         matched = tuple(self.names.get(v, v.path) for v in self.fitting)
-        return Report(
-            path, matched, self.unused | {f"{w}/{VARIABLES}": why for w, why in self.optimizer.items()}, self.missing
-        )
+        states = {f"{where}/{VARIABLES}": why for where, why in self.optimizer.items()}
+        return Report(path, matched, self.unused | states, self.missing | self.nested)
 
     def put(self) -> None:
         """Give every variable its value, all in one moment, after the parts that load themselves have done so."""
@@ -370,7 +381,8 @@ class _Found:
         changed |= running.values or {}
         for optimizer, owners, state in self.states:
             optimizer.begin(owners, state)
-        put(list(changed), [variable.owned(value) for variable, value in changed.items()])
+        arrays = [variable.owned(value, wait=False) for variable, value in changed.items()]
+        put(list(changed), jax.block_until_ready(arrays))
 
 
 def _kind(dtype: np.dtype) -> int:

@@ -1,6 +1,7 @@
 """Whole models in files: by what a path ends in, and by what a file begins with, to the format."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,8 @@ def save_model(
     8
     """
     path = Path(filepath)
-    is_hdf5 = path.suffix in (".h5", ".hdf5")
-    zipped = path.suffix == ".keras" if zipped is None else zipped
-    if zipped != (path.suffix == ".keras"):
+    is_hdf5, zipped = path.suffix in (".h5", ".hdf5"), zipped is None or zipped
+    if zipped != (path.suffix == ".keras" or is_hdf5):
         raise FileError(
             f"A model is saved to a file whose name ends in '.keras' or '.h5', or with zipped=False to a folder; got "
             f"{path}."
@@ -72,6 +72,8 @@ def load_model(
     if path.is_dir():
         return keras_file.read(path, custom_objects, compile, safe_mode)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileError(f"{path} is neither a file nor a folder.")
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:

@@ -180,14 +180,14 @@ class Session(Copyable):
         return Loan(self.cells)
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[Any]:
         """All that training changes; the clock is the last."""
         weights = [*self.trainable.values(), *self.non_trainable.values()]
         return [*weights, *self.optimizer.variables, *self.objective.variables.values(), self._clock]
 
     @property
     def cell_names(self) -> list[str]:
-        """What each of the cells but the clock is: a variable's path, or where it is in the optimizer or the metrics."""
+        """What each cell but the clock is: a variable's path, or its place in the optimizer or the metrics."""
         places = jax.tree_util.tree_leaves_with_path(self.optimizer.nest, is_leaf=is_variable)
         state = [jax.tree_util.keystr(place, simple=True, separator="/") for place, _ in places]
         metrics = [f"/metrics/{path}" for path in self.objective.variables]

@@ -108,8 +108,8 @@ class Trainer(Overridable):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first; then those that the model and its layers keep, in lists and dicts too."""
-        own = self._model.kept(Metric)
+        """The metrics, that of the loss first; then those that the model and its layers keep as attributes."""
+        own = self._model.objects_of(Metric)
         compiled = [] if self._session is None else self._session.objective.shown
         return list(dict.fromkeys([*compiled, *own]))
 

@@ -101,7 +101,7 @@ def compare(got, want, of_h5py):
         compare(got[name], member, of_h5py)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(NAMES, TREES, max_size=4), ATTRIBUTES)
 def test_what_was_put_in_is_found(members, attributes):
     root = Group(members, attributes)

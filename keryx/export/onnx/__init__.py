@@ -1,0 +1,1 @@
+"""Models as ONNX: graphs of ONNX's own operators, made from Keryx's own graphs."""
