@@ -167,10 +167,10 @@ def twice(file):
 BROKEN = {
     "no config": (lambda f: f.attrs.__delitem__("model_config"), "holds no whole model"),
     "a number for a config": (lambda f: f.attrs.__setitem__("model_config", 3), "no text"),
-    "a pickle for a config": (lambda f: f.attrs.__setitem__("model_config", np.void(pickle.dumps(1))), ""),
+    "a pickle for a config": (lambda f: f.attrs.__setitem__("model_config", np.void(pickle.dumps(1))), "not read|no text"),
     "no JSON": (lambda f: f.attrs.__setitem__("model_config", "{"), "JSON"),
     "a deep config": (lambda f: f.attrs.__setitem__("model_config", "[" * 10_000 + "]" * 10_000), "deep"),
-    "a list": (lambda f: f.attrs.__setitem__("model_config", "[]"), ""),
+    "a list": (lambda f: f.attrs.__setitem__("model_config", "[]"), "holds a list|list"),
     "a layer of 32 TB": (lambda f: config_with(f, units=10**12), "bytes"),
     "an unknown layer": (lambda f: config_with(f, activation="os.system"), "os.system"),
     "no weights": (lambda f: f.__delitem__("model_weights"), "holds no whole model"),
