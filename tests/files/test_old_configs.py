@@ -287,3 +287,9 @@ def test_a_damaged_config_is_a_config_error(break_it):
     break_it(config["config"])
     with pytest.raises(ConfigError):
         deserialize(to_today(config, "2.8.0"), layers.registry)
+
+
+def test_sizes_of_a_split_become_the_places_of_its_cuts():
+    assert tf_functions._sections([1, 1, 2]) == (1, 2)
+    with pytest.raises(ConfigError, match="sizes that are not known"):
+        tf_functions._sections([-1, 1, 2])
