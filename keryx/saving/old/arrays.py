@@ -49,12 +49,14 @@ class Part:
     count: int
 
     def read(self, values: Sequence[np.ndarray], origin: Origin) -> list[np.ndarray]:
-        """The arrays in today's layout."""
-        found = list(values)
+        """The arrays in today's layout; those of a wrong shape stay as they are."""
         for kind, convert in _CONVERSIONS.items():
             if isinstance(self.layer, kind):
-                found = convert(self.layer, found, origin)
-        return found
+                try:
+                    return convert(self.layer, list(values), origin)
+                except (ValueError, IndexError):  # they do not fit together, and will not fit the variables either
+                    return list(values)
+        return list(values)
 
 
 def parts(layer: Any, origin: Origin, order: str = "trainable first") -> list[Part]:

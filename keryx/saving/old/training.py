@@ -12,7 +12,7 @@ from keryx.errors import ConfigError, KeryxError
 from keryx.saving import layout
 from keryx.saving.hdf5 import Array, Group
 from keryx.saving.old import weights_h5
-from keryx.saving.old.arrays import Origin, parts
+from keryx.saving.old.arrays import Origin
 from keryx.saving.old.tf_keras import product_of_momenta
 from keryx.saving.old.translate import is_today, to_today
 
@@ -36,7 +36,7 @@ def compile_arguments(config: dict[str, Any], version: str | None) -> dict[str, 
 _GIVEN = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
-def restore_optimizer(model: Any, group: Group, origin: Origin) -> None:
+def restore_optimizer(model: Any, group: Group, weights: Group, origin: Origin) -> None:
     """Give the optimizer of a compiled model the state that a file keeps; where that does not fit, warn.
 
     Keras 3 and tf.keras from 2.11 on keep what belongs to a weight together, in Keras 3's order; before, each slot had
@@ -49,7 +49,8 @@ def restore_optimizer(model: Any, group: Group, origin: Origin) -> None:
     try:
         if not all(isinstance(one, Array) for one in arrays):
             raise _Unfit("one of the arrays it names is none")
-        optimizer.state = _state(model, [one.array() for one in arrays], _is_by_weight(origin, group), origin)
+        values = [one.array() for one in arrays]
+        optimizer.state = _state(model, values, _is_by_weight(origin, group), origin, weights)
     except (_Unfit, KeryxError) as error:
         optimizer.forget()
         warnings.warn(
@@ -71,7 +72,7 @@ def _is_by_weight(origin: Origin, group: Group) -> bool:
     return bool(names) and names[0].partition(":")[0] == "iteration"
 
 
-def _state(model: Any, arrays: list[np.ndarray], by_weight: bool, origin: Origin) -> Any:
+def _state(model: Any, arrays: list[np.ndarray], by_weight: bool, origin: Origin, weights: Group) -> Any:
     optimizer = model.optimizer
     state = optimizer.state
     scalars = 0
@@ -84,7 +85,7 @@ def _state(model: Any, arrays: list[np.ndarray], by_weight: bool, origin: Origin
         state["learning_rate"] = np.asarray(counts[1], np.float32)
     if by_weight:
         return _in_todays_order(optimizer, state, rest)
-    return _in_blocks(model, state, rest, origin)
+    return _in_blocks(model, state, rest, origin, weights)
 
 
 def _in_todays_order(optimizer: Any, state: Any, arrays: list[np.ndarray]) -> Any:
@@ -101,19 +102,24 @@ def _in_todays_order(optimizer: Any, state: Any, arrays: list[np.ndarray]) -> An
     return jax.tree.unflatten(nest, leaves)
 
 
-def _in_blocks(model: Any, state: Any, arrays: list[np.ndarray], origin: Origin) -> Any:
+def _in_blocks(model: Any, state: Any, arrays: list[np.ndarray], origin: Origin, weights: Group) -> Any:
     owners = {v: path for path, v in model.optimizer.owners.items()}
-    kept = [part for part in parts(model, origin) if set(part.variables) <= set(owners)]
-    count = sum(part.count for part in kept)
+    named = weights_h5.named_parts(weights, model, origin)
+    kept = [(part, names) for part, names in named if set(part.variables) <= owners.keys()]
+    order = [(k, name) for k, (_, names) in enumerate(kept) for name in names]
+    if origin.is_keras_1:  # which sorted the weights by their names
+        order.sort(key=lambda one: one[1])
     slots = list(model.optimizer.slots())
-    if len(arrays) < count * len(slots):
-        raise _Unfit(f"{len(arrays)} arrays, where {len(slots)} for each of {count} weights are wanted")
-    for k, slot in enumerate(slots):
-        block = arrays[k * count : (k + 1) * count]
-        for part in kept:
-            some, block = block[: part.count], block[part.count :]
-            for variable, value in zip(part.variables, part.read(some, origin), strict=True):
-                state[slot][owners[variable]] = _fitting(value, state[slot][owners[variable]])
+    if len(arrays) < len(order) * len(slots):
+        raise _Unfit(f"{len(arrays)} arrays, where {len(slots)} for each of {len(order)} weights are wanted")
+    for slot in slots:
+        block = dict(zip(order, arrays, strict=False))
+        arrays = arrays[len(order) :]
+        for k, (part, names) in enumerate(kept):
+            values = part.read([block[k, name] for name in names], origin)
+            for variable, value in zip(part.variables, values, strict=True):
+                path = owners[variable]
+                state[slot][path] = _fitting(value, state[slot][path])
     if "product" in state:
         state["product"] = product_of_momenta(model.optimizer.beta_1, int(state["iteration"]))
     return state

@@ -162,6 +162,18 @@ def origin_of(group: hdf5.Group, kept: list[Kept]) -> Origin:
     return Origin(version, backend)
 
 
+def named_parts(group: hdf5.Group, model: Any, origin: Origin) -> list[tuple[Part, list[str]]]:
+    """The parts of a file's own model, layer by layer, with the names of their arrays there."""
+    kept = {one.name: list(one.arrays) for one in layers_of(group)}
+    found = []
+    for layer in model.layers:
+        names = kept.get(layer.name, [])
+        for part in parts(layer, origin):
+            found.append((part, names[: part.count]))
+            names = names[part.count :]
+    return found
+
+
 _ORDERS = ("trainable first", "as built", "layer by layer")
 
 
@@ -208,8 +220,6 @@ def _misnamed(matching: Matching, kept: Kept) -> int:
     tails = [name.partition(":")[0].rpartition("/")[2] for name in kept.arrays]
     if len(tails) != len(matching.found):
         return 0
-    arrays = {id(node): tail for node, tail in zip(kept.arrays.values(), tails, strict=True)}
-    del arrays
     own = {variable.name for variable in matching.found}
     return sum(tail in own and variable.name != tail for variable, tail in zip(matching.found, tails, strict=True))
 

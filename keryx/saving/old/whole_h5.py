@@ -50,6 +50,7 @@ def read(
         )
         raise FileError(f"{name} holds no whole model. {way}".rstrip())
     version = _version(root, group)
+    origin = weights_h5.origin_of(group, weights_h5.layers_of(group))
     with registered.custom_object_scope(dict(custom_objects or {})):
         today = to_today(config, version)
         arguments = training.compile_arguments(trained, version) if compile and trained is not None else None
@@ -68,7 +69,7 @@ def read(
             model.compile(**arguments)
             state = root.get("optimizer_weights")
             if isinstance(state, hdf5.Group):
-                training.restore_optimizer(model, state, weights_h5.origin_of(group, weights_h5.layers_of(group)))
+                training.restore_optimizer(model, state, group, origin)
     with reading(model.variables):  # makes those that no file holds
         pass
     return model
