@@ -283,9 +283,7 @@ class _Found:
         self.nested: dict[str, str] = {}
         self.optimizer: dict[str, str] = {}
         self.hooks: list[tuple[Any, dict[str, Any]]] = []  # parts that load themselves, and their arrays
-        self.states: list[
-            tuple[Optimizer, dict[str, Variable], Any, list[Any]]
-        ] = []  # of new optimizers
+        self.states: list[tuple[Optimizer, dict[str, Variable], Any, list[Any]]] = []  # of new optimizers
 
     def look(self, where: str, thing: Any) -> None:
         """Take what the file has for a part."""
