@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keryx.errors import FileError, listing
-from keryx.saving.limits import Budget
+from keryx.saving.limits import Budget, check_unpacked
 
 MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8
@@ -106,6 +106,7 @@ class Archive:
             raise FileError(f"{where} is a symbolic link.")
         if part.compress_type not in (_STORED, _DEFLATED):
             raise FileError(f"{where} is packed by method {part.compress_type}; stored and deflated parts are read.")
+        check_unpacked(part.file_size, part.compress_size, where)
         if part.compress_type == _STORED and part.compress_size != part.file_size:
             raise FileError(f"{where} has two lengths: damaged.")
         head = bytes(self._data[part.header_offset :][:30])
