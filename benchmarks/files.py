@@ -93,7 +93,7 @@ def layers(folder: Path, rounds: int) -> list[str]:
     return [
         f"save of 100 layers: {taken['save']:.3f} s, Keras {taken['keras_save'] / taken['save']:.1f} times as long",
         f"load of 100 layers: {taken['load']:.3f} s, Keras {taken['keras_load'] / taken['load']:.1f} times as long",
-        f"load of Keras's file: {taken['load_other']:.3f} s, Keras {taken['keras_load'] / taken['load_other']:.1f} times",
+        f"of Keras's file: {taken['load_other']:.3f} s, Keras {taken['keras_load'] / taken['load_other']:.1f} times",
     ]
 
 

@@ -159,7 +159,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         self.begin(variables, None)
 
     def begin(self, variables: Mapping[str, Variable], state: State | None) -> None:
-        """Start for these Variables by path, with this state, or afresh."""
+        """Start for these Variables by path, with this state, or afresh; of abstract arrays others give the values."""
         self.owners, self._compiled = dict(variables), None
         self.decide_decay(self.owners)
         self._hold(self.init({path: v.value for path, v in self.owners.items()}) if state is None else state)
@@ -201,13 +201,16 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
             keys, leaf = entries.pop(0)  # each array goes as soon as its Variable holds a copy
             *slot, last = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", "")))) for key in keys]
             name = "_".join([self.owners[last].path.replace("/", "_"), *slot] if last in self.owners else [*slot, last])
-            if name in own:
+            if name in own and not isinstance(leaf, jax.ShapeDtypeStruct):
                 own[name].put(leaf)
             held.append(own[name] if name in own else self._variable(leaf, name))
         self._held = structure, held
 
     def _variable(self, value: Any, name: str) -> Variable:
-        variable = Variable(value, trainable=False, name=name)
+        if isinstance(value, jax.ShapeDtypeStruct):
+            variable = Variable(jnp.zeros, value.shape, value.dtype, trainable=False, name=name)
+        else:
+            variable = Variable(value, trainable=False, name=name)
         variable.path = f"{snake_case(type(self).__name__)}/{name}"
         return variable
 

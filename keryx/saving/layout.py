@@ -19,7 +19,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.lending import put, reading
 from keryx.core.names import is_own, snake_case
-from keryx.core.variable import Variable
+from keryx.core.variable import Variable, all_owned, made_later
 from keryx.errors import FileError
 from keryx.layers.layer import Layer
 from keryx.models.model import Model
@@ -283,7 +283,7 @@ class _Found:
         self.nested: dict[str, str] = {}
         self.optimizer: dict[str, str] = {}
         self.hooks: list[tuple[Any, dict[str, Any]]] = []  # parts that load themselves, and their arrays
-        self.states: list[tuple[Optimizer, Any, dict[str, Any]]] = []  # of optimizers that have none yet
+        self.states: list[tuple[Optimizer, dict[str, Variable], Any, list[Any]]] = []  # of new optimizers
 
     def look(self, where: str, thing: Any) -> None:
         """Take what the file has for a part."""
@@ -351,7 +351,7 @@ class _Found:
         if abstract is None:
             self.fitting |= {one: given[id(one)] for one in wanted if isinstance(one, Variable)}
         else:
-            self.states.append((optimizer, owners, jax.tree.map(lambda leaf: given[id(leaf)], abstract)))
+            self.states.append((optimizer, owners, abstract, [given[id(one)] for one in wanted]))
 
     @cached_property
     def trained(self) -> dict[str, Variable]:
@@ -379,10 +379,12 @@ class _Found:
                 except Exception as error:
                     raise FileError(f"load_own_variables of {title(thing)} failed: {error}") from error
         changed |= running.values or {}
-        for optimizer, owners, state in self.states:
-            optimizer.begin(owners, state)
-        arrays = [variable.owned(value, wait=False) for variable, value in changed.items()]
-        put(list(changed), jax.block_until_ready(arrays))
+        for optimizer, owners, abstract, values in self.states:
+            with made_later():
+                optimizer.begin(owners, abstract)
+            places = in_order(optimizer, optimizer.nest, owners)
+            changed |= {v: value for v, value in zip(places, values, strict=True) if isinstance(v, Variable)}
+        put(list(changed), all_owned(list(changed), list(changed.values())))
 
 
 def _kind(dtype: np.dtype) -> int:
