@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from keryx.errors import FileError
+from keryx.saving.archive import Part
 
 CHECKSUM = "crc32"  # the attribute of an array that holds the checksum of its bytes
 _UNDEFINED = b"\xff" * 8
@@ -140,10 +141,13 @@ class _File:
             for path, array, begin in self.arrays:
                 data = self._bytes(array)
                 if len(data) < _SMALL:
+                    file.write(data)
                     found[path] = zlib.crc32(data)
                 else:
-                    waiting.append((path, beside.submit(zlib.crc32, data)))
-                file.write(data)
+                    checksum = beside.submit(zlib.crc32, data)
+                    waiting.append((path, checksum))
+                    # A part of an archive has a checksum of its own, that of all its pieces.
+                    file.write(data, checksum.result) if isinstance(file, Part) else file.write(data)
                 file.write(bytes(-(begin + len(data)) % 8))
                 while len(waiting) > _AHEAD:  # each holds its array
                     name, checksum = waiting.popleft()

@@ -13,7 +13,6 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.errors import ConfigError, FileError
-
 from tests.files import hostile
 from tests.files.watching import BYTES, SECONDS, watched
 

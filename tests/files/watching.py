@@ -46,8 +46,14 @@ def _hook(event: str, args: tuple) -> None:
         seen.events.append((event, *map(repr, args[:2])))
 
 
-def _peak() -> int:
-    """The most memory that the process has had, since `_reset` where the system has that."""
+def reset_peak() -> None:
+    """Let `peak` begin anew, where the system can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> int:
+    """The most memory that the process has had, since `reset_peak` where the system can."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM"):
@@ -62,12 +68,11 @@ def watched(allowed: Path) -> Iterator[Seen]:
     if not _installed:
         sys.addaudithook(_hook)
         _installed = True
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    before, start = _peak(), time.process_time()
+    reset_peak()
+    before, start = peak(), time.process_time()
     _now = seen = Seen(allowed)
     try:
         yield seen
     finally:
         _now = None
-        seen.seconds, seen.bytes = time.process_time() - start, _peak() - before
+        seen.seconds, seen.bytes = time.process_time() - start, peak() - before
