@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import optax
 import pytest
 from kills import kill
 
@@ -107,6 +108,23 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path, data, save_freq, s
     assert 1 <= len(list((tmp_path / "b").iterdir())) <= 2
     assert run([BackupAndRestore(tmp_path / "b", save_freq=save_freq), *others(), StopAt(99)], data) == wanted
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: optax.adamw(1e-3),
+        lambda: keryx.optimizers.LossScaleOptimizer(keryx.optimizers.Adam(1e-3)),
+        lambda: keryx.optimizers.RMSprop(1e-3, use_ema=True, gradient_accumulation_steps=3),
+    ],
+    ids=["optax", "loss scale", "average, accumulated"],
+)
+def test_the_state_of_every_kind_of_optimizer_goes_along(tmp_path, optimizer):
+    wanted = run(others()[:1], epochs=2, optimizer=optimizer())
+    with pytest.raises(Stop):
+        run([BackupAndRestore(tmp_path / "b", save_freq=3), *others()[:1], StopAt(1, 5)], optimizer=optimizer())
+    again = [BackupAndRestore(tmp_path / "b", save_freq=3), *others()[:1], StopAt(99)]
+    assert run(again, epochs=2, optimizer=optimizer()) == wanted
 
 
 def test_a_stream_of_unknown_length_goes_on_after_the_last_batch_of_an_epoch(tmp_path):
