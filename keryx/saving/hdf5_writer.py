@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from keryx.errors import FileError
+from keryx.saving.archive import Part
 
 CHECKSUM = "crc32"  # the attribute of an array that holds the checksum of its bytes
 _UNDEFINED = b"\xff" * 8
@@ -141,7 +142,8 @@ class _File:
                     found[path] = zlib.crc32(data)
                 else:
                     checksum = beside.submit(zlib.crc32, data)
-                    file.write(data)
+                    # A part of an archive has a checksum of its own, that of all its pieces.
+                    file.write(data, checksum.result) if isinstance(file, Part) else file.write(data)
                     found[path] = checksum.result()
                 file.write(bytes(-(begin + len(data)) % 8))
                 struct.pack_into("<I", self.headers, place, found[path])
