@@ -102,9 +102,19 @@ def sigmoid(x) -> jax.Array:
 def hard_sigmoid(x) -> jax.Array:
     """relu6(x + 3) / 6.
 
-    Keras 1 and 2 had clip(0.2 x + 0.5, 0, 1) under this name.
+    Keras 1 and 2 had `old_hard_sigmoid` under this name.
     """
     return jax.nn.hard_sigmoid(x)
+
+
+@_activation()
+def old_hard_sigmoid(x) -> jax.Array:
+    """clip(0.2 x + 0.5, 0, 1): what Keras 1 and 2 called hard_sigmoid, and models of theirs go on to compute.
+
+    >>> float(old_hard_sigmoid(1.0)), float(old_hard_sigmoid(3.0))
+    (0.699..., 1.0)
+    """
+    return jnp.clip(0.2 * jnp.asarray(x) + 0.5, 0, 1)
 
 
 @_activation()

@@ -309,7 +309,7 @@ NAMES = ["PyDataset", "DataLoader", "tf.data", "tf.data of unknown size", "Grain
 @pytest.mark.parametrize("source", STREAMS, ids=NAMES)
 def test_streams(plain, source):
     expected = trained(plain, A, Y, batch_size=SIZE, epochs=2, shuffle=False, validation_data=(A, Y))
-    assert_same(trained(plain, source(), epochs=2, validation_data=source()), expected)
+    assert_same(trained(plain, source(), epochs=2, shuffle=False, validation_data=source()), expected)
     assert plain.evaluate(source(), verbose=0) == pytest.approx(plain.evaluate(A, Y, verbose=0), rel=1e-5)
     assert_same(plain.predict(source(), verbose=0), plain.predict(A, verbose=0))
 
@@ -324,9 +324,9 @@ def test_steps_of_streams(plain, source):
             plain.train_on_batch(*parts[number])
         return plain.get_weights()
 
-    assert_same(trained(plain, source(), steps_per_epoch=2)[1], by_hand([0, 1]))
-    assert_same(trained(plain, source(), steps_per_epoch=2, epochs=2)[1], by_hand([0, 1, 2, 0]))
-    assert_same(trained(plain, source(), steps_per_epoch=4)[1], by_hand([0, 1, 2, 0]))
+    assert_same(trained(plain, source(), steps_per_epoch=2, shuffle=False)[1], by_hand([0, 1]))
+    assert_same(trained(plain, source(), steps_per_epoch=2, epochs=2, shuffle=False)[1], by_hand([0, 1, 2, 0]))
+    assert_same(trained(plain, source(), steps_per_epoch=4, shuffle=False)[1], by_hand([0, 1, 2, 0]))
     assert len(plain.predict(source(), steps=2, verbose=0)) == 2 * SIZE
     first_two = plain.evaluate(A[: 2 * SIZE], Y[: 2 * SIZE], verbose=0)
     assert plain.evaluate(source(), steps=2, verbose=0) == pytest.approx(first_two, rel=1e-5)
@@ -377,10 +377,10 @@ def test_a_generator_that_fills_one_buffer_again_and_again():
 
 def test_a_py_dataset_is_told_of_its_epochs(plain):
     data = Squares()
-    trained(plain, data, epochs=2)
+    trained(plain, data, epochs=2, shuffle=False)
     assert data.asked == ["begin", 0, 1, 2, "end"] * 2
     data = Squares()
-    trained(plain, data, steps_per_epoch=2, epochs=3)
+    trained(plain, data, steps_per_epoch=2, epochs=3, shuffle=False)
     assert data.asked == ["begin", 0, 1, "end", "begin", 2, 0, "end", "begin", 1, 2, "end"]
 
 
@@ -388,7 +388,7 @@ def test_a_py_dataset_that_shuffles_at_the_end_of_an_epoch(plain):
     one = trained(plain, A, Y, batch_size=SIZE, shuffle=False)
     plain.fit(A[::-1], Y[::-1], batch_size=SIZE, shuffle=False, verbose=0)
     expected = plain.get_weights()
-    losses, weights = trained(plain, Shuffled(), epochs=2)
+    losses, weights = trained(plain, Shuffled(), epochs=2, shuffle=False)
     assert_same(weights, expected)
     assert losses[0] == pytest.approx(one[0][0], rel=1e-5)
 

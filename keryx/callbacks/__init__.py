@@ -1,5 +1,6 @@
 """Callbacks: what happens beside training, by Keras's names."""
 
+from keryx.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore
 from keryx.callbacks.callback import Callback as Callback
 from keryx.callbacks.callback_list import CallbackList as CallbackList
 from keryx.callbacks.csv_logger import CSVLogger as CSVLogger
@@ -8,4 +9,5 @@ from keryx.callbacks.history import History as History
 from keryx.callbacks.lambda_callback import LambdaCallback as LambdaCallback
 from keryx.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from keryx.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+from keryx.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
 from keryx.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN

@@ -17,6 +17,7 @@ class Callback:
 
     Attributes:
         model: The model that is being trained.
+        together: The CallbackList that it is called in.
         params: What `fit` was asked for: epochs, steps, verbose.
         handles_nan: Whether it sees to a loss that is not finite; without such a callback `fit` raises.
         needs_every_batch: Whether its batch methods have to be called at every batch. Where it is False they
@@ -31,6 +32,7 @@ class Callback:
     """
 
     model: Any = None
+    together: Any = None
     params: dict[str, Any] | None = None
     handles_nan = False
     needs_every_batch = True
@@ -56,6 +58,20 @@ class Callback:
             )
         for name, value in state.items():
             setattr(self, name, copy.deepcopy(value))
+
+    def next_batch(self, done: int) -> int | None:
+        """After which batch of the epoch it wants to be called next, where it does not need every batch; None for none.
+
+        Args:
+            done: The number of batches of the epoch that are done.
+        """
+
+    def resume(self) -> bool:
+        """After `on_train_begin` of all callbacks: put training back to where an earlier run stood, and say whether."""
+        return False
+
+    def on_boundary(self, epoch_is_over: bool) -> None:
+        """After all callbacks have been told of the end of a batch or an epoch: the whole run has one state now."""
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Told before training what was asked of `fit`."""
@@ -116,4 +132,4 @@ class Callback:
         """After a batch of `predict`, with its `outputs`."""
 
 
-HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_") and name != "on_boundary")

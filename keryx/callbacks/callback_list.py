@@ -40,6 +40,9 @@ class CallbackList(Callback):
         self.callbacks: list[Callback] = list(_flat(callbacks))
         if add_history and not any(isinstance(callback, History) for callback in self.callbacks):
             self.callbacks.append(History())
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback.together = self
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -88,6 +91,21 @@ class CallbackList(Callback):
             for hook in BATCH_HOOKS[mode]
         )
 
+    def next_batch(self, done: int) -> int | None:
+        """The first batch of the epoch after which one of them wants to be called."""
+        wanted = [callback.next_batch(done) for callback in self.callbacks if isinstance(callback, Callback)]
+        return min((batch for batch in wanted if batch is not None), default=None)
+
+    def resume(self) -> bool:
+        """Whether one of them has put training back to where an earlier run stood."""
+        return any(callback.resume() for callback in self.callbacks if isinstance(callback, Callback))
+
+    def on_boundary(self, epoch_is_over: bool) -> None:
+        """Tell each that all have been told."""
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback.on_boundary(epoch_is_over)
+
     def __iter__(self) -> Iterator[Callback]:
         return iter(self.callbacks)
 
@@ -104,6 +122,8 @@ def _relay(hook: str):
         logs = {} if logs is None else logs
         for callback in self.callbacks:
             getattr(callback, hook)(index, logs)
+        if hook in ("on_train_batch_end", "on_epoch_end"):
+            self.on_boundary(hook == "on_epoch_end")
 
     def call(self, logs=None):
         logs = {} if logs is None else logs

@@ -147,15 +147,18 @@ def _special(name: str, **config: Any) -> dict[str, Any]:
 
 
 def _serialize_object(value: Any) -> dict[str, Any]:
-    """An object by its class and its config; what Keras adds for files, build_config and compile_config, files add."""
+    """An object by its class, its config, and how it was built; files add how it was compiled."""
     cls = type(value)
     name = registered.name_of(cls)
-    return {
+    plain_data = {
         "module": value.config_module if is_own(cls) else cls.__module__,
         "class_name": getattr(value, "config_class_name", cls.__name__),
         "config": value.get_config(),
         "registered_name": name or getattr(value, "config_registered_name", None),
     }
+    # Layers of ours are built by the calls of a graph, or by the layers around them.
+    built = None if is_own(cls) or not hasattr(value, "get_build_config") else value.get_build_config()
+    return plain_data | ({"build_config": serialize(built)} if built else {})
 
 
 def _serialize_function(function: Callable) -> Any:
@@ -269,9 +272,9 @@ _DTYPES = {np.dtype(code).name: np.dtype(code) for code in "?bhilqBHILQefdFD"}
 
 
 def _decode_object(name: str, value: dict[str, Any], registry: Registry | None) -> Any:
-    """The function that a config names, or an object of the class that it names.
+    """The function that a config names, or an object of the class that it names, built as it was.
 
-    `build_config` and `compile_config`, which Keras writes beside `config`, belong to the reader of files.
+    `compile_config`, which Keras writes beside `config`, belongs to the reader of files.
     """
     found, config = _look_up(name, value, registry), value["config"]
     is_class = isinstance(found, type)
@@ -288,6 +291,10 @@ def _decode_object(name: str, value: dict[str, Any], registry: Registry | None) 
         if key is not None and isinstance(key, int) and (found, key) in state.shared:
             return state.shared[found, key]
         made = found.from_config(config) if hasattr(found, "from_config") else found(**_decode(config))
+        built = value.get("build_config")
+        if built and not is_own(found) and not getattr(made, "built", True):
+            made.build_from_config(_decode(built))
+            made.built = True
         if isinstance(key, int):
             state.shared[found, key] = made
         return made

@@ -124,16 +124,17 @@ def put(cells: Sequence[Cell], values: Sequence[Any], shared: bool = False) -> N
         for cell, value in zip(cells, values, strict=True):
             cell._value, cell._shared = value, shared
 
-    at_rest(cells, move, reads=False)
+    at_rest(cells, move, reads=False, replaces=True)
 
 
-def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool = True) -> Any:
+def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool = True, replaces: bool = False) -> Any:
     """The result of `act(values)`, at a moment when no value of the cells is lent.
 
     Args:
         cells: The cells.
         act: Runs in microseconds and does not raise; it may be run by the thread that ends a loan.
         reads: Whether it only reads.
+        replaces: Whether it looks at none of the values, so that those not made yet need not be.
 
     Raises:
         StateError: Where the thread that waits is the one that is waited for.
@@ -141,7 +142,7 @@ def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool 
     while True:
         with lock:
             values = [cell._value for cell in cells]
-            away = _first_away(values)
+            away = _first_away(values, Loan if replaces else Away)
             if away is None:
                 return act(values)
             wait = away.ask(cells, act, reads)
@@ -150,8 +151,8 @@ def at_rest(cells: Sequence[Cell], act: Callable[[list[Any]], Any], reads: bool 
             return served[0]
 
 
-def _first_away(values: list[Any]) -> "Away | None":
-    return next((value for value in values if isinstance(value, Away)), None)
+def _first_away(values: list[Any], kind: type["Away"]) -> "Away | None":
+    return next((value for value in values if isinstance(value, kind)), None)
 
 
 class Away:
@@ -242,18 +243,18 @@ _WITHIN = (
 
 
 class Kept(Away):
-    """A value that is on the host only, because the device had no memory for it; it is put there when wanted."""
+    """A value that is made when it is wanted: the device had no memory for it so far, or a file may hold another."""
 
-    def __init__(self, host: np.ndarray, to_device: Callable[[np.ndarray], jax.Array]):
-        self.host, self.to_device = host, to_device
+    def __init__(self, make: Callable[[], jax.Array]):
+        self.make = make
 
     def ask(self, cells: Sequence[Cell], act: Callable, reads: bool) -> Callable[[], tuple[Any] | None]:
         cell = next(cell for cell in cells if cell._value is self)
         return lambda: self.put_back(cell)
 
     def put_back(self, cell: Cell) -> None:
-        """Put the value on the device. Where that fails, it is still here."""
-        array = self.to_device(self.host)
+        """Make the value. Where that fails, it can be tried again."""
+        array = self.make()
         with lock:
             if cell._value is self:
                 cell._value = array
@@ -275,7 +276,7 @@ class _Request:
         if self.over.is_set():
             return
         values = [cell._value for cell in self.cells]
-        away = _first_away(values)
+        away = _first_away(values, Away)
         if isinstance(away, Loan):
             away.requests.append(self)
             return

@@ -47,6 +47,11 @@ class Owner:
         """All variables: its own, the trainable ones first, then those of the owners within."""
         return list(self._walk().named.values())
 
+    @property
+    def own_variables(self) -> list[Variable]:
+        """The variables that it keeps itself, the trainable ones first, without those of the owners within."""
+        return list(self._walk().own)
+
     def _walk(self) -> "_Walk":
         """What a walk over the attributes finds; kept as long as they hold the same."""
         if not self._walked.is_current(self):
@@ -55,9 +60,9 @@ class Owner:
             self._walked = walk
         return self._walked
 
-    def kept(self, kind: type) -> list[Any]:
+    def objects_of(self, kind: type) -> list[Any]:
         """What else of a class stands where variables are looked for: in its attributes and those of owners within."""
-        return list(dict.fromkeys(self._walk().kept(kind)))
+        return list(dict.fromkeys(self._walk().objects_of(kind)))
 
     def _places(self) -> list[Iterable[Any]]:
         """Where it keeps what it owns, in order."""
@@ -204,7 +209,12 @@ class _Walk:
             and all(set(map(type, place)) == types for place, types in self._plain)
         )
 
-    def kept(self, kind: type) -> Iterator[Any]:
+    @property
+    def own(self) -> list[Variable]:
+        """The variables that the first owner keeps itself."""
+        return self._owned[0][1]
+
+    def objects_of(self, kind: type) -> Iterator[Any]:
         """The objects of a class in all places that were looked at."""
         seen = [(place, set(map(type, place))) for place in self._places] if self._holds(kind) else []
         for place, types in chain(seen, self._plain):

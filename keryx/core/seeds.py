@@ -44,6 +44,19 @@ def seed() -> int:
     return _seed
 
 
+def state() -> tuple[int, int]:
+    """The global seed, and how many have been drawn of it."""
+    with _lock:
+        return _seed, _counter
+
+
+def restore(seed: int, counter: int) -> None:
+    """Go on from what `state` gave."""
+    global _seed, _counter
+    with _lock:
+        _seed, _counter = as_seed(seed), as_seed(counter)
+
+
 def next_key() -> np.ndarray:
     """A raw random key, uint32 (2,), that no other call gives until the seed is set again."""
     start, count = next_seed()

@@ -1,6 +1,9 @@
 """The named weight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +14,7 @@ from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.codec import registry_of
 from keryx.core.dtypes import standardize_dtype
-from keryx.core.lending import Away, Cell, lock, reading
+from keryx.core.lending import Away, Cell, Kept, lock, reading
 from keryx.errors import DataError, ShapeError, StateError
 from keryx.runtime import process
 
@@ -62,14 +65,15 @@ class Variable(Arithmetic, Cell):
             initializer = registry_of("keras.initializers").get(initializer)
         if callable(initializer) and shape is None:
             raise ShapeError(f"The variable {self.path!r} is made by an initializer: give its shape=, () for a scalar.")
-        # A weight made while a function is traced is a real array all the same.
-        with process.compiling(), jax.ensure_compile_time_eval():
-            if callable(initializer):
-                dtype = standardize_dtype(dtype)
-                self._value = owned(initializer(tuple(shape or ()), dtype=dtype), dtype)
-            else:
-                value = initializer.value if isinstance(initializer, Variable) else initializer
-                self._value = owned(value, dtype)
+        if callable(initializer) and _later.get():
+            self.shape, self.dtype = tuple(shape or ()), standardize_dtype(dtype)
+            self._value = Kept(partial(_made, initializer, self.shape, self.dtype))
+            return
+        if callable(initializer):
+            self._value = _made(initializer, tuple(shape or ()), standardize_dtype(dtype))
+        else:
+            with process.compiling(), jax.ensure_compile_time_eval():
+                self._value = owned(initializer.value if isinstance(initializer, Variable) else initializer, dtype)
         if shape is not None and self._value.shape != tuple(shape):
             raise ShapeError(f"The initial value of {self.path!r} wants {tuple(shape)}; got {self._value.shape}.")
         self.shape = self._value.shape
@@ -97,6 +101,12 @@ class Variable(Arithmetic, Cell):
                 self._shared = True
                 return value
         return self.hand_out()
+
+    def hand_out(self) -> Any:
+        """The array, for whoever asks to keep; zeros for a trace that wants to know shapes, before a file is read."""
+        if _later.get() and isinstance(self._value, Kept) and isinstance(jnp.zeros(()), jax.core.Tracer):
+            return jnp.zeros(self.shape, self.dtype)
+        return super().hand_out()
 
     def assign(self, value: Any) -> jax.Array:
         """Give the variable a new value of the same shape; it is cast to the variable's dtype, and returned."""
@@ -175,6 +185,25 @@ def is_variable(x: Any) -> bool:
     (True, False)
     """
     return isinstance(x, Variable)
+
+
+@contextmanager
+def made_later() -> Iterator[None]:
+    """A block in which initializers of new variables wait until somebody wants the value: a file may bring another."""
+    token = _later.set(True)
+    try:
+        yield
+    finally:
+        _later.reset(token)
+
+
+_later: ContextVar[bool] = ContextVar("later", default=False)
+
+
+def _made(initializer: Callable, shape: tuple[int, ...], dtype: str) -> jax.Array:
+    # A weight made while a function is traced is a real array all the same.
+    with process.compiling(), jax.ensure_compile_time_eval():
+        return owned(initializer(shape, dtype=dtype), dtype)
 
 
 def owned(value: Any, dtype: Any) -> jax.Array:

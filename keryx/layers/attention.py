@@ -123,7 +123,7 @@ class MultiHeadAttention(Layer):
         self.query_dense = self._project("query", query_shape, (heads, self.key_dim))
         self.key_dense = self._project("key", key_shape, (heads, self.key_dim))
         if self.use_gate:
-            self.gate_dense = self._project("gate", query_shape, (heads, self.value_dim), activation="sigmoid")
+            self._gate_dense = self._project("gate", query_shape, (heads, self.value_dim), activation="sigmoid")
         self.value_dense = self._project("value", value_shape, (heads, self.value_dim))
         mixed_shape = (*query_shape[:-1], heads, self.value_dim)
         back = self.output_shape or (query_shape[-1],)
@@ -195,7 +195,7 @@ class MultiHeadAttention(Layer):
         scores = masked_softmax(scores, summed, mask)
         kept = dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
         mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
-        outputs = self.output_dense(mixed * self.gate_dense(query) if self.use_gate else mixed)
+        outputs = self.output_dense(mixed * self._gate_dense(query) if self.use_gate else mixed)
         return (outputs, scores) if return_attention_scores else outputs
 
     def combined_mask(self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask) -> Any:

@@ -1,5 +1,6 @@
 """How a layer is called: what it is called on, when it is built, and what it sees while it computes."""
 
+import functools
 import os
 import threading
 from typing import Any
@@ -23,6 +24,7 @@ class Calling:
     """The part of a layer that calls it; a layer has the attributes that it speaks of."""
 
     input_spec: Any
+    _built_for: dict[str, Any] | None = None
 
     def __call__(self: Any, *args, **kwargs) -> Any:
         """On symbolic tensors, write the call down and return symbols; on arrays, compute."""
@@ -119,9 +121,10 @@ class Calling:
             raise ArgumentError(f"{self.title} is called on {listing(plan.required)}; there is no {listing(missing)}.")
         wanted, _ = accepted_arguments(self.build)
         given = shapes_for(plan.names, wanted, args, kwargs)
+        build = functools.partial(self._build_once, names=wanted)
         if shapes.probing.get():
-            raise shapes.Unbuilt(self, given, scope.at_present(self._build_once))
-        self._build_once(given)
+            raise shapes.Unbuilt(self, given, scope.at_present(build))
+        build(given)
         self._check_call(args)
 
     def _check_call(self: Any, args: tuple) -> None:
@@ -134,13 +137,15 @@ class Calling:
             if spec is not None and x.shape not in spec.fitting:
                 spec.check(self, x)
 
-    def _build_once(self: Any, given: list[Any]) -> None:
+    def _build_once(self: Any, given: list[Any], names: list[str]) -> None:
         with _building:
             if self.built:  # by another thread
                 return
             with scope.named(self.name), jax.ensure_compile_time_eval():  # what build makes outlives any trace
                 self.build(*given)
             self.built = True
+            several = dict(zip(names, given, strict=False))
+            self._built_for = {"input_shape": given[0]} if len(given) == 1 else {"shapes_dict": several}
 
     def _note_call(self: Any, error: Exception, args: tuple) -> None:
         """Say in which layer an error came up: the innermost one, by its path."""

@@ -254,6 +254,35 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
         unused = [name for name, value in config.items() if name == "quantization_config" and value is None]
         return cls(**{name: deserialize(value) for name, value in config.items() if name not in unused})
 
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put what a file is to keep of the layer itself into `store`, arrays by name; override it to choose."""
+        for i, variable in enumerate(self._kept()):
+            store[str(i)] = variable
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        """Take what `save_own_variables` put into `store`, or Keras."""
+        own = self._kept()
+        if len(store) != len(own):
+            raise ShapeError(f"{self.title} keeps {len(own)} variables in a file; this one has {len(store)} for it.")
+        for i, variable in enumerate(own):
+            variable.assign(store[str(i)])
+
+    def _kept(self) -> list[Variable]:
+        return [variable for variable in self.own_variables if not variable.transient]
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build_from_config` makes the weights from in a process to come: the shapes that it was built for."""
+        return self._built_for
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Make the weights as they were when `get_build_config` was asked."""
+        if "input_shape" in config:
+            self.build(config["input_shape"])
+        elif "shapes_dict" in config:
+            self.build(**config["shapes_dict"])
+
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 

@@ -22,9 +22,11 @@ from keryx.errors import (
     ShapeError,
     StateError,
 )
+from keryx.layers.input import Input
 from keryx.layers.layer import Layer, registry
 from keryx.models import config as configs
 from keryx.models.compiled_call import CompiledCall
+from keryx.models.files import Files
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
 from keryx.models.structure import Structure
@@ -32,7 +34,7 @@ from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
-class Model(Trainer, Structure):
+class Model(Trainer, Files, Structure):
     """A graph between inputs and outputs, or a subclass with a `call` of its own, that can be trained.
 
     A model is a layer: called on symbolic tensors it nests in another graph and shares its weights.
@@ -312,6 +314,29 @@ class Model(Trainer, Structure):
             return configs.of_graph(self, self._graph)
         return super().get_config()  # what a class that closes its own graph was made with
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that a subclass was built for; a graph has its own."""
+        return None if self._graph is not None else super().get_build_config()
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Make the weights as they were when `get_build_config` was asked: by a call on inputs of those shapes."""
+        if not is_own(type(self).build):
+            super().build_from_config(config)
+            return
+        shapes = config["input_shape"] if "input_shape" in config else config["shapes_dict"]
+        for dtype in (self.compute_dtype, "int32"):  # an Embedding wants integers
+            made = functools.partial(_input, dtype)
+            inputs = jax.tree.map(made, shapes, is_leaf=_is_shape)
+            args, kwargs = ((), inputs) if "shapes_dict" in config else ((inputs,), {})
+            try:
+                self._build_for_call(args, kwargs)
+                self.symbolic_outputs(args, kwargs)
+            except Exception:
+                if dtype == "int32":
+                    raise
+            else:
+                return
+
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON, which `model_from_json` reads; `kwargs` are those of `json.dumps`."""
         return json.dumps(serialize(self), **kwargs)
@@ -335,6 +360,14 @@ class Model(Trainer, Structure):
     def config_registered_name(self) -> str | None:
         """The name under which Keras registers the class."""
         return "Functional" if self.config_class_name == "Functional" else None
+
+
+def _input(dtype: str, shape: Any) -> SymbolicTensor:
+    return Input(batch_shape=shape, dtype=dtype)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(size is None or isinstance(size, int) for size in value)
 
 
 def _kind(x: Any) -> Any:

@@ -156,9 +156,13 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         if not isinstance(variables, Mapping):
             taken: dict[str, int] = {}
             variables = {untaken(v.path, taken): v for v in variables}
+        self.begin(variables, None)
+
+    def begin(self, variables: Mapping[str, Variable], state: State | None) -> None:
+        """Start for these Variables by path, with this state, or afresh."""
         self.owners, self._compiled = dict(variables), None
         self.decide_decay(self.owners)
-        self._hold(self.init({path: v.value for path, v in self.owners.items()}))
+        self._hold(self.init({path: v.value for path, v in self.owners.items()}) if state is None else state)
 
     def forget(self) -> None:
         """Be without a state, as before `build`."""
@@ -216,6 +220,11 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
     @state.setter
     def state(self, value: State) -> None:
         self._hold(value)
+
+    @property
+    def nest(self) -> State:
+        """The Variables of its state, in the nest of the state, once it is built."""
+        return jax.tree.unflatten(self.structure, self._held[1])
 
     @property
     def variables(self) -> list[Variable]:

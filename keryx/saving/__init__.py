@@ -1,4 +1,7 @@
-"""What configs may name, by Keras's names; saving and loading files comes later."""
+"""Files of models, and what configs may name, by Keras's names."""
+
+import importlib
+from typing import Any
 
 from keryx.core.codec import deserialize as deserialize_keras_object
 from keryx.core.codec import serialize as serialize_keras_object
@@ -10,3 +13,16 @@ from keryx.core.registered import register_keras_serializable as register_keras_
 
 CustomObjectScope = custom_object_scope
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
+
+_ELSEWHERE = {
+    "load_model": "models",
+    "save_model": "models",
+    "load_weights": "weights",
+    "save_weights": "weights",
+}  # by the module that has it: optimizers come with them
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -136,10 +136,14 @@ class Writer:
 
     def add(self, name: str, *pieces: Any) -> None:
         """Add a part that consists of these pieces, bytes or arrays."""
-        # The time of no day: the same model gives the same bytes.
-        with self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=True) as part:
+        with self.part(name) as part:
             for piece in pieces:
                 part.write(piece)
+
+    def part(self, name: str) -> Any:
+        """A part to write to, until it is closed."""
+        # The time of no day: the same model gives the same bytes.
+        return self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=True)
 
     def close(self) -> None:
         """Write the list of the parts."""

@@ -56,7 +56,7 @@ def writing(path: str | os.PathLike) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(unfinished, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             unfinished.unlink(missing_ok=True)
         _sweep(target)
@@ -86,7 +86,8 @@ def _permit(file: BinaryIO, target: Path) -> None:
         os.fchown(file.fileno(), old.st_uid, old.st_gid)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let what was renamed in a folder reach the disk."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -18,6 +18,7 @@ import numpy as np
 
 from keryx.errors import FileError
 from keryx.saving.hdf5_parts import (
+    NAMED,
     UNDEFINED,
     Bytes,
     Cursor,
@@ -232,8 +233,9 @@ class Array(Node):
             raise FileError(f"The array {path!r} lies in other files; only what lies in the file itself is read.")
         self.shape = read_shape(self._one(0x01).cursor())
         self._type = read_type(self._one(0x03).cursor())
-        is_object = isinstance(self._type.dtype, Text)
-        self.dtype = np.dtype(object) if is_object else self._type.dtype
+        self.dtype = np.dtype(object) if isinstance(self._type.dtype, Text) else self._type.dtype
+        if self.dtype.kind == "V" and (named := NAMED.get(str(self.attributes.get("dtype")))):
+            self.dtype = named if named.itemsize == self.dtype.itemsize else self.dtype
 
     def _one(self, kind: int) -> Message:
         for message in self._all(kind):
@@ -245,17 +247,32 @@ class Array(Node):
         """The bytes that its elements take."""
         return math.prod((0,) if self.shape is None else self.shape) * self._type.dtype.itemsize
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it lies in the file in pieces, or packed, so that reading it takes memory."""
+        return bytes(self._one(0x08).data[1:2]) != b"\1"
+
     def array(self) -> np.ndarray:
-        """Its elements: a read-only view of the file where they lie there in one piece."""
+        """Its elements: a read-only view of the file where they lie there in one piece.
+
+        Raises:
+            FileError: Where they are not those that were written, by the checksum that Keryx's own files have.
+        """
         shape = self.shape if self.shape is not None else (0,)
         data = self._data(shape)
+        checksum = self.attributes.get("crc32")
+        if isinstance(checksum, np.uint32) and zlib.crc32(data) != checksum:
+            raise FileError(
+                f"The array {self.path!r} of the file is not what was written, its checksum differs: damaged. If "
+                "another program changed it on purpose, delete its attribute 'crc32'."
+            )
         if isinstance(self._type.dtype, Text):
             self._file.budget.count(math.prod(shape))
             texts = Cursor(data)
             words = np.empty(math.prod(shape), object)
             words[:] = [self._text(texts) for _ in range(len(words))]
             return words.reshape(shape)
-        return np.frombuffer(data, self._type.dtype).reshape(shape)
+        return np.frombuffer(data, self._type.dtype).view(self.dtype).reshape(shape)
 
     def _data(self, shape: tuple[int, ...]) -> memoryview:
         cursor = self._one(0x08).cursor()
@@ -342,14 +359,18 @@ def read(path: str | os.PathLike | memoryview | bytes, budget: Budget | None = N
     if isinstance(path, (bytes, memoryview)):
         data, name = memoryview(path), "The file"
     else:
-        name = str(Path(path))
-        with open(path, "rb") as file:
-            empty = os.fstat(file.fileno()).st_size == 0
-            data = memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        name, data = str(Path(path)), mapped(path)
     if bytes(data[:8]) != SIGNATURE:
         raise FileError(f"{name} is no HDF5 file: it begins with {bytes(data[:8])!r}.")
     file = Bytes(data, budget or Budget())
     return _root(file, name)
+
+
+def mapped(path: str | os.PathLike) -> memoryview:
+    """The bytes of a file, which are read when they are looked at."""
+    with open(path, "rb") as file:
+        empty = os.fstat(file.fileno()).st_size == 0
+        return memoryview(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _root(file: Bytes, name: str) -> Group:

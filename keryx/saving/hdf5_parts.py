@@ -8,12 +8,15 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from keryx.errors import FileError
 from keryx.saving.limits import Budget
 
 UNDEFINED = 2**64 - 1
+# Types that HDF5 has no word for: the attribute `dtype` of an array of bare bytes names them.
+NAMED = {kind.__name__: np.dtype(kind) for kind in (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)}
 _MAX_RANK = 32
 _MAX_HEADER = 65_536  # messages of one object
 

@@ -28,6 +28,7 @@ class Blocks:
         take: Is given the state that the call has made of it.
         fixed: What the program reads beside the state.
         hooks: Called as `(batch number)` before and `(batch number, logs)` after each block.
+        next_batch: Given the batches of the epoch that are done, the one after which a block has to end, or None.
         every_batch: Whether each block is one batch, for hooks that want every batch.
         compiling: Called before a block that has to be compiled.
         signals: Asked between blocks, when all state is whole; it may raise.
@@ -46,11 +47,13 @@ class Blocks:
         fixed: Any = (),
         hooks: tuple[Callable, Callable] = (lambda n: None, lambda n, logs: None),
         every_batch: bool = False,
+        next_batch: Callable[[int], int | None] = lambda done: None,
         compiling: Callable[[], None] = lambda: None,
         signals: interrupts.deferred | None = None,
     ):
         self.program, self.source, self.lend, self.take, self.fixed = program, source, lend, take, fixed
         (self.before, self.after), self.every_batch = hooks, every_batch
+        self.next_batch = next_batch
         self.compiling, self.signals = compiling, signals or interrupts.deferred()
         self.culprit: tuple[Batch, int] | None = None
         self.done = 0
@@ -80,7 +83,7 @@ class Blocks:
             first = self.program.is_new(("rows", size, shapes((data, on_device))))
             if first:
                 self._begin_compiling()
-            stop = min(self.done + (1 if first or self.every_batch else self.pace), whole)
+            stop = min(self.done + (1 if first or self.every_batch else self.pace), whole, self._end_of_block())
             self.before(self.done)
             begin = time.perf_counter()
             state, logs = self.program.rows(self.lend(), self.fixed, data, on_device, np.int32(stop), size=size)
@@ -104,6 +107,11 @@ class Blocks:
         self.compiling()
         memory.give_back()
 
+    def _end_of_block(self) -> int:
+        """The batch after which a callback wants to be called, or one that never comes."""
+        wanted = self.next_batch(self.done)
+        return 2**62 if wanted is None else max(wanted, self.done + 1)
+
     def _learn(self, steps: int, seconds: float) -> None:
         """Fit the next block to the time a block should take; it grows tenfold at most, for first calls are slow."""
         fitting = int(BLOCK_SECONDS * steps / max(seconds, 1e-6))
@@ -112,6 +120,7 @@ class Blocks:
     def _batches(self, key: Any, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Single steps, as batches come; they run on while the host makes the next batch."""
         shown, first_step, start = time.perf_counter(), 0, self.done
+        end = self._end_of_block()
         recent: list[Batch] = []  # since the host last looked at the state
         for batch in self.source.batches(key, epoch, start, waiting=self.signals.allowed):
             if self.program.is_new(("batch", shapes(batch))):
@@ -124,11 +133,11 @@ class Blocks:
             self.take(state)
             recent.append(batch)
             self.done += 1
-            if self.every_batch or time.perf_counter() - shown > BLOCK_SECONDS:
+            if self.every_batch or self.done >= end or time.perf_counter() - shown > BLOCK_SECONDS:
                 yield self.done, self._look(state, logs, recent, first_step)
                 if self.culprit:
                     return
-                shown = time.perf_counter()
+                shown, end = time.perf_counter(), self._end_of_block()
             self.signals.check()
         if recent:
             yield self.done, self._look(state, logs, recent, first_step)

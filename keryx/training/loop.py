@@ -57,6 +57,7 @@ def run_training(session: Session, source: Source, held_out: Source | None, opti
             partial(session.take, net.loan),
             hooks=(hooks.on_train_batch_begin, hooks.on_train_batch_end),
             every_batch=hooks.wants_batches("train"),
+            next_batch=hooks.next_batch,
             compiling=progress.compiling,
             signals=signals,
         )
@@ -65,6 +66,9 @@ def run_training(session: Session, source: Source, held_out: Source | None, opti
         first, start = int(session.clock["epoch"]), int(session.clock["position"])
         net.renew()
         hooks.on_train_begin()
+        if hooks.resume():
+            first, start = int(session.clock["epoch"]), int(session.clock["position"])
+            net.renew()
         logs: dict[str, Any] = {}
         for epoch in range(first, epochs):
             hooks.on_epoch_begin(epoch)

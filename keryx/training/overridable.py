@@ -1,7 +1,10 @@
 """What a model's subclass may bring of its own: the steps, the loss, what the metrics see."""
 
+import warnings
 from typing import Any, cast
 
+from keryx.core.codec import deserialize, serialize
+from keryx.core.names import is_own
 from keryx.training import keras_steps, step
 from keryx.training.protocol import TrainedModel
 from keryx.training.state import TrainState
@@ -78,6 +81,26 @@ class Overridable:
             training,
             optimizer_variables,
         )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What compile() was given, as plain data."""
+        model: Any = self._model
+        if not model.compiled:
+            return {}
+        more = {"run_eagerly": model.run_eagerly, "steps_per_execution": 1, "jit_compile": "auto"}
+        return serialize({**model._compile_arguments, **more})
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the model was of which `get_compile_config` told."""
+        model: Any = self._model
+        if not is_own(type(self).compile):  # type: ignore[attr-defined]
+            warnings.warn(
+                f"{model.title} is not compiled, for its class has a compile() of its own. Call it, or write "
+                "get_compile_config() and compile_from_config(config) too.",
+                stacklevel=2,
+            )
+            return
+        model.compile(**{name: deserialize(value) for name, value in config.items()})
 
     @property
     def has_own_step(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jax
@@ -63,12 +64,12 @@ class Net:
 
     def _restore(self) -> None:
         """Put the copies back, or let them lie ready where the device has no memory for them just now."""
-        kept = [Kept(value, _to_device) for value in self.kept]
+        kept = [Kept(partial(_to_device, value)) for value in self.kept]
         session, held = self.session, dict(zip(self.loan.cells, self.loan.values(), strict=True))
         others = [*session.optimizer.variables, *session.objective.variables.values()]
-        empty = {v: Kept(np.zeros(v.shape, v.dtype), _to_device) for v in others}
+        empty = {v: Kept(partial(_to_device, np.zeros(v.shape, v.dtype))) for v in others}
         for rate, value in self.rate.items():
-            empty[rate] = Kept(value, _to_device) if _lost(held[rate]) else held[rate]
+            empty[rate] = Kept(partial(_to_device, value)) if _lost(held[rate]) else held[rate]
         self.loan.close(instead=[*kept, *empty.values(), dict(self.clock)])
         try:
             with reading(self.weights):

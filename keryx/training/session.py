@@ -15,7 +15,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
-from keryx.core.variable import Variable
+from keryx.core.variable import Variable, is_variable
 from keryx.errors import StateError, listing
 from keryx.metrics import Mean
 from keryx.training import keras_steps
@@ -120,10 +120,10 @@ class Session(Copyable):
             self.optimizer.rename(self.trainable)
         if self.model.steps_by_keras:
             if True not in self.objective.step_logs:
-                with reading(self._cells()) as values:
+                with reading(self.cells) as values:
                     self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
         elif self.model.has_own_step and not self.objective.extra:
-            with reading(self._cells()) as values:
+            with reading(self.cells) as values:
                 _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
             if "loss" not in logs:
                 raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
@@ -177,11 +177,21 @@ class Session(Copyable):
 
     def loan(self) -> Loan:
         """What lends all that training changes. It is to be closed."""
-        return Loan(self._cells())
+        return Loan(self.cells)
 
-    def _cells(self) -> list[Cell]:
+    @property
+    def cells(self) -> list[Any]:
+        """All that training changes; the clock is the last."""
         weights = [*self.trainable.values(), *self.non_trainable.values()]
         return [*weights, *self.optimizer.variables, *self.objective.variables.values(), self._clock]
+
+    @property
+    def cell_names(self) -> list[str]:
+        """What each cell but the clock is: a variable's path, or its place in the optimizer or the metrics."""
+        places = jax.tree_util.tree_leaves_with_path(self.optimizer.nest, is_leaf=is_variable)
+        state = [jax.tree_util.keystr(place, simple=True, separator="/") for place, _ in places]
+        metrics = [f"/metrics/{path}" for path in self.objective.variables]
+        return [*self.trainable, *self.non_trainable, *(f"/optimizer/{place}" for place in state), *metrics]
 
     def lend(self, loan: Loan, taken_over: bool = True) -> TrainState:
         """All that training changes, as one pytree; the owners' arrays are the state's from here on."""
@@ -259,6 +269,10 @@ class Session(Copyable):
         """The fields of the state that count."""
         with reading([self._clock]) as (clock,):
             return clock
+
+    @clock.setter
+    def clock(self, value: dict[str, Any]) -> None:
+        self._clock.put(value)
 
     def set_clock(self, **fields: int) -> None:
         """Set counters of the clock, such as the epoch."""

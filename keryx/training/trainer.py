@@ -69,10 +69,11 @@ class Trainer(Overridable):
         keras_steps.overrides(self, Trainer)  # raises where a step is written for TensorFlow
         from keryx import optimizers
 
-        optimizer = optimizers.get(optimizer)
+        given = optimizer = optimizers.get(optimizer)
         half = self._model.dtype_policy.name == "mixed_float16"
         if auto_scale_loss and half and isinstance(optimizer, optimizers.Optimizer):
             optimizer = optimizers.scaling(optimizer)
+        rest = {} if auto_scale_loss else {"auto_scale_loss": False}
         asked = {
             "loss": loss,
             "loss_weights": loss_weights,
@@ -84,7 +85,7 @@ class Trainer(Overridable):
             "loss": loss,
             "run_eagerly": run_eagerly or jit_compile is False,
             "_session": Session(self._model, optimizer, Asked(**asked)),
-            "_compile_arguments": {"optimizer": optimizer, **asked},
+            "_compile_arguments": {"optimizer": given, **asked, **rest},
         }
         vars(self).update(made)  # in one call, so that an error or Ctrl-C leaves the last compile whole
 
@@ -107,8 +108,8 @@ class Trainer(Overridable):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first; then those that the model and its layers keep, in lists and dicts too."""
-        own = self._model.kept(Metric)
+        """The metrics, that of the loss first; then those that the model and its layers keep as attributes."""
+        own = self._model.objects_of(Metric)
         compiled = [] if self._session is None else self._session.objective.shown
         return list(dict.fromkeys([*compiled, *own]))
 

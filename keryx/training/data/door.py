@@ -59,8 +59,10 @@ def source_of(
     if length is not None and length != math.inf and not around:
         steps = int(length) if steps is None else min(steps, int(length))
     # A PyDataset, or a sequence that cannot be iterated over, is asked for its batches by number.
-    numbered = hasattr(x, "__getitem__") and (hasattr(type(x), "num_batches") or not hasattr(x, "__iter__"))
-    return Numbered(x, admit, steps, around, shuffle) if numbered else Stream(x, admit, steps, around)
+    is_data_set = hasattr(x, "__getitem__") and hasattr(type(x), "num_batches")
+    if is_data_set or (hasattr(x, "__getitem__") and not hasattr(x, "__iter__")):
+        return Numbered(x, admit, steps, around, shuffle and is_data_set)
+    return Stream(x, admit, steps, around)
 
 
 def yields_batches(x: Any) -> bool:

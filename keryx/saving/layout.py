@@ -1,0 +1,429 @@
+"""Where the files of Keras keep what: each part of a model under the way to it, attribute by attribute.
+
+`layers/dense_1/vars/0` is the first variable of the second Dense among the `layers` of a model. The walk is the one of
+Keras 3.15.1: public attributes by name, then private ones; the things in a list, tuple or dict by their class and a
+number; each thing where it is first met. What a part keeps is what its `save_own_variables` says.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from keryx.core import scope
+from keryx.core.lending import put, reading
+from keryx.core.names import is_own, snake_case
+from keryx.core.variable import Variable
+from keryx.errors import FileError
+from keryx.layers.layer import Layer
+from keryx.models.model import Model
+from keryx.models.sequential import Sequential
+from keryx.optimizers import LossScaleOptimizer, Optimizer, RMSprop
+from keryx.optimizers.rules import WeightRule
+from keryx.random import SeedGenerator
+from keryx.saving.hdf5_writer import Dataset, Group
+from keryx.saving.report import Report
+
+VARIABLES = "vars"  # the group of a part's variables
+
+
+def parts(root: Any) -> Iterator[tuple[str, Any]]:
+    """The layers, models, optimizers and seed generators within `root`, itself first, by their paths in a file.
+
+    >>> import keryx
+    >>> model = keryx.Sequential([keryx.layers.Dense(2), keryx.layers.Dense(2)])
+    >>> [path for path, _ in parts(model)]
+    ['', 'layers/dense', 'layers/dense_1']
+    """
+    seen: dict[int, Any] = {}  # by identity, and kept, so that no other thing takes it meanwhile
+    waiting = [("", root)]
+    while waiting:
+        path, thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, _CONTAINERS):
+            within = _contents(thing)
+        else:
+            yield path, thing
+            within = _members(thing)
+        waiting += reversed([(f"{path}/{name}".lstrip("/"), one) for name, one in within])
+
+
+_CONTAINERS = (list, tuple, dict)
+_PARTS = (Layer, Optimizer, SeedGenerator)
+
+
+def _contents(container: Any) -> Iterator[tuple[str, Any]]:
+    """What a container holds, by class and number."""
+    numbers: dict[str, int] = {}
+    for thing in container.values() if isinstance(container, dict) else container:
+        if isinstance(thing, (*_PARTS, *_CONTAINERS)):
+            name = "container" if isinstance(thing, _CONTAINERS) else snake_case(_class_name(thing))
+            number = numbers[name] = numbers.get(name, -1) + 1
+            yield f"{name}_{number}" if number else name, thing
+
+
+def _class_name(thing: Any) -> str:
+    return thing.config_class_name if isinstance(thing, Model) else type(thing).__name__
+
+
+def _members(thing: Any) -> Iterator[tuple[str, Any]]:
+    """What a part holds, by attribute."""
+    cls: Any = type(thing)
+    names = vars(thing).keys() - _internal(cls) | _properties(cls)
+    if isinstance(thing, Model):
+        names.add("layers")
+        if thing.has_graph or isinstance(thing, Sequential):
+            yield "layers", thing.layers
+    for name in sorted(names, key=lambda name: f"~{name}" if name.startswith("_") else name):
+        try:
+            value = getattr(thing, name)
+        except Exception:  # a property that has no value yet
+            continue
+        if isinstance(value, (*_PARTS, *_CONTAINERS)):
+            yield name, value
+
+
+@cache
+def _internal(cls: Any) -> frozenset[str]:
+    """The attributes that every object of this kind has, which are no part of what a user keeps in it."""
+    plain = next((kind for kind in (Sequential, Model, Layer) if issubclass(cls, kind)), None)
+    made = vars(plain(name="any")).keys() if plain is not None else ()
+    # What is within an optimizer that scales the loss is kept with it.
+    return frozenset(made) | {"_session", "_compile_arguments", "_held", "owners", "inner_optimizer"}
+
+
+@cache
+def _properties(cls: Any) -> frozenset[str]:
+    """The properties of a class of the user's."""
+    return frozenset(
+        name
+        for base in cls.__mro__
+        if not is_own(base)
+        for name, value in vars(base).items()
+        if isinstance(value, (property, cached_property))
+    )
+
+
+# -- what a part keeps ---------------------------------------------------------------------------------------------
+
+
+def kept_by(thing: Any) -> dict[str, Any]:
+    """What a part keeps unless it has a word of its own in it, by path from there: Variables, or Keras's constants."""
+    if isinstance(thing, Optimizer):
+        if not thing.built:
+            return {} if isinstance(thing, LossScaleOptimizer) else _numbered(thing.variables)
+        return state_of(thing, thing.nest, thing.owners)
+    return _numbered(v for v in thing.own_variables if not v.transient) if isinstance(thing, Layer) else {}
+
+
+def state_of(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> dict[str, Any]:
+    """The leaves of an optimizer's state by path from there."""
+    within = {}
+    if isinstance(optimizer, LossScaleOptimizer):  # Keras keeps what is within twice
+        state_within = {name: value for name, value in state.items() if name not in _SCALE}
+        kept = state_of(optimizer.inner_optimizer, state_within, paths)
+        within = {f"inner_optimizer/{name}": value for name, value in kept.items()}
+    return _numbered(in_order(optimizer, state, paths)) | within
+
+
+def in_order(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> list[Any]:
+    """The leaves of an optimizer's state in Keras's order: what counts, then what is beside the weights at `paths`.
+
+    What is kept beside the weights goes weight by weight, but for what Keras makes in a loop of its own.
+    """
+    if isinstance(optimizer, LossScaleOptimizer):
+        within = {name: value for name, value in state.items() if name not in _SCALE}
+        idle = np.int32(0), np.float32(0)  # Keras's own iteration and learning rate of the scale, which serve nothing
+        return [*idle, *(state[name] for name in _SCALE), *in_order(optimizer.inner_optimizer, within, paths)]
+    slots = list(optimizer.slots()) if isinstance(optimizer, WeightRule) else []
+    alone = slots if isinstance(optimizer, RMSprop) else [name for name in slots if name == "velocity_hat"]
+    columns = [[name] for name in ("average", "gradient_accumulator") if name in state]
+    columns += [[name for name in slots if name not in alone], *([name] for name in alone)]
+    found = [state[name] for name in _COUNTS if name in state]
+    for names in columns:
+        found += [state[name][path] for path in paths for name in names]
+    known = {*_COUNTS, *(name for names in columns for name in names)}
+    rest = {name: value for name, value in state.items() if name not in known}
+    return found + jax.tree.leaves(rest, is_leaf=lambda value: isinstance(value, Variable))
+
+
+_COUNTS, _SCALE = ("iteration", "learning_rate"), ("step_counter", "dynamic_scale")
+
+
+def _numbered(values: Iterable[Any]) -> dict[str, Any]:
+    return {f"{VARIABLES}/{i}": value for i, value in enumerate(values)}
+
+
+def has_own(thing: Any, hook: str) -> bool:
+    """Whether the class of a part is the user's, and has a word in what is kept of it, such as by `save_assets`."""
+    method = getattr(type(thing), hook, None)
+    return method is not None and not is_own(method)
+
+
+def stored(root: Any) -> dict[str, Any]:
+    """What a file keeps of `root`: Variables, and arrays that `save_own_variables` of the user's own gives, by path.
+
+    Raises:
+        FileError: Where `save_own_variables` gives what is no array.
+    """
+    found: dict[str, Any] = {}
+    for path, thing in parts(root):
+        if has_own(thing, "save_own_variables"):
+            store: dict[str, Any] = {}
+            thing.save_own_variables(store)
+            kept = {f"{VARIABLES}/{name}": _checked(thing, name, value) for name, value in store.items()}
+        else:
+            kept = kept_by(thing)
+        found |= {f"{path}/{name}".lstrip("/"): value for name, value in kept.items()}
+    return found
+
+
+def _checked(thing: Any, name: Any, value: Any) -> Any:
+    value = value if isinstance(value, Variable) else np.asarray(value)
+    if value.dtype == object or not isinstance(name, str) or not _is_path(name):
+        raise FileError(f"save_own_variables of {title(thing)} wants to keep {name!r}: it is to be an array by a name.")
+    return value
+
+
+def _is_path(name: str) -> bool:
+    return all(step not in ("", ".", "..") for step in name.split("/"))
+
+
+@contextmanager
+def at_one_moment(values: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+    """A block that is given the arrays of what `stored` found, all of one moment, not copied where they are here."""
+    variables = list(dict.fromkeys(value for value in values.values() if isinstance(value, Variable)))
+    with reading(variables) as arrays:
+        held = dict(zip(variables, arrays, strict=True))
+        yield {path: np.asarray(held[v] if isinstance(v, Variable) else v) for path, v in values.items()}
+
+
+def title(thing: Any) -> str:
+    """How an error speaks of a part."""
+    return thing.title if isinstance(thing, Layer) else type(thing).__name__
+
+
+# -- putting it back -----------------------------------------------------------------------------------------------
+
+
+def restore(root: Any, values: Mapping[str, Any], skip_mismatch: bool = False, path: Any = "The file") -> Report:
+    """Give the parts of `root` what a file keeps of them. All is checked before anything changes.
+
+    The state of an optimizer that does not fit is left out with a warning, as it is in Keras.
+
+    Args:
+        root: A model, layer or optimizer, built.
+        values: The file's arrays by path, as `stored` names them; those of files before Keras 3.0 and 3.15 too.
+        skip_mismatch: Whether what does not fit is left out with a warning.
+        path: What the file is called in errors.
+
+    Returns:
+        A Report.
+
+    Raises:
+        FileError: Where they do not fit, with every difference. Nothing is changed.
+
+    >>> import keryx
+    >>> model, other = (keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)]) for _ in range(2))
+    >>> restore(other, stored(model))
+    <Report: 2 variables from The file>
+    """
+    found = _Found(root, values)
+    for where, thing in parts(root):
+        found.look(where, thing)
+    report = found.report(str(path))
+    wrong = {**found.missing, **found.unused}
+    if wrong and not skip_mismatch:
+        lines = [f"  {name}: {why}" for name, why in list(wrong.items())[:_SHOWN]]
+        lines += [f"  and {len(wrong) - _SHOWN:,} more"] * (len(wrong) > _SHOWN)
+        raise FileError(
+            "\n".join([f"{path} does not fit {title(root)}:", *lines, "Nothing was changed. Build the model that the "
+            "file was saved from, or take what fits with skip_mismatch=True."])
+        )  # fmt: skip
+    if wrong or found.optimizer or found.nested:
+        warnings.warn(str(report), stacklevel=3)
+    found.put()
+    return report
+
+
+_SHOWN = 20
+
+
+class _Found:
+    """What a file has for the parts of a model, collected part by part.
+
+    Attributes:
+        fitting: The variables that have a value, and the value.
+        missing: Variables that have none: why, by their path.
+        unused: What the file has for nobody: why, by its path there.
+        nested: Variables that a file of before Keras 3.15 does not keep.
+        optimizer: What of an optimizer's state does not fit.
+    """
+
+    def __init__(self, root: Any, values: Mapping[str, Any]):
+        self.values, self.root = values, root
+        self.left: dict[str, dict[str, str]] = {}  # of each part in the file, its arrays' paths by name
+        for key in values:
+            part, _, name = f"/{key}".rpartition(f"/{VARIABLES}/")
+            self.left.setdefault(part.lstrip("/"), {})[name] = key
+        self.parts = list(self.left)
+        self.is_old = any(part.startswith("_layer_checkpoint_dependencies") for part in self.left)
+        self.names = {v: path for path, v in root.named_variables.items()} if isinstance(root, Layer) else {}
+        self.fitting: dict[Variable, Any] = {}
+        self.missing: dict[str, str] = {}
+        self.unused: dict[str, str] = {}
+        self.nested: dict[str, str] = {}
+        self.optimizer: dict[str, str] = {}
+        self.hooks: list[tuple[Any, dict[str, Any]]] = []  # parts that load themselves, and their arrays
+        self.states: list[tuple[Optimizer, Any, dict[str, Any]]] = []  # of optimizers that have none yet
+
+    def look(self, where: str, thing: Any) -> None:
+        """Take what the file has for a part."""
+        if isinstance(thing, Optimizer):
+            self._look_at_optimizer(where, thing)
+            return
+        kept = self._take(where)
+        if has_own(thing, "load_own_variables"):
+            self.hooks.append((thing, {name: self.values[key] for name, key in kept.items()}))
+            return
+        own = {name.removeprefix(f"{VARIABLES}/"): v for name, v in kept_by(thing).items()}
+        for name, variable in own.items():
+            why = self._unfit(variable, kept.get(name), f"{where}/{VARIABLES}/{name}".lstrip("/"))
+            if why is None:
+                self.fitting[variable] = self.values[kept[name]]
+            elif not kept and self._is_older_than(where):
+                self.nested[self.names.get(variable, variable.path)] = "older files do not keep what is nested in lists"
+            else:
+                self.missing[self.names.get(variable, variable.path)] = why
+        for name, key in kept.items():
+            if name not in own:
+                self.unused[key] = f"{title(thing)} has {len(own)} variables{'' if own else ', for it is not built'}"
+
+    def _take(self, where: str) -> dict[str, str]:
+        if where not in self.left and self.is_old:  # Keras 2.13
+            where = where.replace("layers", "_layer_checkpoint_dependencies")
+        return self.left.pop(where, {})
+
+    def _is_older_than(self, where: str) -> bool:
+        """Whether a part lies in a list within a list, and the file, of before Keras 3.15, passes over those."""
+        nests = [i for i, step in enumerate(where.split("/")) if step.partition("_")[0] == "container"]
+        known = ["/".join(where.split("/")[: i + 1]) for i in nests]
+        return any(not any(f"{part}/".startswith(f"{path}/") for part in self.parts) for path in known)
+
+    def _unfit(self, variable: Any, key: str | None, wanted: str) -> str | None:
+        """Why a value of the file is none for a variable; None where it is one."""
+        if key is None:
+            return f"the file has no {wanted}"
+        value = self.values[key]
+        shape, kind = tuple(value.shape), np.dtype(value.dtype)
+        if shape == tuple(variable.shape) and _kind(kind) <= _kind(np.dtype(variable.dtype)):
+            return None
+        return f"wants {tuple(variable.shape)} {variable.dtype}; the file has {shape} {kind.name} ({key})"
+
+    def _look_at_optimizer(self, where: str, optimizer: Optimizer) -> None:
+        owners = {} if optimizer.built else self.trained
+        self._take(f"{where}/inner_optimizer".lstrip("/"))  # the same once more
+        kept = self._take(where)
+        if not kept:
+            return
+        abstract: Any = None
+        if owners:
+            weights = {path: jax.ShapeDtypeStruct(v.shape, v.dtype) for path, v in owners.items()}
+            abstract = jax.eval_shape(optimizer.init, weights)
+            wanted = in_order(optimizer, abstract, owners)
+        else:
+            wanted = [*kept_by(optimizer).values()][: len(kept)]
+        whys = [self._unfit(one, kept.get(str(i)), f"{where}/{VARIABLES}/{i}") for i, one in enumerate(wanted)]
+        if any(whys) or len(kept) != len(wanted):
+            more = f"{len(kept)} arrays; {type(optimizer).__name__} keeps {len(wanted)}"
+            self.optimizer[where] = next((why for why in whys if why), more) + ", so its state begins anew"
+            return
+        given = {id(one): self.values[kept[str(i)]] for i, one in enumerate(wanted)}
+        if abstract is None:
+            self.fitting |= {one: given[id(one)] for one in wanted if isinstance(one, Variable)}
+        else:
+            self.states.append((optimizer, owners, jax.tree.map(lambda leaf: given[id(leaf)], abstract)))
+
+    @cached_property
+    def trained(self) -> dict[str, Variable]:
+        """The trained variables of the model by path, which an optimizer keeps a state for."""
+        trained = set(self.root.trainable_variables) if isinstance(self.root, Layer) else set()
+        return {path: v for v, path in self.names.items() if v in trained}
+
+    def report(self, path: str) -> Report:
+        """What is to become of the file's values."""
+        for part, arrays in self.left.items():
+            for key in arrays.values():
+                if "optimizer" not in part.split("/"):  # of a model that is not compiled here
+                    self.unused[key] = "the model has no such part"
+        matched = tuple(self.names.get(v, v.path) for v in self.fitting)
+        states = {f"{where}/{VARIABLES}": why for where, why in self.optimizer.items()}
+        return Report(path, matched, self.unused | states, self.missing | self.nested)
+
+    def put(self) -> None:
+        """Give every variable its value, all in one moment, after the parts that load themselves have done so."""
+        changed: dict[Variable, Any] = dict(self.fitting)
+        with scope.run(scope.Scope(values={})) as running:
+            for thing, store in self.hooks:
+                try:
+                    thing.load_own_variables(store)
+                except Exception as error:
+                    raise FileError(f"load_own_variables of {title(thing)} failed: {error}") from error
+        changed |= running.values or {}
+        for optimizer, owners, state in self.states:
+            optimizer.begin(owners, state)
+        put(list(changed), [variable.owned(value) for variable, value in changed.items()])
+
+
+def _kind(dtype: np.dtype) -> int:
+    """0 of truth values, 1 of integers, 2 of floats, 3 of complex numbers: each holds what comes before it."""
+    kinds = (np.bool_, np.integer, np.floating, np.complexfloating)
+    return next((i for i, kind in enumerate(kinds) if jax.dtypes.issubdtype(dtype, kind)), 9)
+
+
+# -- groups and assets ---------------------------------------------------------------------------------------------
+
+
+def as_groups(root: Any, arrays: Mapping[str, np.ndarray]) -> Group:
+    """The groups of an HDF5 file that keeps these arrays of the parts of `root`, each with the name of its part."""
+    groups = Group()
+    for path, array in arrays.items():
+        half = {"dtype": "bfloat16"} if array.dtype == "bfloat16" else {}
+        groups.put(path, Dataset(array, half))
+    for path, thing in parts(root):
+        group: Any = groups
+        for step in f"{path}/{VARIABLES}".lstrip("/").split("/"):
+            group = group.members.get(step) if group is not None else None
+        if group is not None and hasattr(thing, "name"):
+            group.attributes["name"] = thing.name
+    return groups
+
+
+def save_assets(root: Any, folder: Path) -> dict[str, Path]:
+    """The files that the parts of `root` write beside their arrays, such as vocabularies, by their path in `folder`."""
+    for path, thing in parts(root):
+        if hasattr(thing, "save_assets"):
+            (folder / path).mkdir(parents=True, exist_ok=True)
+            thing.save_assets(str(folder / path))
+    return {place.relative_to(folder).as_posix(): place for place in sorted(folder.rglob("*")) if place.is_file()}
+
+
+def load_assets(root: Any, files: Mapping[str, Any], within: str) -> None:
+    """Let the parts of `root` read the files that they have written; those lie in a folder for as long as they do."""
+    for path, thing in parts(root):
+        start = f"{within}/{path}/".replace("//", "/")
+        own = {name.removeprefix(start): name for name in files if name.startswith(start)}
+        if own and hasattr(thing, "load_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                for name, place in own.items():
+                    (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                    (Path(folder) / name).write_bytes(files[place])
+                thing.load_assets(folder)

@@ -1,0 +1,87 @@
+"""Whole models in files: by what a path ends in, and by what a file begins with, to the format."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keryx.errors import FileError
+from keryx.models.model import Model
+from keryx.saving import archive, hdf5, keras_file
+from keryx.saving.old import whole_h5
+
+
+def save_model(
+    model: Model, filepath: str | os.PathLike, overwrite: bool = True, zipped: bool | None = None, **unknown: Any
+) -> None:
+    """Write a model: how it is made and compiled, its weights, the optimizer's state, and where training stands.
+
+    Keras 3 loads the file too. It takes the place of an old one when it is whole, and not before.
+
+    Args:
+        model: The model.
+        filepath: Where to; it ends in `.keras`. One that ends in `.h5` is written as Keras 3 writes such files, which
+            keep less: not where training stands, and nothing that layers of yours save by themselves.
+        overwrite: Whether a file that is there is replaced; else that is an error.
+        zipped: False writes the parts into a folder of this name.
+
+    Raises:
+        FileError: Where the file cannot be written.
+
+    >>> import keryx, tempfile
+    >>> path = tempfile.mkdtemp() + "/model.keras"
+    >>> save_model(keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)]), path)
+    >>> load_model(path).count_params()
+    8
+    """
+    path = Path(filepath)
+    is_hdf5, zipped = path.suffix in (".h5", ".hdf5"), zipped is None or zipped
+    if zipped != (path.suffix == ".keras" or is_hdf5):
+        raise FileError(
+            f"A model is saved to a file whose name ends in '.keras' or '.h5', or with zipped=False to a folder; got "
+            f"{path}."
+        )
+    if path.exists() and not overwrite:
+        raise FileError(f"{path} exists; overwrite=True replaces it.")
+    if is_hdf5:
+        whole_h5.write(model, path)
+    else:
+        keras_file.write(model, path, zipped)
+
+
+def load_model(
+    filepath: str | os.PathLike,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """The model that a file holds, compiled as it was, ready to go on training.
+
+    Args:
+        filepath: The file, or the folder.
+        custom_objects: Classes and functions of yours that it names.
+        compile: Whether it is compiled as it was.
+        safe_mode: Ignored: no code of a file is ever run.
+
+    Raises:
+        FileError: Where it is no model, is damaged, or holds what is refused.
+        ConfigError: Where it names what Keryx does not know.
+    """
+    path = Path(filepath)
+    if path.is_dir():
+        return keras_file.read(path, custom_objects, compile, safe_mode)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileError(f"{path} is neither a file nor a folder.")
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        raise FileError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if head[:4] == archive.MAGIC:
+        return keras_file.read(path, custom_objects, compile, safe_mode)
+    if head == hdf5.SIGNATURE:
+        return whole_h5.read(path, custom_objects, compile, safe_mode)
+    raise FileError(f"{path} is no file of a model: it begins with {head!r}, or is truncated.")
