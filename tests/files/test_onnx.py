@@ -17,12 +17,14 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 from keryx.export import signature  # noqa: E402
-from keryx.export.onnx.write import made as made_for  # noqa: E402
+from keryx.export.onnx.write import encoded  # noqa: E402
+from keryx.export.onnx.write import made as made_for
 
 
 def made(model, input_signature=None):
     """A model as ONNX's proto."""
-    return made_for(model, signature.of_model(model, input_signature))
+    proto, constants = made_for(model, signature.of_model(model, input_signature))
+    return onnx.load_from_string(b"".join(encoded(proto, constants)))
 
 
 @pytest.fixture(autouse=True, scope="module")

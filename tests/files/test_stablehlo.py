@@ -141,6 +141,13 @@ def test_functions_that_share_variables(tmp_path, capsys):
         loaded.twice(a)
 
 
+def test_kernels_that_choose_by_sizes(tmp_path):
+    x = keryx.Input((20, 20, 32), name="x")
+    model = keryx.Model(x, layers.Conv2D(32, 3, activation="relu")(x))
+    data = np.random.default_rng(0).normal(size=(3, 20, 20, 32)).astype("float32")
+    np.testing.assert_allclose(exported(model, tmp_path / "m")(data), model(data), 1e-4, 1e-4)
+
+
 def test_sizes_from_the_least_on_that_serves(tmp_path):
     x = keryx.Input((None, 3), name="x")
     model = keryx.Model(x, layers.Conv1D(2, 5)(x))

@@ -72,6 +72,11 @@ def hard_sigmoid(g: Exporter, x: Any) -> Value:
     return g.node("HardSigmoid", g.floats(x), alpha=1 / 6, beta=0.5)
 
 
+@op("old_hard_sigmoid")
+def old_hard_sigmoid(g: Exporter, x: Any) -> Value:
+    return g.node("HardSigmoid", g.floats(x), alpha=0.2, beta=0.5)
+
+
 @op("log_sigmoid")
 def log_sigmoid(g: Exporter, x: Any) -> Value:
     return -g.node("Softplus", -g.floats(x))
