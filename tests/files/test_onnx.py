@@ -18,7 +18,7 @@ runtime = pytest.importorskip("onnxruntime")
 
 from keryx.export import signature  # noqa: E402
 from keryx.export.onnx.write import encoded  # noqa: E402
-from keryx.export.onnx.write import made as made_for
+from keryx.export.onnx.write import made as made_for  # noqa: E402
 
 
 def made(model, input_signature=None):
