@@ -10,4 +10,5 @@ from keryx.callbacks.lambda_callback import LambdaCallback as LambdaCallback
 from keryx.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from keryx.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
 from keryx.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
+from keryx.callbacks.orbax_checkpoint import OrbaxCheckpoint as OrbaxCheckpoint
 from keryx.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keryx.callbacks.callback import Callback
-from keryx.callbacks.pace import Pace
+from keryx.callbacks.checkpoint import Pace
 from keryx.errors import ConfigError
 
 

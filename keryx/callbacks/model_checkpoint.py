@@ -4,14 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from keryx.callbacks.monitor import Monitor
-from keryx.callbacks.pace import Pace
+from keryx.callbacks.checkpoint import Checkpoint
 from keryx.errors import ConfigError, did_you_mean, listing
 
 _WHOLE, _WEIGHTS = (".keras", ".h5"), (".weights.h5", ".weights.json", ".safetensors", ".npz")
 
 
-class ModelCheckpoint(Monitor):
+class ModelCheckpoint(Checkpoint):
     """Save the model, or its weights, after each epoch or every so many batches.
 
     A file takes the place of the one before when it is whole, so that there always is a whole one.
@@ -36,9 +35,6 @@ class ModelCheckpoint(Monitor):
     'auto'
     """
 
-    remembers = ("best", "seen")
-    needs_every_batch = False
-
     def __init__(
         self,
         filepath: str | os.PathLike,
@@ -50,67 +46,20 @@ class ModelCheckpoint(Monitor):
         save_freq: Any = "epoch",
         initial_value_threshold: float | None = None,
     ):
-        super().__init__(monitor, mode, min_delta=0)
-        self.filepath, self.verbose, self.save_freq = os.fspath(filepath), verbose, save_freq
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.best = initial_value_threshold
-        self._pace, self._epoch = Pace("ModelCheckpoint", save_freq), 0
+        super().__init__(monitor, verbose, save_best_only, mode, save_freq, initial_value_threshold)
+        self.filepath, self.save_weights_only = os.fspath(filepath), save_weights_only
         endings = _WEIGHTS if save_weights_only else _WHOLE
         of_weights = self.filepath.endswith(_WEIGHTS)
         if not self.filepath.endswith(endings) or of_weights != save_weights_only:
             way = " Weights alone are saved with save_weights_only=True." if of_weights else ""
             raise ConfigError(f"ModelCheckpoint: filepath ends in {listing(endings)}; got {self.filepath!r}.{way}")
 
-    @property
-    def seen(self) -> int:
-        """The batches since it last saved."""
-        return self._pace.seen
-
-    @seen.setter
-    def seen(self, value: int) -> None:
-        self._pace.seen = value
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """See where better lies before an epoch is spent; what was best stays so."""
-        if self.save_best_only:
-            _ = self.higher_is_better
-
-    def next_batch(self, done: int) -> int | None:
-        """The batch of the epoch after which it wants to be called."""
-        return self._pace.next(done)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note which epoch it is."""
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if so many batches are done."""
-        if self._pace.is_due(batch):
-            self._save(self._epoch, batch, logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if that is to be after each epoch."""
-        if self.save_freq == "epoch":
-            self._save(epoch, None, logs or {})
-
-    def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
-        better = ""
-        if self.save_best_only:
-            number = self.current(logs)
-            if number is None:
-                return
-            if not self.is_better(number, self.best):
-                self._say(epoch, f"{self.monitor} is {number:.5f}, and was {self.best:.5f}: not saved.")
-                return
-            was = "" if self.best is None else f", and was {self.best:.5f}"
-            self.best, better = number, f"{self.monitor} is {number:.5f}{was}: "
+    def write(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
+        """Save, and say where."""
         path = self._path(epoch, batch, logs)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if self.save_weights_only:
-            self.model.save_weights(path)
-        else:
-            self.model.save(path)
-        self._say(epoch, f"{better}saved to {path}.")
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        return str(path)
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> Path:
         """The path with values in place of names."""
@@ -123,7 +72,3 @@ class ModelCheckpoint(Monitor):
                 f"ModelCheckpoint cannot fill in {self.filepath!r}: {error}.{did_you_mean(word, values)} "
                 f"It can name {listing(values)}."
             ) from None
-
-    def _say(self, epoch: int, what: str) -> None:
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: {what}")

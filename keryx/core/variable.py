@@ -129,8 +129,12 @@ class Variable(Arithmetic, Cell):
             )
         self.put(self.owned(value))
 
-    def owned(self, value: Any) -> jax.Array:
+    def owned(self, value: Any, wait: bool = True) -> jax.Array:
         """A value as an array of the variable's own; nothing is changed yet.
+
+        Args:
+            value: The value.
+            wait: Whether its bytes have been read at the end; else the caller waits for the array.
 
         Raises:
             DataError: For text, dates and objects, and for complex numbers where the variable is real.
@@ -139,7 +143,7 @@ class Variable(Arithmetic, Cell):
         number = np.dtype(kind) == np.bool_ or (jnp.issubdtype(kind, jnp.number) and np.dtype(kind).kind != "m")
         if not number or (jnp.issubdtype(kind, jnp.complexfloating) and "complex" not in self.dtype):
             raise DataError(f"The variable {self.path!r} holds {self.dtype}; it cannot take a value of {kind}.")
-        return owned(value, self.dtype)
+        return owned(value, self.dtype, wait)
 
     def assign_add(self, value: Any) -> jax.Array:
         """Add to the value, and return it."""
@@ -206,7 +210,7 @@ def _made(initializer: Callable, shape: tuple[int, ...], dtype: str) -> jax.Arra
         return owned(initializer(shape, dtype=dtype), dtype)
 
 
-def owned(value: Any, dtype: Any) -> jax.Array:
+def owned(value: Any, dtype: Any, wait: bool = True) -> jax.Array:
     """A device array of the variable's own: training takes the buffer over, which nobody else may still hold."""
     if not isinstance(value, jax.Array):
         host = np.asarray(value)
@@ -214,4 +218,5 @@ def owned(value: Any, dtype: Any) -> jax.Array:
         value = jax.device_put(host.astype(dtype, copy=False))  # may be a mere view of the host's array
     elif dtype is not None:
         value = value.astype(dtype)
-    return jax.block_until_ready(jax.device_put(value, may_alias=False))
+    array = jax.device_put(value, may_alias=False)
+    return jax.block_until_ready(array) if wait else array

@@ -15,6 +15,8 @@ CustomObjectScope = custom_object_scope
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
 
 _ELSEWHERE = {
+    "KerasFileEditor": "editor",
+    "describe": "description",
     "load_model": "models",
     "save_model": "models",
     "load_weights": "weights",

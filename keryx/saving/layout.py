@@ -335,12 +335,13 @@ class _Found:
         if not kept:
             return
         abstract: Any = None
+        wanted = counts = list(kept_by(optimizer).values())
         if owners:
             weights = {path: jax.ShapeDtypeStruct(v.shape, v.dtype) for path, v in owners.items()}
             abstract = jax.eval_shape(optimizer.init, weights)
             wanted = in_order(optimizer, abstract, owners)
-        else:
-            wanted = [*kept_by(optimizer).values()][: len(kept)]
+        if len(kept) == len(counts) < len(wanted):  # it was saved before it had a state
+            abstract, wanted = None, counts
         whys = [self._unfit(one, kept.get(str(i)), f"{where}/{VARIABLES}/{i}") for i, one in enumerate(wanted)]
         if any(whys) or len(kept) != len(wanted):
             more = f"{len(kept)} arrays; {type(optimizer).__name__} keeps {len(wanted)}"
@@ -380,7 +381,8 @@ class _Found:
         changed |= running.values or {}
         for optimizer, owners, state in self.states:
             optimizer.begin(owners, state)
-        put(list(changed), [variable.owned(value) for variable, value in changed.items()])
+        arrays = [variable.owned(value, wait=False) for variable, value in changed.items()]
+        put(list(changed), jax.block_until_ready(arrays))
 
 
 def _kind(dtype: np.dtype) -> int:

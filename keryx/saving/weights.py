@@ -11,7 +11,7 @@ import numpy as np
 from keryx.core.lending import put
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, FileError, StateError, listing
-from keryx.saving import archive, atomic, hdf5, hdf5_writer, keras_file, layout, npz, safetensors, sharded
+from keryx.saving import archive, atomic, hdf5, hdf5_writer, keras_file, layout, npz, orbax, safetensors, sharded
 from keryx.saving.arrays import arrays_of
 from keryx.saving.old import groups, weights_h5
 from keryx.saving.report import Report
@@ -96,7 +96,7 @@ def load_weights(
     if isinstance(values, hdf5.Group):
         matching = weights_h5.match(values, model, by_name)
         return _settle(model, path, matching.found, matching.unused, matching.missing, skip_mismatch, by_name)
-    if path.suffix in BY_PATH:
+    if path.suffix in BY_PATH or orbax.is_checkpoint(path):
         return _settle(model, path, *_by_path(model, values), skip_mismatch, by_name)
     if by_name:
         raise ArgumentError(
@@ -158,6 +158,8 @@ def _sharded_path(path: Path, max_shard_size: Any) -> Path:
 
 def _read(path: Path) -> Any:
     """What a file holds: its arrays by path, or the group of one that keeps weights layer by layer."""
+    if orbax.is_checkpoint(path):
+        return orbax.read(path)
     if path.is_dir() and (path / keras_file.WEIGHTS).is_file():  # a whole model's folder
         path /= keras_file.WEIGHTS
     try:

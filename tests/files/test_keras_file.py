@@ -49,9 +49,8 @@ def sequential_inside(K):
 def recurrent(K):
     L, x = K.layers, K.Input((5, 4))
     y = L.Bidirectional(L.LSTM(2, return_sequences=True))(x)
-    y = L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="sum")(y)
-    y = L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_sequences=True)(y)
-    return K.Model(x, L.SimpleRNN(2)(L.TimeDistributed(L.Dense(3))(y)))
+    y = L.RNN([L.SimpleRNNCell(3), L.GRUCell(2)], return_sequences=True)(y)
+    return K.Model(x, L.TimeDistributed(L.Dense(3))(y))
 
 
 def attention(K):
@@ -135,7 +134,7 @@ def subclass(K):
             super().__init__(**kwargs)
             self.units = units
             self.zed, self.a, self._hidden = K.layers.Dense(units), K.layers.Dense(4), K.layers.Dense(units)
-            self.stack = [K.layers.Dense(4), [K.layers.Dense(4), (K.layers.BatchNormalization(),)]]
+            self.stack = [K.layers.Dense(4), [K.layers.Dense(4), (K.layers.LayerNormalization(),)]]
             self.by_name = {"x": K.layers.Dense(units), "y": {"z": K.layers.Dense(units)}}
             self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
@@ -143,7 +142,7 @@ def subclass(K):
         def best(self):
             return self.by_name["y"]["z"]
 
-        def call(self, x, training=None):  # Keras trains as at inference where there is no `training`
+        def call(self, x):
             y = self.stack[1][1][0](self.stack[1][0](self.stack[0](self.a(x))))
             y = self.zed(y) + self._hidden(y) + self.by_name["x"](y) + self.best(y)
             return y * self.scale
@@ -217,6 +216,19 @@ def test_a_loaded_model_goes_on_to_the_same_bits(tmp_path, folder):
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("K", [keras, keryx])
+def test_an_optimizer_that_has_taken_no_step_begins_at_the_first(tmp_path, K):
+    model = K.Sequential([K.Input((4,)), K.layers.Dense(3)])
+    model.compile(K.optimizers.Adam(0.25), "mse")
+    model.save(tmp_path / "a.keras")
+    again = keryx.models.load_model(tmp_path / "a.keras")
+    assert float(again.optimizer.learning_rate) == 0.25
+    assert not again.optimizer.built
+    fitted(again, X, 3)
+    again.save(tmp_path / "a.keras")
+    assert keryx.models.load_model(tmp_path / "a.keras").optimizer.iterations == 3
 
 
 def test_what_code_says_is_left_out_and_said(tmp_path):
