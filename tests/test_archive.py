@@ -4,11 +4,15 @@ import random
 import stat
 import warnings
 import zipfile
+import zlib
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keryx.errors import FileError
-from keryx.saving.archive import Archive, Writer
+from keryx.saving.archive import Archive, Writer, joined
 from keryx.saving.limits import Budget
 
 
@@ -144,3 +148,29 @@ def test_mutants(path):
                 archive.check(name)
         except FileError:
             pass
+
+
+@given(st.binary(max_size=50), st.binary(max_size=50))
+def test_checksums_of_pieces_are_joined(first, second):
+    assert joined(zlib.crc32(first), zlib.crc32(second), len(second)) == zlib.crc32(first + second)
+
+
+def test_parts_written_in_pieces_are_read_by_zipfile(tmp_path):
+    array = np.arange(200_000, dtype="float32")
+    with open(tmp_path / "a.zip", "w+b") as file:
+        writer = Writer(file)
+        writer.add("names/ä.txt", b"")
+        with writer.part("arrays") as part:
+            part.write(b"head")
+            part.write(array, lambda: zlib.crc32(array))
+            part.write(array[:3])
+        with pytest.raises(FileError, match="already"):
+            writer.add("arrays", b"")
+        writer.close()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["names/ä.txt", "arrays"]
+        assert archive.read("arrays") == b"head" + array.tobytes() + array[:3].tobytes()
+    own = Archive(tmp_path / "a.zip")
+    assert own.check("arrays")
+    assert bytes(own["names/ä.txt"]) == b""

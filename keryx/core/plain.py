@@ -16,7 +16,7 @@ from typing import Any
 from keryx.core.names import is_name
 from keryx.errors import ConfigError, KeryxError
 
-MAX_TEXT = 256 * 2**20  # characters of JSON
+MAX_TEXT = 32 * 2**20  # characters of JSON
 MAX_DEPTH = 1_000  # lists and dicts within each other; each nested model takes four
 MAX_VALUES = 5_000_000
 MAX_INT = 2**64

@@ -6,14 +6,17 @@ a view of the file's bytes.
 
 import mmap
 import os
+import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from keryx.errors import FileError, listing
-from keryx.saving.limits import Budget
+from keryx.saving.limits import Budget, check_unpacked
 
 MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8
@@ -103,6 +106,7 @@ class Archive:
             raise FileError(f"{where} is a symbolic link.")
         if part.compress_type not in (_STORED, _DEFLATED):
             raise FileError(f"{where} is packed by method {part.compress_type}; stored and deflated parts are read.")
+        check_unpacked(part.file_size, part.compress_size, where)
         if part.compress_type == _STORED and part.compress_size != part.file_size:
             raise FileError(f"{where} has two lengths: damaged.")
         head = bytes(self._data[part.header_offset :][:30])
@@ -125,14 +129,27 @@ class Archive:
 
 
 class Writer:
-    """An archive in the making: parts are stored as they are, one after another.
+    """An archive in the making: parts are stored as they are, one after another, of any size.
+
+    After PKWARE's APPNOTE 6.3.10, sections 4.3 and 4.5.3 (zip64). Python's zipfile would read every byte once more for
+    its checksum, which those who write large arrays know already.
 
     Args:
-        file: Where it is written to.
+        file: Where it is written to, from its beginning on; it can seek.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> writer = Writer(file)
+    >>> writer.add("config.json", b"{}")
+    >>> writer.close()
+    >>> zipfile.ZipFile(file).read("config.json")
+    b'{}'
     """
 
     def __init__(self, file: Any):
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+        self._file = file
+        self._listed = bytearray()  # the central directory
+        self._names: set[str] = set()
 
     def add(self, name: str, *pieces: Any) -> None:
         """Add a part that consists of these pieces, bytes or arrays."""
@@ -140,11 +157,91 @@ class Writer:
             for piece in pieces:
                 part.write(piece)
 
-    def part(self, name: str) -> Any:
-        """A part to write to, until it is closed."""
-        # The time of no day: the same model gives the same bytes.
-        return self._zip.open(zipfile.ZipInfo(name), "w", force_zip64=True)
+    @contextmanager
+    def part(self, name: str) -> Iterator["Part"]:
+        """A block in which a part is written."""
+        if name in self._names:
+            raise FileError(f"The archive has a part {name!r} already.")
+        self._names.add(name)
+        begin = self._file.tell()
+        self._file.write(_local(name, 0, 0))
+        part = Part(self._file)
+        yield part
+        end = self._file.tell()
+        self._file.seek(begin)
+        self._file.write(_local(name, part.checksum, part.size))
+        self._file.seek(end)
+        self._listed += _entry(name, part.checksum, part.size, begin)
 
     def close(self) -> None:
         """Write the list of the parts."""
-        self._zip.close()
+        begin, size, count = self._file.tell(), len(self._listed), len(self._names)
+        self._file.write(self._listed)
+        self._file.write(struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, _NEEDS, _NEEDS, 0, 0, count, count, size, begin))
+        self._file.write(struct.pack("<IIQI", 0x07064B50, 0, begin + size, 1))
+        short = min(count, 0xFFFF)
+        self._file.write(
+            struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, short, short, min(size, _LARGE), min(begin, _LARGE), 0)
+        )
+
+
+_NEEDS, _UTF8, _LARGE = 45, 0x800, 0xFFFFFFFF  # the version that knows zip64; names are UTF-8; "see the zip64 field"
+_DAY = 0, 0x21  # the time of no day, the first of 1980: the same model gives the same bytes
+
+
+def _local(name: str, checksum: int, size: int) -> bytes:
+    """What stands before a part."""
+    text, extra = name.encode(), struct.pack("<HHQQ", 1, 16, size, size)
+    fields = _NEEDS, _UTF8, _STORED, *_DAY, checksum, _LARGE, _LARGE, len(text), len(extra)
+    return MAGIC + struct.pack("<HHHHHIIIHH", *fields) + text + extra
+
+
+def _entry(name: str, checksum: int, size: int, begin: int) -> bytes:
+    """What the list of the parts says of one."""
+    text, extra = name.encode(), struct.pack("<HHQQQ", 1, 24, size, size, begin)
+    fields = _NEEDS, _NEEDS, _UTF8, _STORED, *_DAY, checksum, _LARGE, _LARGE, len(text), len(extra), 0, 0, 0
+    return b"PK\1\2" + struct.pack("<HHHHHHIIIHHHHHII", *fields, 0o600 << 16, _LARGE) + text + extra
+
+
+class Part:
+    """A part in the making: its size and checksum so far."""
+
+    def __init__(self, file: Any):
+        self._file, self.size, self.checksum = file, 0, 0
+
+    def write(self, data: Any, checksum: Callable[[], int] | None = None) -> None:
+        """Add bytes; `checksum()` gives theirs once they are written, where somebody works it out meanwhile."""
+        data = memoryview(data).cast("B") if memoryview(data).nbytes else b""
+        self._file.write(data)
+        self.size += len(data)
+        if checksum is None:
+            self.checksum = zlib.crc32(data, self.checksum)
+        else:
+            self.checksum = joined(self.checksum, checksum(), len(data))
+
+
+def joined(first: int, second: int, size: int) -> int:
+    """The CRC-32 of two pieces one after another, from that of each and the size of the second one.
+
+    A CRC is the rest of a polynomial over GF(2); bytes that follow multiply it by x^8 each. As in zlib's crc32_combine.
+
+    >>> joined(zlib.crc32(b"some"), zlib.crc32(b"thing"), 5) == zlib.crc32(b"something")
+    True
+    """
+    power, factor = 1 << 23, 1 << 31  # x^8, and 1
+    while size:
+        if size & 1:
+            factor = _times(factor, power)
+        power, size = _times(power, power), size >> 1
+    return _times(factor, first) ^ second
+
+
+def _times(a: int, b: int) -> int:
+    """The product of two polynomials of CRC-32, whose highest bit is the lowest power."""
+    product = 0
+    while a:
+        if a & 0x80000000:
+            product ^= b
+        a = a << 1 & 0xFFFFFFFF
+        b = b >> 1 ^ (0xEDB88320 if b & 1 else 0)
+    return product

@@ -33,14 +33,14 @@ class KerasFileEditor:
         FileError: Where it is no such file, is damaged, or holds what is refused.
 
     >>> import keryx, tempfile
-    >>> model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)])
+    >>> model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2, name="last")])
     >>> path = tempfile.mkdtemp() + "/a.weights.h5"
     >>> model.save_weights(path)
     >>> editor = KerasFileEditor(path)
     >>> editor.rename_object("dense", "einsum_dense")
     >>> editor.summary()
     layers
-      einsum_dense ('dense')
+      einsum_dense ('last')
         0  (3, 2) float32
         1  (2,) float32
     """

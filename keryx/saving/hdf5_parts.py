@@ -32,7 +32,9 @@ class Cursor:
     def take(self, count: int) -> memoryview:
         """The next bytes."""
         if count < 0 or self.at + count > len(self.data):
-            raise FileError(f"The file ends in the midst of its own structure, at byte {len(self.data):,}: damaged.")
+            raise FileError(
+                f"The file ends in the midst of its own structure, at byte {len(self.data):,}: truncated or damaged."
+            )
         self.at += count
         return self.data[self.at - count : self.at]
 
@@ -152,7 +154,7 @@ def read_type(cursor: Cursor) -> Type:
             return Type(np.dtype(f"{order}f{size}"))
     if kind == 3:
         return Type(np.dtype(f"S{size}"), is_text=True)
-    if kind == 5:  # Keras writes bfloat16 so
+    if kind == 5 and size <= 2:  # Keras writes bfloat16 so
         return Type(np.dtype(f"V{size}"))
     if kind == 8 and size == 1 and read_type(cursor).dtype.itemsize == 1:  # NumPy's bool, as h5py writes it
         return Type(np.dtype(bool))

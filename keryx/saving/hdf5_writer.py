@@ -9,14 +9,16 @@ The headers stand at the end: every array's checksum is one of its attributes.
 import math
 import struct
 import zlib
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from keryx.errors import FileError
+from keryx.saving.archive import Part
 
 CHECKSUM = "crc32"  # the attribute of an array that holds the checksum of its bytes
 _UNDEFINED = b"\xff" * 8
@@ -37,6 +39,7 @@ _MAX_TEXTS, _MIN_HEAP = 65_000, 4096  # of one collection of texts
 _TEXT = np.dtype([("size", "<u4"), ("address", "<u8"), ("index", "<u4")])  # how an array refers to a text
 _FLOATS = {2: (10, 5, 15), 4: (23, 8, 127), 8: (52, 11, 1023)}  # bits of mantissa and exponent, bias
 _SMALL = 2**16  # bytes that are not worth a thread
+_AHEAD = 2  # checksums that may be behind what is written
 
 
 @dataclass
@@ -132,19 +135,26 @@ class _File:
 
     def write(self, file: Any) -> dict[str, int]:
         file.write(self.superblock)
-        found = {}
-        with ThreadPoolExecutor(1) as beside:  # a checksum takes about as long as writing
-            for (path, array, begin), place in zip(self.arrays, self.checksums, strict=True):
+        found: dict[str, int] = {}
+        waiting: deque[tuple[str, Future[int]]] = deque()
+        with ThreadPoolExecutor(_AHEAD) as beside:  # a checksum takes about as long as writing
+            for path, array, begin in self.arrays:
                 data = self._bytes(array)
                 if len(data) < _SMALL:
                     file.write(data)
                     found[path] = zlib.crc32(data)
                 else:
                     checksum = beside.submit(zlib.crc32, data)
-                    file.write(data)
-                    found[path] = checksum.result()
+                    waiting.append((path, checksum))
+                    # A part of an archive has a checksum of its own, that of all its pieces.
+                    file.write(data, checksum.result) if isinstance(file, Part) else file.write(data)
                 file.write(bytes(-(begin + len(data)) % 8))
-                struct.pack_into("<I", self.headers, place, found[path])
+                while len(waiting) > _AHEAD:  # each holds its array
+                    name, checksum = waiting.popleft()
+                    found[name] = checksum.result()
+            found |= {name: checksum.result() for name, checksum in waiting}
+        for (path, _, _), place in zip(self.arrays, self.checksums, strict=True):
+            struct.pack_into("<I", self.headers, place, found[path])
         file.write(self.heap.data)
         file.write(self.headers)
         return found

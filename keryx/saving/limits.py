@@ -1,9 +1,14 @@
 """How much a file from outside may ask for, counted before anything is built or allocated."""
 
 import os
+import stat
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from keryx.errors import FileError
+
+# How much more an honest file may unpack to than it takes itself: so many bytes, and so many times its size.
+UNPACKED_BYTES, UNPACKED_TIMES = 64 * 2**20, 100
 
 
 def _memory() -> int:
@@ -11,6 +16,39 @@ def _memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return 2**36
+
+
+def head_of(path: Path) -> bytes:
+    """The first 8 bytes of a file, by which its format is seen.
+
+    Raises:
+        FileError: Where there is no such file, or it cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise FileError(f"{path} is no file that could be read.")
+        with open(path, "rb") as file:
+            return file.read(8)
+    except FileNotFoundError:
+        raise FileError(f"There is no file {path}.") from None
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def check_unpacked(nbytes: int, packed: int, what: str) -> None:
+    """Refuse what would take far more memory than it takes in its file.
+
+    Raises:
+        FileError: Where it would.
+
+    >>> check_unpacked(2**40, 1000, "The file")
+    Traceback (most recent call last):
+    keryx.errors.FileError: The file declares 1,099,511,627,776 bytes in 1,000: no honest file does. It is not read.
+    """
+    if nbytes > UNPACKED_BYTES + UNPACKED_TIMES * packed:
+        raise FileError(f"{what} declares {nbytes:,} bytes in {packed:,}: no honest file does. It is not read.")
 
 
 @dataclass

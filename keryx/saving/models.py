@@ -1,7 +1,6 @@
 """Whole models in files: by what a path ends in, and by what a file begins with, to the format."""
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from keryx.errors import FileError
 from keryx.models.model import Model
 from keryx.saving import archive, hdf5, keras_file
+from keryx.saving.limits import head_of
 from keryx.saving.old import whole_h5
 
 
@@ -71,15 +71,7 @@ def load_model(
     path = Path(filepath)
     if path.is_dir():
         return keras_file.read(path, custom_objects, compile, safe_mode)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FileError(f"{path} is neither a file nor a folder.")
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise FileError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    head = head_of(path)
     if head[:4] == archive.MAGIC:
         return keras_file.read(path, custom_objects, compile, safe_mode)
     if head == hdf5.SIGNATURE:

@@ -56,7 +56,7 @@ def _array(data: memoryview, what: str) -> np.ndarray:
         shape, fortran, dtype = read(head, max_header_size=_MAX_HEADER)
     except Exception as error:  # whatever a hostile header can bring about
         raise FileError(f"{what} is no array of NumPy's: {error}.") from None
-    if dtype.hasobject or dtype.names or dtype.kind not in "biufcSU":
+    if dtype.kind not in "biufcSU":
         raise FileError(f"{what} is of dtype {dtype}: only numbers and texts are read, pickled objects never.")
     if len(shape) > 32 or any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != len(data) - head.tell():
         raise FileError(

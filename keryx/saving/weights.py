@@ -13,6 +13,7 @@ from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, FileError, StateError, listing
 from keryx.saving import archive, atomic, hdf5, hdf5_writer, keras_file, layout, npz, orbax, safetensors, sharded
 from keryx.saving.arrays import arrays_of
+from keryx.saving.limits import head_of
 from keryx.saving.old import groups, weights_h5
 from keryx.saving.report import Report
 
@@ -162,13 +163,7 @@ def _read(path: Path) -> Any:
         return orbax.read(path)
     if path.is_dir() and (path / keras_file.WEIGHTS).is_file():  # a whole model's folder
         path /= keras_file.WEIGHTS
-    try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise FileError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    head = head_of(path)
     if head == hdf5.SIGNATURE:
         return _in_hdf5(hdf5.read(path))
     if head[:4] == archive.MAGIC and path.suffix != ".npz":
@@ -190,8 +185,6 @@ def _in_hdf5(root: hdf5.Group) -> Any:
     inner = root.get("model_weights")
     for group in (root, inner):
         if isinstance(group, hdf5.Group) and weights_h5.is_old(group):
-            for _ in root.walk():  # all of it is checked
-                pass
             return group
     return arrays_of(root, without="keryx")  # what Keras passes over
 

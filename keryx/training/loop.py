@@ -10,7 +10,7 @@ from keryx.callbacks import CallbackList, History
 from keryx.errors import DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
-from keryx.training.blocks import Blocks
+from keryx.training.blocks import Blocks, floats
 from keryx.training.data.door import source_of
 from keryx.training.data.source import Source
 from keryx.training.data.streams import unpacked
@@ -137,7 +137,8 @@ def train_epoch(
     if start == 0:
         session.reset_metrics()
     session.set_clock(epoch=epoch, position=start, bad_step=-1)
-    steps, logs, stopped = start, dict[str, Any](), False
+    # Where an epoch is gone on with after its last batch, its numbers are those that the metrics hold.
+    steps, logs, stopped = start, floats(session.objective.results(True)) if start else {}, False
     for steps, logs in blocks.epoch(session.order_key, epoch, start):
         progress.update(steps, logs)
         stopped = session.model.stop_training and blocks.every_batch and steps != blocks.source.steps

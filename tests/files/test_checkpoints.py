@@ -9,6 +9,7 @@ from kills import kill
 import keryx
 from keryx import layers
 from keryx.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from keryx.core import seeds
 from keryx.errors import ConfigError, FileError
 
 RNG = np.random.default_rng(0)
@@ -58,6 +59,13 @@ class Batches(keryx.utils.PyDataset):
         return X[i * 10 : i * 10 + 10], Y[i * 10 : i * 10 + 10]
 
 
+class Stream:
+    """Batches that nobody knows the number of."""
+
+    def __iter__(self):
+        return (Batches()[i] for i in range(9))
+
+
 def run(callbacks, data="arrays", epochs=4, **how):
     """A fit: the bits of all that it changed."""
     model = model_of(**how)
@@ -65,9 +73,9 @@ def run(callbacks, data="arrays", epochs=4, **how):
     if data == "arrays":
         history = model.fit(X, Y, batch_size=10, **more)
     else:
-        history = model.fit(Batches(), **more)
+        history = model.fit(Batches() if data == "batches" else Stream(), **more)
     arrays = [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
-    return [a.tobytes() for a in arrays], history.history, history.epoch
+    return [a.tobytes() for a in arrays], history.history, history.epoch, seeds.state()
 
 
 def others():
@@ -99,6 +107,12 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path, data, save_freq, s
     assert 1 <= len(list((tmp_path / "b").iterdir())) <= 2
     assert run([BackupAndRestore(tmp_path / "b", save_freq=save_freq), *others(), StopAt(99)], data) == wanted
     assert not (tmp_path / "b").exists()
+
+
+def test_a_stream_of_unknown_length_goes_on_after_the_last_batch_of_an_epoch(tmp_path):
+    with pytest.raises(Stop):
+        run([BackupAndRestore(tmp_path / "b", save_freq=9), *others(), StopAt(1)], "stream")
+    assert run([BackupAndRestore(tmp_path / "b", save_freq=9), *others(), StopAt(99)], "stream") == whole("stream")
 
 
 def test_the_place_of_the_backup_among_the_callbacks_does_not_matter(tmp_path):

@@ -167,7 +167,7 @@ def test_a_file_streams_into_a_part_of_an_archive(tmp_path):
     big = np.arange(10**6, dtype="float32")
     with open(tmp_path / "a.zip", "wb") as file:
         whole = archive.Writer(file)
-        with whole._zip.open("w.h5", "w") as part:
+        with whole.part("w.h5") as part:
             part.seek = part.tell = None
             sums = write(part, Group({"small": np.arange(3.0), "big": big}))
         whole.close()

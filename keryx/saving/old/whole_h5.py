@@ -8,8 +8,9 @@ from typing import Any
 from keryx import losses
 from keryx.core import plain, registered
 from keryx.core.codec import deserialize, serialize
-from keryx.core.lending import put
+from keryx.core.lending import put, reading
 from keryx.core.names import snake_case, untaken
+from keryx.core.variable import made_later
 from keryx.errors import FileError
 from keryx.layers.layer import registry
 from keryx.models.model import Model
@@ -39,8 +40,6 @@ def read(
     """
     root = hdf5.read(path)
     name = str(path)
-    for _ in root.walk():  # the whole file is checked
-        pass
     config, trained = (_json(root, word, name) for word in ("model_config", "training_config"))
     group = root.get("model_weights")
     if config is None or not isinstance(group, hdf5.Group):
@@ -54,7 +53,8 @@ def read(
     with registered.custom_object_scope(dict(custom_objects or {})):
         today = to_today(config, version)
         arguments = training.compile_arguments(trained, version) if compile and trained is not None else None
-        model = deserialize(today, registry)
+        with made_later():
+            model = deserialize(today, registry)
         if not isinstance(model, Model):
             raise FileError(f"{name} holds a {type(model).__name__}, not a model.")
         matching = weights_h5.match(group, model, names_first=True)
@@ -69,6 +69,8 @@ def read(
             state = root.get("optimizer_weights")
             if isinstance(state, hdf5.Group):
                 training.restore_optimizer(model, state, weights_h5.origin_of(group, weights_h5.layers_of(group)))
+    with reading(model.variables):  # makes those that no file holds
+        pass
     return model
 
 
