@@ -15,7 +15,7 @@ from keryx.core import seeds
 from keryx.core.matching import as_wanted, match
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, FileError, ShapeError, did_you_mean, listing
-from keryx.export import signature
+from keryx.export import child, signature
 from keryx.export.archive import FORMAT, SERVE, VERSION, described
 from keryx.export.program import KEY, check_flatbuffers, known
 from keryx.saving.archive import Archive
@@ -95,17 +95,18 @@ class Loaded:
         return f"<Loaded {', '.join(described(f.name, f) for f in self.functions.values())}>"
 
 
-def load(filepath: str | os.PathLike) -> Loaded:
+def load(filepath: str | os.PathLike, safe_mode: bool = True) -> Loaded:
     """The functions of a file that `model.export(path, format="stablehlo")` or an ExportArchive wrote.
 
     The models' code is not needed. What the file says of itself is checked before anything is allocated, against a
     budget, and so are checksums and each program's signature; nothing is imported, unpickled or looked up by name. A
-    program computes, and only that: one that calls Python, or anything but numbers, is refused. It is still a program:
-    it may compute for ever, or more than the memory holds, and it is parsed and compiled by XLA, which was not made
-    for hostile bytes. Load what you would run.
+    program computes, and only that: one that calls Python, or anything else by name, is refused. XLA's parser, which
+    crashes on some bytes, reads it in a child process first. What is not promised: it is still a program, which may
+    compute for ever or fill the memory, and XLA compiles it when it is called. Run what you trust.
 
     Args:
         filepath: The file.
+        safe_mode: Whether the child process reads it first, which takes a second.
 
     Raises:
         FileError: Where the file is damaged, is no such file, or was exported for other platforms.
@@ -126,11 +127,14 @@ def load(filepath: str | os.PathLike) -> Loaded:
     for i, (path, spec) in enumerate(_each(said, "variables", dict).items()):
         variables[path] = _array(archive, f"variables/{i}", spec, budget)
     device = {path: jax.device_put(array) for path, array in variables.items()}
-    functions = {}
-    for name, spec in _each(said, "functions", dict).items():
+    specs = _each(said, "functions", dict)
+    for name in specs:
         if not name.isidentifier() or name.startswith("_"):
             raise FileError(f"{filepath} names a function {name!r:.40}, which is no name.")
-        functions[name] = _function(archive, name, spec, device)
+    programs = {name: _part(archive, f"programs/{name}") for name in specs}
+    if safe_mode:
+        child.check(programs, str(filepath))
+    functions = {name: _function(archive, name, spec, programs[name], device) for name, spec in specs.items()}
     collections = {name: _those(device, paths, filepath) for name, paths in _each(said, "collections", dict).items()}
     return Loaded(functions, device, collections)
 
@@ -186,16 +190,15 @@ def _those(variables: dict[str, Any], paths: Any, where: Any) -> list[Any]:
     return [variables[path] for path in paths]
 
 
-def _function(archive: Archive, name: str, spec: Any, variables: dict[str, Any]) -> Function:
+def _function(archive: Archive, name: str, spec: Any, program: memoryview, variables: dict[str, Any]) -> Function:
     if not isinstance(spec, dict):
         raise FileError(f"The function {name!r} of {archive.path} has no signature.")
     inputs, outputs = signature.read(spec.get("inputs")), signature.read(spec.get("outputs"))
     if not isinstance(inputs, list):
         raise FileError(f"The function {name!r} of {archive.path} has no list of arguments.")
     values = _those(variables, spec.get("variables"), archive.path)
-    program = bytearray(_part(archive, f"programs/{name}"))
     try:
-        exported = export.deserialize(program)
+        exported = export.deserialize(bytearray(program))
         text = exported.mlir_module()
     except Exception as error:  # of many kinds on damaged bytes
         raise FileError(f"The program {name!r} of {archive.path} cannot be read: {error!r:.200}.") from None

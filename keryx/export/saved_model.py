@@ -56,8 +56,9 @@ def to_saved_model(
     shapes = [None, *(f"({', '.join(sizes)})" for sizes in names)]
     options = {"polymorphic_shapes": shapes, "with_gradient": False} | (jax2tf_kwargs or {})
     converted = jax2tf.convert(run, **options)
-    specs = [tf.TensorSpec(s.shape, s.dtype, s.name) for s in symbols]
-    module.serve = tf.function(lambda *arrays: converted(module.weights, *arrays), specs, autograph=False)
+    specs = jax.tree.unflatten(nest, [tf.TensorSpec(s.shape, s.dtype, s.name) for s in symbols])
+    # As in Keras, the function takes the nest of inputs as its one argument.
+    module.serve = tf.function(lambda x: converted(module.weights, *jax.tree.leaves(x)), [specs], autograph=False)
     tf.saved_model.save(
         module, os.fspath(filepath), signatures={"serve": module.serve, "serving_default": module.serve}
     )

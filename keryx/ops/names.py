@@ -196,6 +196,8 @@ def in_own_words(name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[str, t
     for i, (word, parameter) in enumerate(theirs.parameters.items()):
         if word not in bound:
             continue
+        if parameter.kind is parameter.VAR_POSITIONAL and list(bound) == [word]:  # JAX's ufuncs take *args
+            return short, args, {}
         same = i < len(own) and (own[i].default is own[i].empty or _is_tensor(short, own[i].name))
         target = own[i].name if same else word
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or target not in (p.name for p in own):

@@ -17,12 +17,14 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 from keryx.export import signature  # noqa: E402
+from keryx.export.onnx.write import encoded  # noqa: E402
 from keryx.export.onnx.write import made as made_for  # noqa: E402
 
 
 def made(model, input_signature=None):
     """A model as ONNX's proto."""
-    return made_for(model, signature.of_model(model, input_signature))
+    proto, constants = made_for(model, signature.of_model(model, input_signature))
+    return onnx.load_from_string(b"".join(encoded(proto, constants)))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -70,7 +72,7 @@ def eagerly(model, batch):
 # -- every row of the table of layers ----------------------------------------------------------------------------
 
 # What ONNX cannot say, with what the refusal speaks of.
-REFUSED = {"UpSampling2D(interpolation=lanczos3)": "interpolates by lanczos3"}
+REFUSED = {"UpSampling2D(interpolation=lanczos3)": "interpolate by lanczos3"}
 RECURRENT = [
     row(kind, (2, 4, 3), init={"units": 2} | init, masks=masks, unknown=(1,))
     for kind in ("SimpleRNN", "GRU", "LSTM")
@@ -442,16 +444,16 @@ def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_written(tmp_path)
     with pytest.raises(ExportError) as refused:
         model.export(tmp_path / "m.onnx", format="onnx")
     text = str(refused.value)
-    assert "inner/up: UpSampling2D interpolates by lanczos5" in text
-    assert re.search(r"own: OnJax\. Its call cannot be taken apart into ops and layers: .*keryx\.ops", text)
-    assert "The op 'fft' has no counterpart in ONNX. Export to format='stablehlo'" in text
-    assert "drop: Dropout is called with training=True" in text
+    assert "inner/up (UpSampling2D): ONNX's Resize does not interpolate by lanczos5. Use 'nearest'" in text
+    assert re.search(r"own \(OnJax\): call cannot be taken apart into ops and layers: .*keryx\.ops", text)
+    assert "In the graph: the op 'fft' has no counterpart in ONNX. Export to format='stablehlo'" in text
+    assert "drop (Dropout): the layer is called with training=True" in text
     assert not list(tmp_path.iterdir())
 
 
 def test_states_that_are_kept_are_refused():
     x = keryx.Input(batch_shape=(2, 4, 3))
-    with pytest.raises(ExportError, match=r"lstm\w*: LSTM keeps its states.* Set stateful=False"):
+    with pytest.raises(ExportError, match=r"lstm\w* \(LSTM\): LSTM 'lstm\w*' keeps its states.* Set stateful=False"):
         made(keryx.Model(x, layers.LSTM(2, stateful=True)(x)))
 
 

@@ -30,7 +30,7 @@ def quick_compilation():
 def exported(model, path, **options):
     """What is read of a file that a model was exported to."""
     model.export(path, format="stablehlo", verbose=False, **options)
-    return load(path)
+    return load(path, safe_mode=False)
 
 
 def sequence_model():
@@ -141,6 +141,13 @@ def test_functions_that_share_variables(tmp_path, capsys):
         loaded.twice(a)
 
 
+def test_kernels_that_choose_by_sizes(tmp_path):
+    x = keryx.Input((20, 20, 32), name="x")
+    model = keryx.Model(x, layers.Conv2D(32, 3, activation="relu")(x))
+    data = np.random.default_rng(0).normal(size=(3, 20, 20, 32)).astype("float32")
+    np.testing.assert_allclose(exported(model, tmp_path / "m")(data), model(data), 1e-4, 1e-4)
+
+
 def test_sizes_from_the_least_on_that_serves(tmp_path):
     x = keryx.Input((None, 3), name="x")
     model = keryx.Model(x, layers.Conv1D(2, 5)(x))
@@ -161,7 +168,8 @@ def test_random_numbers_are_new_each_time(tmp_path):
     np.testing.assert_array_equal(loaded(np.zeros((1, 100))), first)
 
 
-def test_what_cannot_be_exported_is_told_and_nothing_is_written(tmp_path):
+def test_what_cannot_be_exported_is_told_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     path = tmp_path / "m"
     x = keryx.Input((None, 3), name="x")
     model = keryx.Model(x, layers.Lambda(lambda x: x[:, :: max(x.shape[1] % 7, 1)])(x))
@@ -279,7 +287,7 @@ HOSTILE = {
     "other outputs": (lambda p: changed(p, functions__serve__outputs={"list": []}), "returns other values"),
     "unknown variables": (lambda p: changed(p, functions__serve__variables=["z"]), "variables that it does not hold"),
     "a name of Python's": (lambda p: changed(p, functions={"__class__": {}}), "which is no name"),
-    "no function": (lambda p: changed(p, functions={"f": 3}), "has no signature"),
+    "no function": (lambda p: changed(p, functions={"serve": 3}), "has no signature"),
     "no program at all": (a_program(b"x" * 100), "cannot be read"),
     "an empty program": (a_program(b""), "cannot be read"),
     "half a program": (lambda p: a_program(p["programs/serve"][:200])(p), "cannot be read"),
@@ -303,7 +311,17 @@ def test_the_parts_written_again_are_read(whole, tmp_path):
 def test_hostile_files_are_refused(what, whole, tmp_path):
     change, message = HOSTILE[what]
     with pytest.raises(FileError, match=message):
-        load(written(tmp_path / "m", change(whole)))
+        load(written(tmp_path / "m", change(whole)), safe_mode=False)
+
+
+def test_a_child_process_reads_a_program_first(whole, tmp_path, monkeypatch):
+    """On some bytes XLA's parser does not raise, but takes the process with it."""
+    path = written(tmp_path / "m", whole | {"programs/serve": b"x" * 100})
+    with pytest.raises(FileError, match=r"The program 'serve' of .* cannot be read: .*rror"):
+        load(path)
+    monkeypatch.setattr("keryx.export.child._PARSE", "import os; os.abort()")
+    with pytest.raises(FileError, match=r"The program 'serve' of .* cannot be read: its parser crashed"):
+        load(written(tmp_path / "m", whole))
 
 
 def test_flipped_bits_are_found(whole, tmp_path):

@@ -52,7 +52,7 @@ class Builder:
         self.onnx = import_onnx()
         self.paths = {variable: path for path, variable in variables.items()}
         self.values = dict(zip(self.paths, hand_out(list(self.paths)), strict=True))  # all of one moment
-        self.constants: dict[str, tuple[Any, Value]] = {}  # as they are written, by name
+        self.constants: dict[str, Value] = {}  # by name
         self.path: list[str] = []  # of the layer whose nodes are being added
         self._levels: list[tuple[list[Any], dict[Any, list[Value]]]] = [([], {})]  # nodes of the graph, of a loop in it
         self._taken: set[str] = set()
@@ -91,7 +91,8 @@ class Builder:
         """The types of the results of a node."""
         onnx = self.onnx
         schema = onnx.defs.get_schema(node.op_type, OPSET, "")
-        known = {x.name: self.constants[x.name][0] for x in inputs if x.array is not None and x.array.size < 100}
+        from_array = onnx.numpy_helper.from_array
+        known = {x.name: from_array(x.array) for x in inputs if x.array is not None and x.array.size < 100}
         versions = [onnx.helper.make_opsetid("", OPSET)]
         try:
             types = onnx.shape_inference.infer_node_outputs(
@@ -136,9 +137,8 @@ class Builder:
                 name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}"
                 small = array.size < 100
                 name = f"{name}_{re.sub('[^0-9a-zA-Z.+-]+', '_', str(array.tolist()))}" if small else self.unique(name)
-            proto = self.onnx.numpy_helper.from_array(array, name)
-            self.constants[name] = proto, Value(self, name, self.type(array.dtype.name, array.shape), array)
-        value = self.constants[name][1]
+            self.constants[name] = Value(self, name, self.type(array.dtype.name, array.shape), array)
+        value = self.constants[name]
         return Value(self, value.name, value.type, value.array)
 
     def weight(self, variable: Any, form: str = "", change: Callable[[np.ndarray], np.ndarray] | None = None) -> Value:
@@ -356,8 +356,8 @@ class Builder:
 
     # -- the whole -----------------------------------------------------------------------------------------------
 
-    def model(self, inputs: list[Value], outputs: dict[str, Value], name: str) -> Any:
-        """The model between inputs and outputs, which get their names here."""
+    def model(self, inputs: list[Value], outputs: dict[str, Value], name: str) -> tuple[Any, dict[str, np.ndarray]]:
+        """The model between inputs and outputs, which get their names here, and apart from it its constants."""
         helper = self.onnx.helper
         ends = [helper.make_node("Identity", [x.name], [end], end) for end, x in outputs.items()]
         nodes = passes.tidy([*self._levels[0][0], *ends], list(outputs))
@@ -367,7 +367,8 @@ class Builder:
             name,
             [helper.make_value_info(x.name, x.type) for x in inputs],
             [helper.make_value_info(end, x.type) for end, x in outputs.items()],
-            [proto for constant, (proto, _) in self.constants.items() if constant in used],
         )
         versions = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, producer_name="keryx", opset_imports=versions, ir_version=IR_VERSION)
+        model = helper.make_model(graph, producer_name="keryx", opset_imports=versions, ir_version=IR_VERSION)
+        arrays = {name: value.array for name, value in self.constants.items() if name in used}
+        return model, {name: array for name, array in arrays.items() if array is not None}

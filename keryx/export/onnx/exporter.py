@@ -7,7 +7,7 @@ into the ops and layers that it calls, which is found by calling it on symbols.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -69,6 +69,7 @@ class Exporter(Builder):
     def __init__(self, variables: Mapping[str, Any]):
         super().__init__(variables)
         self.refused: list[str] = []
+        self.calling: list[Layer] = []  # the layers that are called, the innermost last
 
     def leaves(self, nest: Any) -> list[Value]:
         """The tensors in a nest."""
@@ -107,6 +108,7 @@ class Exporter(Builder):
     def call(self, of: Layer, *args: Any, **kwargs: Any) -> Any:
         """What a layer's call gives: casts, masks and names as when it runs."""
         self.path.append(of.name)
+        self.calling.append(of)
         try:
             args, kwargs = self._without_training(of, args, kwargs)
             args, kwargs = jax.tree.map(lambda x: self._argument(of, x), (args, kwargs), is_leaf=is_value)
@@ -117,12 +119,13 @@ class Exporter(Builder):
             elif isinstance(of, Model) and of.has_graph and is_own(type(of).call):
                 outputs = self._model(of, *args)
             elif is_own(type(of)):
-                self.refuse("has no counterpart in ONNX", "Replace it, or export to format='stablehlo'.", of)
+                self.refuse("the layer has no counterpart in ONNX", _STABLEHLO)
             else:
-                outputs = self.take_apart(of.call, args, kwargs, of)
+                outputs = self.take_apart(of.call, args, kwargs)
             self._set_masks(of, outputs, args, kwargs)
             return outputs
         finally:
+            self.calling.pop()
             self.path.pop()
 
     def _without_training(self, of: Layer, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -132,7 +135,7 @@ class Exporter(Builder):
             kwargs = kwargs | dict(zip(plan.names[plan.training :], args[plan.training :], strict=False))
             args = args[: plan.training]
         if kwargs.get("training"):
-            self.refuse("is called with training=True in the graph", "Leave it out: fit sets it.", of)
+            self.refuse("the layer is called with training=True in the graph", "Leave it out: fit sets it.")
         return args, {name: value for name, value in kwargs.items() if name != "training"}
 
     def _argument(self, of: Layer, x: Any) -> Any:
@@ -160,9 +163,7 @@ class Exporter(Builder):
         masks = kwargs.get("mask", self.map(lambda x: x.mask, args[0]))
         if type(of).compute_mask is not Layer.compute_mask:
             rule = _row(MASKS, of, "compute_mask")
-            masks = (
-                rule(self, of, args[0], masks) if rule else self.take_apart(of.compute_mask, [args[0], masks], {}, of)
-            )
+            masks = rule(self, of, args[0], masks) if rule else self.take_apart(of.compute_mask, [args[0], masks], {})
         leaves = self.leaves(outputs)
         masks = masks if isinstance(masks, (list, tuple)) else [masks] * min(len(leaves), 1)
         for output, mask in zip(leaves, masks, strict=False):
@@ -175,7 +176,7 @@ class Exporter(Builder):
     def call_model(self, of: Model, inputs: list[Value]) -> Any:
         """The outputs of a model that has a graph, at its inputs in order."""
         if of.halves.host is not None:
-            self.refuse("has layers that run on the host", "Export the model that begins after them.", of)
+            self.refuse("the model has layers that run on the host", "Export the model that begins after them.")
         given = [self.cast(x, symbol.dtype) for x, symbol in zip(inputs, of.inputs, strict=True)]
         return self.run(graph.Graph(of.input, of.output), given)
 
@@ -189,13 +190,9 @@ class Exporter(Builder):
             is_leaf=is_value,
         )
         name, args, kwargs = in_own_words(of.op_name, args, kwargs)
-        short = name.rpartition(".")[2]
-        if not kwargs and short in OPS:  # such as numpy.maximum, which takes *args
-            name = short
         row = OPS.get(name)
         if row is None:
-            self.refuse(f"The op {name!r} has no counterpart in ONNX.", _STABLEHLO)
-        assert row is not None
+            self.refuse(f"the op {name!r} has no counterpart in ONNX", _STABLEHLO)
         function = of.function if name == of.op_name else by_name(name)
         bound = inspect.signature(function).bind(*args, **kwargs)
         given, takes = set(bound.arguments), inspect.signature(row).parameters
@@ -204,7 +201,7 @@ class Exporter(Builder):
             if word not in takes:
                 value = bound.arguments.pop(word)
                 if word in given and value is not parameter.default:
-                    self.refuse(f"The op {name!r} with {word}= has no counterpart in ONNX.", _STABLEHLO)
+                    self.refuse(f"the op {name!r} with {word}= has no counterpart in ONNX", _STABLEHLO)
         self.path.append(name)
         try:
             return row(self, *bound.args, **bound.kwargs)
@@ -217,7 +214,7 @@ class Exporter(Builder):
         if name is None:
             return self.take_apart(function, [x], {})
         if name not in OPS:
-            self.refuse(f"The activation {name!r} has no counterpart in ONNX.", _STABLEHLO)
+            self.refuse(f"the activation {name!r} has no counterpart in ONNX", _STABLEHLO)
         return OPS[name](self, x)
 
     def is_elementwise(self, function: Any) -> bool:
@@ -228,7 +225,7 @@ class Exporter(Builder):
         """What the op of this name gives."""
         return OPS[name](self, *args)
 
-    def take_apart(self, function: Callable, args: Any, kwargs: dict[str, Any], of: Layer | None = None) -> Any:
+    def take_apart(self, function: Callable, args: Any, kwargs: dict[str, Any]) -> Any:
         """What a function of the user's gives, taken apart into ops and layers."""
         values: dict[SymbolicTensor, Value] = {}
 
@@ -241,7 +238,6 @@ class Exporter(Builder):
             return new
 
         args, kwargs = jax.tree.map(symbol, (list(args), kwargs), is_leaf=is_value)
-        what = "Its call" if of is not None else f"{getattr(function, '__name__', function)!r}"
         with graph.unnoticed():
             try:
                 outputs = function(*args, **kwargs)
@@ -249,22 +245,20 @@ class Exporter(Builder):
                     return outputs
                 inner = graph.Graph(list(values), outputs)
             except Exception as error:
-                reason = f"{what} cannot be taken apart into ops and layers: {error}"
-                self.refuse(reason, "Write it with keryx.ops and layers, or export to format='stablehlo'.", None, of)
+                name = getattr(function, "__name__", repr(function))
+                reason = f"{name} cannot be taken apart into ops and layers: {str(error).rstrip('.')}"
+                self.refuse(reason, "Write it with keryx.ops and layers, or export to format='stablehlo'.")
         return self.run(inner, list(values.values()))
 
-    def refuse(self, reason: str, way_out: str, of: Layer | None = None, within: Layer | None = None) -> None:
-        """Say that something cannot be exported.
+    def refuse(self, reason: str, way_out: str) -> NoReturn:
+        """Say that something cannot be exported: in which layer, why, and what to do.
 
         Raises:
             ExportError: Always.
         """
-        where = "/".join(self.path) or "In the graph"
-        if of is not None:
-            reason = f"{type(of).__name__} {reason}."
-        elif within is not None:
-            reason = f"{type(within).__name__}. {reason}"
-        raise ExportError(f"{where}: {reason.rstrip('.')}. {way_out}")
+        names = "/".join(self.path)
+        where = f"{names} ({type(self.calling[-1]).__name__})" if self.calling else names or "In the graph"
+        raise ExportError(f"{where}: {reason}. {way_out}")
 
 
 def row_of(of: Layer) -> Callable | None:

@@ -54,7 +54,7 @@ def multi_head_attention(
             scores, mask = g.where(mask, scores, _LEAST), None
     scores = masked_softmax(g, scores, summed, mask)
     mixed = g.node("Einsum", scores, v, equation=to_outputs)  # (batch, T, heads, value_dim)
-    outputs = _project(g, of.output_dense, mixed * _project(g, of.gate_dense, query) if of.use_gate else mixed)
+    outputs = _project(g, of.output_dense, mixed * _project(g, of._gate_dense, query) if of.use_gate else mixed)
     return (outputs, scores) if return_attention_scores else outputs
 
 

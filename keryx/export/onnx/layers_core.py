@@ -57,7 +57,7 @@ def identity(g: Exporter, of: Any, inputs: Any) -> Any:
 
 @layer(layers.Lambda)
 def lambda_layer(g: Exporter, of: Any, inputs: Any, mask: Any = None) -> Any:
-    return g.take_apart(of.call, [inputs], {} if mask is None else {"mask": mask}, of)
+    return g.take_apart(of.call, [inputs], {} if mask is None else {"mask": mask})
 
 
 # -- activations -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ _NAMES = {
     activations.tanh: "Tanh", activations.sigmoid: "Sigmoid", activations.relu: "Relu",
     activations.softsign: "Softsign", activations.softplus: "Softplus",
 }  # fmt: skip
-# Of each cell: ONNX's operator, the order of its gates among the cell's, and the number of activations.
+# Of each cell: ONNX's operator, and the order of its gates among the cell's.
 _OPERATORS = {
     layers.LSTMCell: ("LSTM", (0, 3, 1, 2)),
     layers.GRUCell: ("GRU", (0, 1, 2)),
@@ -70,7 +70,7 @@ def _run(g: Exporter, sides: list[Any], x: Value, states: list[Any], mask: Value
     """What each of some layers makes of the same sequences."""
     for of in sides:
         if of.stateful:
-            g.refuse("keeps its states from batch to batch, which a file cannot", "Set stateful=False.", of)
+            g.refuse(f"{of.title} keeps its states from batch to batch, which a file cannot", "Set stateful=False.")
     first = [None if given is None else [*given] if isinstance(given, (list, tuple)) else [given] for given in states]
     x = g.floating(x)
     opposed = len(sides) == 2 and not sides[0].go_backwards
@@ -89,9 +89,10 @@ def _run(g: Exporter, sides: list[Any], x: Value, states: list[Any], mask: Value
 def _likeness(of: Any) -> Any:
     """What two layers have to have in common to be the directions of one operator; None where there is none."""
     cell = of.cell
-    recurrent = getattr(cell, "recurrent_activation", None)
-    known = cell.activation in _NAMES and recurrent in (*_NAMES, None) if type(cell) in _OPERATORS else False
-    return (type(cell), cell.units, getattr(cell, "reset_after", None)) if known else None
+    if type(cell) not in _OPERATORS:
+        return None
+    used = {cell.activation, getattr(cell, "recurrent_activation", cell.activation)}
+    return (type(cell), cell.units, getattr(cell, "reset_after", None)) if used <= _NAMES.keys() else None
 
 
 def _by_operator(g: Exporter, sides: list[Any], x: Value, states: list[Any]) -> list[Direction]:
@@ -161,7 +162,7 @@ def _by_loop(g: Exporter, of: Any, x: Value, given: Any, mask: Value | None) -> 
     batch = g.size(x, 0)
     if given is None:
         if hasattr(of.cell, "get_initial_state") and not is_own(type(of.cell)):
-            g.refuse("begins with states that its cell makes", "Give initial_state= in the call.", of)
+            g.refuse("the loop begins with states that its cell makes", "Give initial_state= in the call.")
         given = jax.tree.map(lambda n: g.zeros([batch, n], x.dtype), of.state_size)
     states = g.leaves(given)
     nest = jax.tree.structure(of.state_size)
@@ -190,10 +191,6 @@ def _by_loop(g: Exporter, of: Any, x: Value, given: Any, mask: Value | None) -> 
         end = 0 if of.go_backwards else -1
         last = g.squeeze(g.slice(outputs, 1, end, end + 1 or None), 1)
     return outputs, last, states
-
-
-def _product(g: Exporter, x: Value, variable: Any, form: str = "", part: Any = None) -> Value:
-    return x @ g.weight(variable, form, part)
 
 
 @layer(layers.LSTMCell)

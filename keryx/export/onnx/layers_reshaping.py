@@ -64,7 +64,7 @@ _MODES: dict[str, dict[str, Any]] = {
 def up_sampling(g: Exporter, of: Any, inputs: Value) -> Value:
     mode = getattr(of, "interpolation", "nearest")
     if mode not in _MODES:
-        g.refuse(f"interpolates by {mode}, which ONNX's Resize does not", "Use 'nearest', 'bilinear' or 'bicubic'.", of)
+        g.refuse(f"ONNX's Resize does not interpolate by {mode}", "Use 'nearest', 'bilinear' or 'bicubic'.")
     last = of.data_format == "channels_last"
     x = g.move(inputs, -1, 1) if last else inputs
     y = g.node("Resize", x, None, g.constant(np.array([1, 1, *of.size], "float32")), **_MODES[mode])

@@ -1,5 +1,6 @@
 """Arithmetic, comparisons and reductions in ONNX."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,35 +9,54 @@ from keryx.export.onnx.exporter import Exporter, op
 from keryx.export.onnx.value import Value
 
 
-def _elementwise() -> None:
-    for name, operator in {
+def _of_floats(operator: str) -> Callable:
+    return lambda g, x: g.node(operator, g.floats(x))
+
+
+def _of_one(operator: str) -> Callable:
+    return lambda g, x: g.node(operator, g.value(x))
+
+
+def _of_two(operator: str) -> Callable:
+    return lambda g, x1, x2: g.elementwise(operator, x1, x2)
+
+
+def _of_bools(operator: str) -> Callable:
+    return lambda g, x1, x2: g.node(operator, g.value(x1, "bool"), g.value(x2, "bool"))
+
+
+def _of_bits(operator: str) -> Callable:
+    return lambda g, x, y: _bitwise(g, operator, x, y)
+
+
+def _reduction(operator: str) -> Callable:
+    return lambda g, x, axis=None, keepdims=False: _reduced(g, operator, x, axis, keepdims)
+
+
+def _place(operator: str) -> Callable:
+    return lambda g, x, axis=None, keepdims=False: _arg(g, operator, x, axis, keepdims)
+
+
+# What ONNX has as it is: the kind of op, and ONNX's operator for each.
+_TABLE: dict[Callable[[str], Callable], dict[str, str]] = {
+    _of_floats: {
         "arccos": "Acos", "arccosh": "Acosh", "arcsin": "Asin", "arcsinh": "Asinh", "arctan": "Atan",
-        "arctanh": "Atanh", "cos": "Cos", "cosh": "Cosh", "exp": "Exp", "log": "Log", "sin": "Sin", "sinh": "Sinh",
-        "sqrt": "Sqrt", "tan": "Tan", "reciprocal": "Reciprocal", "ceil": "Ceil", "floor": "Floor",
-    }.items():  # fmt: skip
-        op(name)(lambda g, x, operator=operator: g.node(operator, g.floats(x)))
-    for name, operator in {"abs": "Abs", "absolute": "Abs", "negative": "Neg", "sign": "Sign"}.items():
-        op(name)(lambda g, x, operator=operator: g.node(operator, g.value(x)))
-    for name, operator in {
-        "add": "Add", "subtract": "Sub", "multiply": "Mul", "maximum": "Max", "minimum": "Min",
-    }.items():  # fmt: skip
-        op(name)(lambda g, x1, x2, operator=operator: g.elementwise(operator, x1, x2))
-    for name, operator in {
-        "equal": "Equal", "greater": "Greater", "greater_equal": "GreaterOrEqual", "less": "Less",
-        "less_equal": "LessOrEqual",
-    }.items():  # fmt: skip
-        op(name)(lambda g, x1, x2, operator=operator: g.elementwise(operator, x1, x2))
-    for name, operator in {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}.items():
-        op(name)(lambda g, x1, x2, operator=operator: g.node(operator, g.value(x1, "bool"), g.value(x2, "bool")))
-    for name, operator in {"bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor"}.items():
-        op(name)(lambda g, x, y, operator=operator: _bitwise(g, operator, x, y))
-    for name, operator, keepdims in [(n, o, k) for n, o in _REDUCTIONS.items() for k in (False,)]:
-        op(name)(lambda g, x, axis=None, keepdims=keepdims, operator=operator: _reduced(g, operator, x, axis, keepdims))
-    for name, operator in {"argmax": "ArgMax", "argmin": "ArgMin"}.items():
-        op(name)(lambda g, x, axis=None, keepdims=False, operator=operator: _arg(g, operator, x, axis, keepdims))
-
-
-_REDUCTIONS = {"sum": "Sum", "prod": "Prod", "max": "Max", "amax": "Max", "min": "Min", "amin": "Min"}
+        "arctanh": "Atanh", "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "exp": "Exp", "floor": "Floor", "log": "Log",
+        "reciprocal": "Reciprocal", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
+    },
+    _of_one: {"abs": "Abs", "absolute": "Abs", "negative": "Neg", "sign": "Sign"},
+    _of_two: {
+        "add": "Add", "subtract": "Sub", "multiply": "Mul", "maximum": "Max", "minimum": "Min", "equal": "Equal",
+        "greater": "Greater", "greater_equal": "GreaterOrEqual", "less": "Less", "less_equal": "LessOrEqual",
+    },
+    _of_bools: {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"},
+    _of_bits: {"bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor"},
+    _reduction: {"sum": "Sum", "prod": "Prod", "max": "Max", "amax": "Max", "min": "Min", "amin": "Min"},
+    _place: {"argmax": "ArgMax", "argmin": "ArgMin"},
+}  # fmt: skip
+for _make, _operators in _TABLE.items():
+    for _name, _operator in _operators.items():
+        op(_name)(_make(_operator))
 
 
 def _bitwise(g: Exporter, operator: str, x: Any, y: Any) -> Value:
@@ -58,12 +78,9 @@ def _arg(g: Exporter, operator: str, x: Any, axis: int | None, keepdims: bool) -
     x = g.cast(x, "int32") if x.dtype == "bool" else x
     if axis is None:
         if keepdims:
-            g.refuse("The place of an extremum over all axes has no kept axes in ONNX.", "Give axis=.")
+            g.refuse("the place of an extremum over all axes has no kept axes in ONNX", "Give axis=.")
         x, axis = g.reshape(x, [-1]), 0
     return g.cast(g.node(operator, x, axis=axis % x.ndim, keepdims=int(keepdims)), "int32")
-
-
-_elementwise()
 
 
 @op("bitwise_invert", "bitwise_not")
@@ -178,7 +195,7 @@ def clip(g: Exporter, x: Any, x_min: Any = None, x_max: Any = None) -> Value:
 @op("where")
 def where(g: Exporter, condition: Any, x1: Any = None, x2: Any = None) -> Value:
     if x1 is None and x2 is None:
-        g.refuse("The places where a condition holds are of a number that is not known.", "Give x1 and x2.")
+        g.refuse("the places where a condition holds are of a number that is not known", "Give x1 and x2.")
     return g.where(g.value(condition), x1, x2)
 
 
@@ -207,7 +224,7 @@ def dot(g: Exporter, x1: Any, x2: Any) -> Value:
     if not x1.ndim or not x2.ndim:
         return x1 * x2
     if x2.ndim > 2:
-        g.refuse("A dot product with more than two axes on the right has no counterpart in ONNX.", "Use ops.einsum.")
+        g.refuse("a dot product with more than two axes on the right has no counterpart in ONNX", "Use ops.einsum.")
     return x1 @ x2
 
 
@@ -268,7 +285,7 @@ def logsumexp(g: Exporter, x: Any, axis: Any = None, keepdims: bool = False) -> 
 def norm(g: Exporter, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
     kinds = {None: "L2", 1: "L1", 2: "L2"}
     if ord not in kinds or (ord is not None and np.ndim(axis)):
-        g.refuse("A norm of this kind has no counterpart in ONNX.", "Write it with ops.sum and ops.power.")
+        g.refuse("a norm of this kind has no counterpart in ONNX", "Write it with ops.sum and ops.power.")
     return g.reduce(kinds[ord], g.floats(x), axis, keepdims)
 
 

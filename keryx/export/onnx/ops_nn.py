@@ -8,23 +8,11 @@ from keryx import config
 from keryx.export.onnx.exporter import Exporter, op
 from keryx.export.onnx.value import Value
 
-
-def _rows(table: dict[str, str]) -> None:
-    """A row for each op that ONNX has as it is, on floats."""
-
-    def row(name: str, operator: str) -> None:
-        @op(name)
-        def of_floats(g: Exporter, x: Any) -> Value:
-            return g.node(operator, g.floats(x))
-
-    for name, operator in table.items():
-        row(name, operator)
-
-
-_rows({
+for _name, _operator in {
     "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign", "mish": "Mish", "tanh": "Tanh",
     "exponential": "Exp", "erf": "Erf",
-})  # fmt: skip
+}.items():  # fmt: skip
+    op(_name)(lambda g, x, _operator=_operator: g.node(_operator, g.floats(x)))
 
 
 @op("linear")
@@ -82,6 +70,11 @@ def squareplus(g: Exporter, x: Any, b: float = 4) -> Value:
 @op("hard_sigmoid")
 def hard_sigmoid(g: Exporter, x: Any) -> Value:
     return g.node("HardSigmoid", g.floats(x), alpha=1 / 6, beta=0.5)
+
+
+@op("old_hard_sigmoid")
+def old_hard_sigmoid(g: Exporter, x: Any) -> Value:
+    return g.node("HardSigmoid", g.floats(x), alpha=0.2, beta=0.5)
 
 
 @op("log_sigmoid")

@@ -94,8 +94,7 @@ def unstack(g: Exporter, x: Any, num: Any = None, axis: int = 0) -> list[Value]:
     x = g.value(x)
     count = x.shape[axis]
     if count is None:
-        g.refuse("Of an axis whose size is not known, the number of slices is not known.", "Give it a size in Input().")
-    assert count is not None
+        g.refuse("of an axis whose size is not known, the number of slices is not known", "Give it a size in Input().")
     return [g.squeeze(part, axis) for part in g.split(x, count, axis)]
 
 
@@ -111,7 +110,7 @@ def flip(g: Exporter, x: Any, axis: Any = None) -> Value:
 def repeat(g: Exporter, x: Any, repeats: Any, axis: int | None = None) -> Value:
     x = g.value(x)
     if not isinstance(repeats, int):
-        g.refuse("A number of repeats for each element has no counterpart in ONNX.", "Give one number for all.")
+        g.refuse("a number of repeats for each element has no counterpart in ONNX", "Give one number for all.")
     x, axis = (g.reshape(x, [-1]), 0) if axis is None else (x, axis % x.ndim)
     sizes = g.sizes(x)
     wide = g.expand(g.expand_dims(x, axis + 1), [*sizes[: axis + 1], repeats, *sizes[axis + 1 :]])
@@ -135,7 +134,7 @@ def broadcast_to(g: Exporter, x: Any, shape: Any) -> Value:
 def pad(g: Exporter, x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Value:
     modes = {"constant": "constant", "reflect": "reflect", "edge": "edge"}
     if mode not in modes:
-        g.refuse(f"Padding of the kind {mode!r} has no counterpart in ONNX.", "Use 'constant', 'reflect' or 'edge'.")
+        g.refuse(f"padding of the kind {mode!r} has no counterpart in ONNX", "Use 'constant', 'reflect' or 'edge'.")
     x = g.value(x)
     pads = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
     value = None if constant_values is None else g.value(constant_values, x.dtype)
@@ -145,9 +144,8 @@ def pad(g: Exporter, x: Any, pad_width: Any, mode: str = "constant", constant_va
 @op("roll")
 def roll(g: Exporter, x: Any, shift: int, axis: int | None = None) -> Value:
     if axis is None or not isinstance(shift, int):
-        g.refuse("A shift of several axes has no counterpart in ONNX.", "Shift them one after the other.")
+        g.refuse("a shift of several axes has no counterpart in ONNX", "Shift them one after the other.")
     x = g.value(x)
-    assert axis is not None
     return x if shift == 0 else g.concat([g.slice(x, axis, -shift, None), g.slice(x, axis, None, -shift)], axis)
 
 
@@ -172,7 +170,7 @@ def slice(g: Exporter, inputs: Any, start_indices: Any, shape: Any) -> Value:
     for axis, (start, n) in enumerate(zip(start_indices, shape, strict=True)):
         size = x.shape[axis]
         if isinstance(start, Value) or n is None or (start and n != -1 and size is None):
-            g.refuse("A slice whose start or size is not known has no counterpart in ONNX.", "Give numbers.")
+            g.refuse("a slice whose start or size is not known has no counterpart in ONNX", "Give numbers.")
         if start or n != -1:
             # A block that would leave the tensor is moved back into it.
             start = start if n == -1 or size is None else builtins.max(0, min(int(start), size - n))
@@ -190,7 +188,7 @@ def get_item(g: Exporter, x: Any, key: Any) -> Value:
         keys[places[0] : places[0] + 1] = [builtins.slice(None)] * (x.ndim - given)
     tensors = sum(isinstance(k, (Value, list, np.ndarray)) for k in keys)
     if tensors > 1 or any(isinstance(k, (Value, list)) and g.value(k).dtype == "bool" for k in keys):
-        g.refuse("An index of several tensors, or of a mask, has no counterpart in ONNX.", "Use ops.take or ops.where.")
+        g.refuse("an index of several tensors, or of a mask, has no counterpart in ONNX", "Use ops.take or ops.where.")
     axis = 0
     for k in keys:
         if k is None:
@@ -198,7 +196,7 @@ def get_item(g: Exporter, x: Any, key: Any) -> Value:
         elif isinstance(k, builtins.slice):
             bounds = (k.start, k.stop, k.step)
             if any(isinstance(n, (Value, SymbolicTensor)) for n in bounds):
-                g.refuse("A slice to an index that is a tensor has no counterpart in ONNX.", "Use ops.take.")
+                g.refuse("a slice to an index that is a tensor has no counterpart in ONNX", "Use ops.take.")
             if bounds != (None, None, None):
                 start, stop = (None if n is None else int(n) for n in bounds[:2])
                 x = g.slice(x, axis, start, stop, int(k.step or 1))
