@@ -8,6 +8,8 @@ from smoke import smoke
 
 os.environ["KERAS_BACKEND"] = "jax"  # Keras, the oracle of the tests, has to be told so before it is imported
 
+collect_ignore = ["files/fixtures"]  # scripts that run in environments of their own
+
 # A script's shell has SIGINT ignored in what it puts into the background; then Ctrl-C would reach no test.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
