@@ -50,6 +50,13 @@ SMOKE = {
     "test_kernels_winograd.py": ["errors_are_small"],
     "test_kernels_training.py": ["ten_steps perceptron"],
     "test_libraries.py": ["the_processor_here_is_asked", "a_lesser_instruction_set_can_be_chosen"],
+    # Files.
+    "test_keras_file.py": ["a_loaded_model_goes_on_to_the_same_bits"],
+    "test_weights.py": ["weights_come_back .weights.h5"],
+    "test_old_keras.py": ["a_model_of_keras_2_computes_the_same"],
+    "test_hostile.py": ["a_hostile_config_in_a_file lambda", "hostile_hdf5", "hostile_archives"],
+    "test_checkpoints.py": ["it_begins_where_it_stood"],
+    "test_onnx.py": ["ops_give_the_same"],
     # What is refused, and what survives.
     "test_faults.py": ["label_out_of_range", "a_callback_raises", "a_wrong_shape_in_the_midst_of_a_stream"],
     "test_faults_nan.py": ["nan_stops_at_the_step_and_keeps_the_last_good_weights"],

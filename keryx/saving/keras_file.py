@@ -29,6 +29,7 @@ from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
 from keryx.saving.archive import Archive, Writer
 from keryx.saving.arrays import arrays_of
 from keryx.saving.limits import Budget
+from keryx.saving.restoring import restore
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 KERAS_VERSION = "3.15.1"  # whose files these are
@@ -129,7 +130,7 @@ def read(
         if compile and config.get("compile_config"):
             _compile(model, config["compile_config"], path)
         values = arrays if old.is_today(version) else old.todays_values(arrays, model)
-        layout.restore(model, values, path=path)
+        restore(model, values, path=path)
         layout.load_assets(model, parts, ASSETS)
     forgotten.take(model, root)
     with reading(model.variables):  # makes those that no file holds

@@ -16,6 +16,7 @@ from keryx.saving.arrays import arrays_of
 from keryx.saving.limits import head_of
 from keryx.saving.old import groups, weights_h5
 from keryx.saving.report import Report
+from keryx.saving.restoring import restore
 
 TREE, SHARDED, LAYERS = ".weights.h5", ".weights.json", (".h5", ".hdf5")
 BY_PATH = {".safetensors": safetensors, ".npz": npz}
@@ -104,7 +105,7 @@ def load_weights(
             f"by_name=True is for files that keep names: '.h5', {listing(BY_PATH)}. In {path.name} each layer goes by "
             "its class and number. skip_mismatch=True takes what fits."
         )
-    return layout.restore(model, values, skip_mismatch, path)
+    return restore(model, values, skip_mismatch, path)
 
 
 def _check_built(model: Any, done: str) -> None:

@@ -7,16 +7,17 @@ import pickle
 import sys
 
 import h5py
+import hostile
 import numpy as np
 import pytest
+from watching import BYTES, SECONDS, watched
 
 import keryx
 from keryx import layers
 from keryx.errors import ConfigError, FileError
-from tests.files import hostile
-from tests.files.watching import BYTES, SECONDS, watched
 
 X = np.ones((2, 3), np.float32)
+"".encode("cp437")  # the codec of old archives' names is imported now, and not by the first that needs it
 
 
 def small():

@@ -11,7 +11,8 @@ import keryx
 from keryx.core.variable import made_later
 from keryx.errors import FileError
 from keryx.saving import layout
-from keryx.saving.layout import restore, stored
+from keryx.saving.layout import stored
+from keryx.saving.restoring import restore
 
 
 def model_of(*units):

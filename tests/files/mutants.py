@@ -1,6 +1,6 @@
 """Mutated files of every format: each is read or refused by an error of Keryx's own, in time and within bounds.
 
-python -m tests.files.fuzz --mutants 1000000 [--seed 1] [--formats m.keras m.h5]
+python tests/files/mutants.py --mutants 1000000 [--seed 1] [--formats m.keras m.h5]
 """
 
 import argparse
@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from watching import BYTES, peak, reset_peak
 
 import keryx
 from keryx import layers
 from keryx.errors import KeryxError
-from tests.files.watching import BYTES, peak, reset_peak
 
 SECONDS = 2
 NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1, 2**40, 1000]
