@@ -22,6 +22,7 @@ from keryx.training.session import Session
 from keryx.training.state import CLOCK
 
 _NAME = "backup-*.h5"
+_ABOUT = {"optimizer", "variables", "data", "clock", "seeds", "global_seed", "callbacks"}
 _SHOWN = 10
 
 
@@ -123,11 +124,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays = arrays_of(hdf5.read(path))
     try:
         about = plain.loads(arrays.pop("about").tobytes(), f"{path}")
-        assert about.keys() == {"optimizer", "variables", "data", "clock", "seeds", "global_seed", "callbacks"}
+        if about.keys() != _ABOUT or len(about["variables"]) != sum(name.startswith("state/") for name in arrays):
+            raise ValueError("it does not hold what a backup holds")
         clock = about["clock"]
         about["clock"] = {name: np.asarray(clock[name], np.uint32 if name == "key" else np.int32) for name in CLOCK}
-        assert len(about["variables"]) == sum(name.startswith("state/") for name in arrays)
-    except (KeyError, AttributeError, AssertionError, ConfigError, TypeError, ValueError) as error:
+    except (KeyError, AttributeError, ConfigError, TypeError, ValueError) as error:
         raise FileError(f"{path} is no backup of a run, or is damaged: {error}.") from None
     return about, arrays
 
