@@ -171,7 +171,7 @@ def twice(file):
 BROKEN = {
     "no config": (lambda f: f.attrs.__delitem__("model_config"), "holds no whole model"),
     "a number for a config": (lambda f: f.attrs.__setitem__("model_config", 3), "no text"),
-    "a pickle": (lambda f: f.attrs.__setitem__("model_config", np.void(pickle.dumps(1))), "not read|no text"),
+    "a pickle": (lambda f: f.attrs.__setitem__("model_config", np.void(pickle.dumps(1))), "opaque|no text"),
     "no JSON": (lambda f: f.attrs.__setitem__("model_config", "{"), "JSON"),
     "a deep config": (lambda f: f.attrs.__setitem__("model_config", "[" * 10_000 + "]" * 10_000), "deep"),
     "a list": (lambda f: f.attrs.__setitem__("model_config", "[]"), "holds a list|list"),
