@@ -320,6 +320,8 @@ class Trainer(Overridable):
     def reset_metrics(self) -> None:
         """Let the metrics forget what they have seen."""
         self.session.reset_metrics()
+        for metric in self._model.objects_of(Metric):  # those too that no step has met yet
+            metric.reset_state()
 
     def _as_asked(self) -> Any:
         """A block that runs compiled, or step by step where `run_eagerly` was asked for."""
