@@ -22,7 +22,8 @@ MAX_VALUES = 5_000_000
 MAX_INT = 2**64
 
 
-def _physical_memory() -> int:
+def physical_memory() -> int:
+    """The machine's memory, bytes."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # pragma: no cover  # Windows
@@ -60,7 +61,7 @@ def reading(what: str, value: Any) -> Iterator[_Reading]:
         if current is None:
             check(value)
             limit = _budget.get()
-            current = _Reading(_physical_memory() if limit is None else limit)
+            current = _Reading(physical_memory() if limit is None else limit)
             token = _reading.set(current)
         yield current
     except ConfigError as error:

@@ -1,21 +1,14 @@
 """How much a file from outside may ask for, counted before anything is built or allocated."""
 
-import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keryx.core.plain import physical_memory
 from keryx.errors import FileError
 
 # How much more an honest file may unpack to than it takes itself: so many bytes, and so many times its size.
 UNPACKED_BYTES, UNPACKED_TIMES = 64 * 2**20, 100
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 2**36
 
 
 def head_of(path: Path) -> bytes:
@@ -65,7 +58,7 @@ class Budget:
     keryx.errors.FileError: the array 'kernel' would take 200 bytes of memory, where 100 are left to this file.
     """
 
-    nbytes: int = field(default_factory=_memory)
+    nbytes: int = field(default_factory=physical_memory)
     members: int = 1_000_000
     depth: int = 200
 
