@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from keryx.callbacks.callback import Callback
-from keryx.callbacks.checkpoint import Pace
+from keryx.callbacks.checkpoint import Pace, Paced
 from keryx.errors import ConfigError
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(Paced, Callback):
     """Keep the state of the run in a folder, so that the same call of `fit` goes on with it after an interruption.
 
     The state is all that training changes: weights, optimizer, metrics, random keys, the place in the epoch, and what
@@ -32,7 +32,6 @@ class BackupAndRestore(Callback):
     500
     """
 
-    needs_every_batch = False
     remembers = ("seen",)
 
     def __init__(
@@ -49,23 +48,10 @@ class BackupAndRestore(Callback):
         self._pace = Pace("BackupAndRestore", "epoch" if save_freq is False else save_freq)
         self._is_due = False
 
-    @property
-    def seen(self) -> int:
-        """The batches since the last backup."""
-        return self._pace.seen
-
-    @seen.setter
-    def seen(self, value: int) -> None:
-        self._pace.seen = value
-
     def resume(self) -> bool:
         """Put the newest backup back, where there is one."""
         self._is_due = False
         return _backups().restore(self.backup_dir, self.model, self.together, self.params or {})
-
-    def next_batch(self, done: int) -> int | None:
-        """The batch of the epoch after which it wants to be called."""
-        return self._pace.next(done)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """See whether so many batches are done."""

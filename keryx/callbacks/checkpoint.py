@@ -49,7 +49,31 @@ class Pace:
         return True
 
 
-class Checkpoint(Monitor):
+class Paced:
+    """What a callback that works after every so many batches adds to itself.
+
+    Attributes:
+        seen: The batches since it was last due; it is remembered.
+    """
+
+    needs_every_batch = False
+    _pace: Pace
+
+    @property
+    def seen(self) -> int:
+        """The batches since it was last due."""
+        return self._pace.seen
+
+    @seen.setter
+    def seen(self, value: int) -> None:
+        self._pace.seen = value
+
+    def next_batch(self, done: int) -> int | None:
+        """The batch of the epoch after which it wants to be called."""
+        return self._pace.next(done)
+
+
+class Checkpoint(Paced, Monitor):
     """A callback that saves after each epoch or every so many batches: the base of ModelCheckpoint and OrbaxCheckpoint.
 
     Args:
@@ -62,7 +86,6 @@ class Checkpoint(Monitor):
     """
 
     remembers = ("best", "seen")
-    needs_every_batch = False
 
     def __init__(
         self,
@@ -82,23 +105,10 @@ class Checkpoint(Monitor):
         """Save, and say where."""
         raise NotImplementedError
 
-    @property
-    def seen(self) -> int:
-        """The batches since it last saved."""
-        return self._pace.seen
-
-    @seen.setter
-    def seen(self, value: int) -> None:
-        self._pace.seen = value
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """See where better lies before an epoch is spent; what was best stays so."""
         if self.save_best_only:
             _ = self.higher_is_better
-
-    def next_batch(self, done: int) -> int | None:
-        """The batch of the epoch after which it wants to be called."""
-        return self._pace.next(done)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note which epoch it is."""
