@@ -17,6 +17,7 @@ from keryx import random as random
 from keryx import regularizers as regularizers
 from keryx import runtime as runtime
 from keryx import saving as saving
+from keryx import tree as tree
 from keryx import utils as utils
 from keryx.core.dtypes import DTypePolicy as DTypePolicy
 from keryx.core.symbol import SymbolicTensor as SymbolicTensor
