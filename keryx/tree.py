@@ -1,7 +1,7 @@
 """Nested lists, tuples and dicts, by the names of `keras.tree`.
 
-Lists, tuples, named tuples, deques and dicts are nested; everything else, `None` too, is a leaf. A dict is walked in the
-order of its sorted keys, an `OrderedDict` in its own.
+Lists, tuples, named tuples, deques and dicts are nested; everything else, `None` too, is a leaf. A dict is walked in
+the order of its sorted keys, an `OrderedDict` in its own.
 """
 
 from collections import OrderedDict, defaultdict, deque

@@ -80,7 +80,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("name", ["assert_same_structure", "assert_same_paths"])
-@pytest.mark.parametrize("a, b", PAIRS)
+@pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_two_structures_are_the_same_where_keras_says_so(name, a, b):
     verdicts = []
     for module in (tree, keras.tree):
@@ -102,7 +102,7 @@ def test_up_to_a_shallower_structure():
     assert tree.map_structure_up_to([None, [None, None]], str, [[1, 1], [2, 2]]) == ["[1, 1]", ["2", "2"]]
     for shallow, structure in [([0, [0]], [1, 2]), ([0, 0], [1]), ([0], (1,))]:
         for module in (tree, keras.tree):
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError, match="tructure"):
                 module.map_structure_up_to(shallow, lambda x: x, structure)
 
 
@@ -112,7 +112,7 @@ def test_shapes_are_leaves():
 
 
 @pytest.mark.parametrize(
-    "call, error, text",
+    ("call", "error", "text"),
     [
         (lambda: tree.map_structure(1, [2]), TypeError, "function of leaves; got 1"),
         (lambda: tree.map_structure(len), TypeError, "At least one structure"),
