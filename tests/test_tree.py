@@ -101,7 +101,7 @@ def test_up_to_a_shallower_structure():
     # Keras's own example has None for a leaf, on which its code fails.
     assert tree.map_structure_up_to([None, [None, None]], str, [[1, 1], [2, 2]]) == ["[1, 1]", ["2", "2"]]
     for shallow, structure in [([0, [0]], [1, 2]), ([0, 0], [1]), ([0], (1,))]:
-        for module, text in ((tree, "The structures differ"), (keras.tree, "")):
+        for module, text in ((tree, "The structures differ"), (keras.tree, "mismatch|instance")):
             with pytest.raises(ValueError, match=text):
                 module.map_structure_up_to(shallow, lambda x: x, structure)
 
