@@ -1,4 +1,6 @@
-"""Which of Keras's public names Keryx has, with a signature that takes the same calls: `python tests/api_coverage.py [--missing]`.
+"""Which of Keras's public names Keryx has, with a signature that takes the same calls.
+
+    python tests/api_coverage.py [--missing]
 
 The names are those of the Keras that is installed (the oracle of the tests). A name counts where a call that Keras
 takes is taken here: each argument is there by its name, those that are taken by place stand at Keras's places, and none
@@ -35,9 +37,9 @@ def namespaces(module, path=""):
     yield path, module
     for name, value in sorted(vars(module).items()):
         inner = f"{path}.{name}" if path else name
-        if isinstance(value, types.ModuleType) and not name.startswith("_") and inner not in {"src", "legacy"}:
-            if value.__name__.startswith(("keras.", "keras_api")) and ".src" not in value.__name__:
-                yield from namespaces(value, inner)
+        home = value.__name__ if isinstance(value, types.ModuleType) else ""
+        if home.startswith("keras.") and ".src" not in home and inner != "legacy" and name[0] != "_":
+            yield from namespaces(value, inner)
 
 
 def public(module) -> dict:
@@ -93,7 +95,7 @@ def find(path: str):
 
 
 def walk() -> dict[str, dict[str, str | None]]:
-    """By namespace, each of Keras's names and what is wrong with ours: `None`, "missing", "later: why", the difference."""
+    """By namespace, each of Keras's names with what is wrong with ours: `None`, "missing", "later: ...", the difference."""
     import keras
 
     found: dict[str, dict[str, str | None]] = {}
