@@ -8,8 +8,9 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-MAP_TO_NONE = object()
-"""What a function given to `traverse` returns to put `None` in a place: `None` itself leaves the place as it is."""
+
+class MAP_TO_NONE:  # noqa: N801  # Keras's name
+    """What a function given to `traverse` returns to put `None` in a place: `None` itself leaves the place as it is."""
 
 
 def _keys(node: Any) -> Iterable[Any] | None:

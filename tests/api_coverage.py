@@ -95,7 +95,7 @@ def find(path: str):
 
 
 def walk() -> dict[str, dict[str, str | None]]:
-    """By namespace, each of Keras's names with what is wrong with ours: `None`, "missing", "later: ...", the difference."""
+    """By namespace, each of Keras's names with what is wrong: `None`, "missing", "later: ...", the difference."""
     import keras
 
     found: dict[str, dict[str, str | None]] = {}
