@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-class MAP_TO_NONE:  # noqa: N801  # Keras's name
+class MAP_TO_NONE:
     """What a function given to `traverse` returns to put `None` in a place: `None` itself leaves the place as it is."""
 
 
