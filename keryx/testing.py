@@ -52,8 +52,8 @@ def check_layer(
     >>> class Half(keryx.Layer):
     ...     def call(self, inputs):
     ...         return inputs / 2
-    >>> check_layer(Half, input_shape=(2, 5)).name
-    'half'
+    >>> check_layer(Half, input_shape=(2, 5)).built
+    True
     """
     init = init or {}
     inputs = _drawn(input_shape, input_dtype, seed)

@@ -1,5 +1,6 @@
 """Before any test: the oracle's backend, Ctrl-C, and which tests `-m smoke` takes."""
 
+import gc
 import os
 import signal
 
@@ -19,3 +20,7 @@ def pytest_collection_modifyitems(config, items):
     if config.option.markexpr == "smoke":
         for item in smoke(items):
             item.add_marker(pytest.mark.smoke)
+
+
+def pytest_collection_finish():
+    gc.freeze()  # what was imported stays; to walk it again and again takes a part of the whole run

@@ -55,7 +55,7 @@ KERAS_CANNOT = {  # Keras fails on its own model, or on its own JSON, where a li
 
 
 def op_model(K, name, args, options):
-    K.utils.clear_session()
+    K.utils.clear_session(free_memory=False)
     inputs, values = [], []
 
     def symbol(value):

@@ -204,7 +204,7 @@ def test_names_are_keras_names():
     from keryx.core.graph import clear_names
 
     clear_names()
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     for name in (
         "AUC",
         "AUC",

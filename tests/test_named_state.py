@@ -157,8 +157,8 @@ def mixed(module):
 
 
 def test_variables_have_keras_s_paths():
-    keras.utils.clear_session()
-    keryx.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
+    keryx.utils.clear_session(free_memory=False)
     for ours, theirs in zip(mixed(keryx), mixed(keras), strict=True):
         expected = [v.path for v in theirs.variables if "seed_generator" not in v.path]
         assert [v.path for v in ours.variables] == expected
@@ -181,7 +181,7 @@ RULES = [
 
 @pytest.mark.parametrize(("name", "arguments"), RULES)
 def test_an_optimizer_s_variables_have_keras_s_paths_and_values(name, arguments):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     ours, theirs = getattr(keryx.optimizers, name)(**arguments), getattr(keras.optimizers, name)(**arguments)
     assert [v.path for v in ours.variables] == [v.path for v in theirs.variables]
     mine, its = keryx.Variable(X[0], name="w"), keras.Variable(X[0], name="w")

@@ -32,7 +32,7 @@ def rows(table):
 
 @pytest.fixture
 def branched():
-    keryx.utils.clear_session()
+    keryx.utils.clear_session(free_memory=False)
     x = keryx.Input((4,), name="x")
     shared = layers.Dense(3, name="shared")
     a, b = shared(x), shared(x * 2)

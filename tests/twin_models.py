@@ -22,7 +22,7 @@ def quick_compilation():
 def twins(build, weights: bool = True) -> tuple[Any, Any]:
     """`build(K)` for K = keras and K = keryx, the second with the weights of the first."""
     for library in (keras, keryx):
-        library.utils.clear_session()  # both count the names of unnamed things from 0
+        library.utils.clear_session(free_memory=False)  # both count the names of unnamed things from 0
         library.utils.set_random_seed(0)
     theirs, ours = build(keras), build(keryx)
     if weights:

@@ -119,7 +119,7 @@ CALLS: dict[str, Call] = {
         [pooled], [volume], three | {"divisor": 6}, agree=pools(("results", 0), ("operands", 0))
     ),
     "keryx_ceiling_1": Call(
-        [array(3)], [array(3)], {"steps": 100}, r".* has an axis more|steps = (0|1000|2147483648|1099511627776)"
+        [array(3)], [array(3)], {"steps": 100}, r".* has an axis more|steps = (0|1000|2147483648)"
     ),
     "keryx_conv_1": Call(
         [image, kernel, array(6)],
@@ -260,6 +260,7 @@ def changes(call: Call):
 
 
 def main(*handlers: str) -> None:
+    jax.config.update("jax_disable_most_optimizations", True)  # programs that run once need not be fast
     for handler in handlers:
         call = CALLS[handler]
         for what, changed in itertools.chain([("nothing", call)], itertools.islice(changes(call), 0, None, EVERY)):
