@@ -1,16 +1,21 @@
-"""Time files beside their peers: a model of 160 million weights beside NumPy, one of 100 layers beside Keras.
+"""What is promised of files, counted, and their speed beside NumPy and Keras.
 
     python benchmarks/files.py
+    python benchmarks/files.py --rows exchanged old onnx hostile
     python benchmarks/files.py --rows large --rounds 7 --folder /dev/shm
 
-All takes turns in one process, and the least of the rounds counts. NumPy's file is synced and renamed as ours is.
+What is counted are the tests' own cases (Keras and ONNX Runtime are wanted, as in the `test` extra). What is timed
+takes turns in one process, and the least of the rounds counts; NumPy's file is synced and renamed as ours is.
 """
 
 import argparse
 import gc
 import os
 import resource
+import subprocess
+import sys
 import tempfile
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -97,7 +102,68 @@ def layers(folder: Path, rounds: int) -> list[str]:
     ]
 
 
-ROWS = {"large": large, "layers": layers}
+TESTS = Path(__file__).resolve().parents[1] / "tests" / "files"
+COUNTED = {
+    "exchanged": {
+        "layers, optimizers and structures that Keras reads, trains on, and writes for us to train on": [
+            "test_keras_file_layers.py", "test_keras_file_optimizers.py",
+            "test_keras_file.py::test_structures_are_exchanged_with_keras",
+            "test_keras_file.py::test_a_subclass_is_exchanged_with_keras",
+        ],
+    },
+    "old": {
+        "models of tf_keras 2.21 and tf.keras 2.3, each in its forms, that load and train on": [
+            "test_old_tf_keras.py::test_a_model_computes_the_same_and_trains_on_to_the_same"
+        ],
+        "models of Keras 0.3 to 2.3, and whole files of Keras 3 in HDF5": ["test_old_keras.py", "test_old_whole_h5.py"],
+    },
+    "onnx": {"layers, ops and models in ONNX Runtime": ["test_onnx.py"]},
+    "hostile": {"hostile files, refused": ["test_hostile.py"]},
+}  # fmt: skip
+
+
+def count(row: str) -> list[str]:
+    """What the tests of a row found: cases that passed, of how many; those that did not, by name."""
+    told = []
+    for what, tests in COUNTED[row].items():
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.xml"
+            command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
+            done = subprocess.run(
+                [sys.executable, *command, *(str(TESTS / test) for test in tests)],
+                cwd=TESTS.parents[1], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+            if not report.exists():
+                raise SystemExit(done.stdout)
+            cases = list(ElementTree.parse(report).iter("testcase"))
+        failed = [case.get("name") for case in cases if len(case) and case[0].tag != "properties"]
+        more = [p for case in cases for p in case.iter("property") if case.get("name") not in failed]
+        models = sum(int(p.get("value", 0)) for p in more)
+        told.append(
+            f"{what}: {len(cases) - len(failed)} of {len(cases)} tests{f', {models} in them' if models else ''}"
+        )
+        told += [f"    not: {name}" for name in failed]
+    return told
+
+
+def script(name: str, *arguments: str) -> list[str]:
+    """What a script beside the tests prints in the end."""
+    environment = os.environ | {"PYTHONPATH": str(TESTS.parents[1])}
+    done = subprocess.run(
+        [sys.executable, str(TESTS / name), *arguments], capture_output=True, text=True, env=environment
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout.splitlines()
+
+
+ROWS: dict[str, Callable[[Path, int], list[str]]] = {
+    **{row: lambda _folder, _rounds, row=row: count(row) for row in COUNTED},  # type: ignore[misc]
+    "mutants": lambda _folder, _rounds: script("mutants.py", "--mutants", "10000"),
+    "kills": lambda _folder, _rounds: script("kills.py", "200"),
+    "large": large,
+    "layers": layers,
+}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 
+import jax
 import pytest
 from smoke import smoke
 
@@ -20,6 +21,17 @@ def pytest_collection_modifyitems(config, items):
     if config.option.markexpr == "smoke":
         for item in smoke(items):
             item.add_marker(pytest.mark.smoke)
+
+
+@pytest.fixture(autouse=True)
+def quick_compilation(request):
+    """Programs that run once need not be fast: half of the time of all tests. Those marked `optimized` are a user's."""
+    if request.node.get_closest_marker("optimized"):
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def pytest_collection_finish():

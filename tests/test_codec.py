@@ -14,7 +14,6 @@ from keryx import layers as L
 from keryx import ops
 from keryx.core import codec, plain, registered
 from keryx.errors import ArgumentError, ConfigError
-from tests.twin_models import quick_compilation  # noqa: F401
 
 called = []
 

@@ -12,7 +12,7 @@ from keryx.errors import ConfigError
 from keryx.ops import names
 from tests.ops_table import CALLS
 from tests.specs import SPECS
-from tests.twin_models import quick_compilation, trees_close, twins  # noqa: F401
+from tests.twin_models import trees_close, twins
 
 WHOLE = [spec for spec in SPECS if spec.config]
 

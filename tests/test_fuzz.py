@@ -3,7 +3,6 @@
 import pytest
 
 from tests.fuzz import compare
-from tests.twin_models import quick_compilation  # noqa: F401
 
 # Keras says so of its own arrays, of layers that end a mask, and of a softmax of one.
 pytestmark = [

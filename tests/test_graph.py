@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from twin_models import quick_compilation as quick_compilation
 from twin_models import trees_close, twins
 
 import keryx

@@ -9,6 +9,8 @@ from jax import lax
 from keryx import kernels
 from keryx.kernels import convolution_xla
 
+pytestmark = pytest.mark.optimized
+
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 2
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 

@@ -4,7 +4,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from twin_models import compile_both, same_logs, same_weights, trees_close, twins
-from twin_models import quick_compilation as quick_compilation
 
 import keryx
 from keryx.errors import ArgumentError, ConfigError, StateError

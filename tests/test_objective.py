@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from twin_models import For, compile_both, same_logs, same_weights, twins
-from twin_models import quick_compilation as quick_compilation
 
 import keryx
 from keryx.errors import ConfigError

@@ -7,7 +7,6 @@ import numpy as np
 import optax
 import pytest
 from twin_models import For, compile_both, same_logs, same_weights, twins
-from twin_models import quick_compilation as quick_compilation
 
 import keryx
 

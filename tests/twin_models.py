@@ -6,17 +6,8 @@ from typing import Any
 import jax
 import keras
 import numpy as np
-import pytest
 
 import keryx
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Programs that run once need not be fast."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def twins(build, weights: bool = True) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import pytest
 import keryx
 from keryx.errors import ConfigError, FileError
 from keryx.saving import atomic
-from tests.twin_models import quick_compilation, trees_close, twins  # noqa: F401
+from tests.twin_models import trees_close, twins
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
 

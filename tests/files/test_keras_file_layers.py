@@ -9,7 +9,6 @@ import pytest
 
 import keryx
 from tests.specs import SPECS, row
-from tests.twin_models import quick_compilation  # noqa: F401
 
 X3 = (2, 3, 4)
 RECURRENT = [
@@ -103,10 +102,11 @@ def test_the_table_is_whole():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's
 @pytest.mark.parametrize("number", range(len(GROUPS)))
-def test_layers_are_exchanged_with_keras(tmp_path, number):
+def test_layers_are_exchanged_with_keras(tmp_path, number, record_property):
     group = GROUPS[number]
     is_random = [any(word in spec.layer for word in RANDOM) for spec in group]
     group = [spec for spec, out in zip(group, is_random, strict=True) if not out]
+    record_property("layers", len(group))  # benchmarks/files.py adds them up
     ours = model_of(keryx, group)
     data = data_of(group, ours)
     train(ours, data, 2)

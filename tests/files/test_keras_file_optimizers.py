@@ -7,7 +7,6 @@ import pytest
 import keryx
 from keryx.saving import layout
 from tests.test_optimizers import RULES
-from tests.twin_models import quick_compilation  # noqa: F401
 
 
 def scheduled(K, name):

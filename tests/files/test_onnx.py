@@ -27,14 +27,6 @@ def made(model, input_signature=None):
     return onnx.load_from_string(b"".join(encoded(proto, constants)))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Programs that run once need not be fast."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def session(model, **options):
     """A model in ONNX Runtime, once ONNX has found nothing wrong with it."""
     proto = made(model, **options)

@@ -19,14 +19,6 @@ from keryx.export import ExportArchive, load
 pytest.importorskip("flatbuffers")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Programs that run once need not be fast."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def exported(model, path, **options):
     """What is read of a file that a model was exported to."""
     model.export(path, format="stablehlo", verbose=False, **options)

@@ -19,6 +19,11 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(autouse=True)
+def quick_compilation():
+    """Not here: the kernels stand in programs as a user has them."""
+
+
+@pytest.fixture(autouse=True)
 def way(request, monkeypatch):
     """The instruction set whose library serves here and in the processes that a test starts; or `xla`."""
     before = config.kernels(), config.instruction_set()

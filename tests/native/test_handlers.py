@@ -118,9 +118,7 @@ CALLS: dict[str, Call] = {
     "keryx_average_pool_gradient_1": Call(
         [pooled], [volume], three | {"divisor": 6}, agree=pools(("results", 0), ("operands", 0))
     ),
-    "keryx_ceiling_1": Call(
-        [array(3)], [array(3)], {"steps": 100}, r".* has an axis more|steps = (0|1000|2147483648)"
-    ),
+    "keryx_ceiling_1": Call([array(3)], [array(3)], {"steps": 100}, r".* has an axis more|steps = (0|1000|2147483648)"),
     "keryx_conv_1": Call(
         [image, kernel, array(6)],
         [feature],
