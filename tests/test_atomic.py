@@ -14,6 +14,7 @@ import pytest
 
 import keryx
 from keryx.errors import FileError
+from keryx.saving import atomic
 from keryx.saving.atomic import writing
 
 OLD, NEW = b"old" * 1000, b"new" * 200_000
@@ -133,6 +134,7 @@ import itertools, sys, types
 for name, folder in (("keryx", sys.argv[2]), ("keryx.saving", sys.argv[2] + "/saving")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [folder]
+from keryx.saving import atomic
 from keryx.saving.atomic import writing
 print("begin", flush=True)
 for i in itertools.count():
@@ -157,3 +159,103 @@ def test_kills(target):
         assert data == OLD or (len(data) == 200_000 and len(set(data)) == 1)
         seen.add(data[:1])
     assert len(seen) > 1  # some were written
+
+
+# -- folders -------------------------------------------------------------------------------------------------------
+
+
+def fill(path, text):
+    with atomic.writing_folder(path) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "a").write_text(text)
+        (folder / "b").write_text(text)
+
+
+def held(path):
+    return {(path / name).read_text() for name in ("b", "inner/a")}
+
+
+@pytest.fixture
+def whole(tmp_path):
+    path = tmp_path / "model"
+    fill(path, "old")
+    return path
+
+
+@pytest.fixture(params=["exchanged", "renamed"])
+def way(request, monkeypatch):
+    """With and without a system that can exchange two names."""
+    if request.param == "renamed":
+        monkeypatch.setattr(atomic, "_exchange", lambda a, b: False)
+
+
+def test_a_folder_takes_the_place_of_the_old(whole, way):
+    whole.chmod(0o750)
+    link = whole.with_name("link")
+    link.symlink_to(whole)
+    fill(link, "new")
+    assert held(whole) == {"new"}
+    assert link.is_symlink()
+    assert whole.stat().st_mode & 0o777 == 0o750
+    link.unlink()
+    assert alone(whole)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_error_leaves_the_old_folder(whole, error):
+    def fail():
+        with atomic.writing_folder(whole) as folder:
+            (folder / "b").write_text("new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert held(whole) == {"old"}
+    assert alone(whole)
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_leaves_the_old(whole, monkeypatch):
+    monkeypatch.setattr(atomic, "_exchange", lambda a, b: False)
+    rename = Path.rename
+
+    def refused(self, to):
+        if Path(to) == whole and self.suffix != ".old":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(FileError, match="the disk is full.* untouched"):
+        fill(whole, "new")
+    assert held(whole) == {"old"}
+    assert alone(whole)
+
+
+FILL = """
+import sys, keryx
+from pathlib import Path
+from keryx.saving.atomic import writing_folder
+for i in range(10**9):
+    with writing_folder(sys.argv[1]) as folder:
+        for name in "abcdefgh":
+            (folder / name).write_text(str(i) * 10_000)
+    print(i, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Names are exchanged on Linux; elsewhere it depends.")
+def test_kills_while_a_folder_is_written(tmp_path):
+    path, draw = tmp_path / "model", random.Random(0)
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", FILL, path], stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        time.sleep(draw.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        texts = {(path / name).read_text() for name in "abcdefgh"}
+        assert len(texts) == 1
+        assert len(texts.pop()) >= 10_000
+    for left in tmp_path.glob(".*"):
+        os.utime(left, (0, 0))
+    fill(path, "new")
+    assert alone(path)

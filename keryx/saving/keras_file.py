@@ -7,13 +7,10 @@ counted, what seed generators have drawn.
 import datetime
 import importlib
 import json
-import os
 import shutil
 import tempfile
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,36 +57,16 @@ def write(model: Model, path: Path, zipped: bool = True) -> None:
                     archive.add(f"{ASSETS}/{name}", asset.read_bytes())
                 archive.close()
             return
-        with _folder(path) as unfinished:
+        if path.exists() and not (path / CONFIG).is_file():
+            raise FileError(f"{path} exists and is no folder of a model: give another name.")
+        with atomic.writing_folder(path) as unfinished:
             for name, text in parts.items():
                 (unfinished / name).write_bytes(text)
-            with atomic.writing(unfinished / WEIGHTS) as file:
+            with open(unfinished / WEIGHTS, "wb") as file:
                 hdf5_writer.write(file, root)
             for name, asset in assets.items():
                 (unfinished / ASSETS / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(asset, unfinished / ASSETS / name)
-
-
-@contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """A block that fills a new folder, which takes the place of the old one when the block is done."""
-    target = Path(os.path.realpath(path))
-    if target.exists() and not (target / CONFIG).is_file():
-        raise FileError(f"{path} exists and is no folder of a model: give another name.")
-    if not target.parent.is_dir():
-        raise FileError(f"{path} cannot be written: there is no folder {target.parent}.")
-    mark = uuid.uuid4().hex
-    unfinished, old = (target.with_name(f".{target.name}.{mark}.{what}") for what in ("unfinished", "old"))
-    try:
-        unfinished.mkdir()
-        yield unfinished
-        if target.exists():
-            target.rename(old)
-        unfinished.rename(target)
-        atomic.sync_folder(target.parent)
-    finally:
-        for left in (unfinished, old):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def config_of(model: Model) -> dict[str, Any]:
