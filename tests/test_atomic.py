@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_put_in_its_place_leaves_the_old(whole, monkeypa
         return rename(self, to)
 
     monkeypatch.setattr(Path, "rename", refused)
-    with pytest.raises(FileError, match="the disk is full.* untouched"):
+    with pytest.raises(FileError, match=r"the disk is full.* untouched"):
         fill(whole, "new")
     assert held(whole) == {"old"}
     assert alone(whole)
