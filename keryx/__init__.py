@@ -8,6 +8,7 @@ from keryx import constraints as constraints
 from keryx import export as export
 from keryx import initializers as initializers
 from keryx import layers as layers
+from keryx import lazy as _lazy
 from keryx import losses as losses
 from keryx import metrics as metrics
 from keryx import mixed_precision as mixed_precision
@@ -37,10 +38,5 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str):
-    if name in ("optimizers", "Optimizer"):  # Optax is imported with the first optimizer
-        import importlib
-
-        optimizers = importlib.import_module("keryx.optimizers")
-        return optimizers if name == "optimizers" else optimizers.Optimizer
-    raise AttributeError(f"module 'keryx' has no attribute {name!r}")
+# Optax is imported with the first optimizer.
+__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer"})

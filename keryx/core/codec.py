@@ -1,11 +1,12 @@
 """Objects as plain data in Keras's words, and made again from it: the one way out, and the one way in.
 
 A config names a class or a function by its name; the name is looked up in tables of what Keryx offers and what the
-user has registered. Nothing is imported, no attribute is looked up, and no function is called because a config says
-so: a class is built by its `from_config`, and a function is handed on as it is.
+user has registered. Nothing but modules of ours that the tables name is imported, no attribute is looked up, and no
+function is called because a config says so: a class is built by its `from_config`; a function is handed on as it is.
 """
 
 import functools
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -57,6 +58,7 @@ class Registry:
     def __init__(self, kind: str, module: str):
         self.kind, self.module = kind, module
         self.table: dict[str, Any] = {}
+        self.homes: dict[str, str] = {}  # the modules, not imported yet, whose things are entered when asked for
         _registries[module] = self
 
     def register(self, *aliases: str):
@@ -73,13 +75,21 @@ class Registry:
     def find(self, name: str) -> Any:
         """The class or function of this name."""
         found = registered.find(name)
-        found = self.table.get(name) if found is None else found
+        found = self.known(name) if found is None else found
         if found is None:
-            raise ConfigError(
-                f"There is no {self.kind} {name!r}.{did_you_mean(name, self.table)} "
-                f"Known: {listing(sorted(self.table))}."
-            )
+            names = self.names()
+            raise ConfigError(f"There is no {self.kind} {name!r}.{did_you_mean(name, names)} Known: {listing(names)}.")
         return found
+
+    def known(self, name: str) -> Any:
+        """The class or function of the library's that has this name, or None."""
+        if name not in self.table and name in self.homes:
+            importlib.import_module(self.homes[name])
+        return self.table.get(name)
+
+    def names(self) -> list[str]:
+        """All names that there are."""
+        return sorted({*self.table, *self.homes})
 
     def get(self, identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """What `identifier` stands for: a name, a config, a class, or the thing itself; None stays None."""
@@ -309,9 +319,10 @@ def _look_up(name: str, value: dict[str, Any], registry: Registry | None) -> Any
     name = str(names[-1])
     first = _registries.get(str(value.get("module")), registry)
     for table in dict.fromkeys(r for r in (registry, first, *_registries.values()) if r is not None):
-        if name in table.table:
-            return table.table[name]
-    known = {name for table in _registries.values() for name in table.table} | set(registered.names())
+        found = table.known(name)
+        if found is not None:
+            return found
+    known = {name for table in _registries.values() for name in table.names()} | set(registered.names())
     raise ConfigError(
         f"The config names {name[:200]!r}, which is not among the things that Keryx can make."
         f"{did_you_mean(name[:200], known)} If it is yours, hand it over with custom_objects= or "

@@ -1,5 +1,8 @@
 """Layers, by Keras's names."""
 
+from typing import Any
+
+from keryx import lazy
 from keryx.core import codec
 from keryx.layers.activation import ELU as ELU
 from keryx.layers.activation import LeakyReLU as LeakyReLU
@@ -134,7 +137,13 @@ def deserialize(config: dict, custom_objects: dict | None = None) -> Layer:
     return codec.deserialize(config, registry, custom_objects)
 
 
-def __getattr__(name: str):
+def _elsewhere(name: str) -> Any:
     from keryx import old_words
 
-    return old_words.layer_class(name, globals())
+    return old_words.layer_class(name, __dir__())
+
+
+# Families that most programs do without, by module.
+_LATER: dict[str, str] = {}
+registry.homes.update(lazy.home_of(_LATER))
+__getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)
