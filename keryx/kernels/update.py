@@ -90,7 +90,7 @@ def update(
     trees = [jax.tree.leaves(tree) for tree in (weights, gradients, *slots)]
     exact = tuple(float(n) for n in numbers)
     new: list[list[Any]] = [[] for _ in range(1 + len(slots))]
-    for begin in range(0, nest.num_leaves, _AT_ONCE):
+    for begin in range(0, len(trees[0]), _AT_ONCE):
         parts = [leaves[begin : begin + _AT_ONCE] for leaves in trees]
         results = _update(rate, *(array for part in parts for array in part), rule=rule, numbers=exact)
         for i, kind in enumerate(new):

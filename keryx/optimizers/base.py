@@ -1,7 +1,6 @@
 """What every optimizer shares around its pure half: the learning rate, the Variables of its state, its config."""
 
 import inspect
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from keryx.core.copying import Copyable
 from keryx.core.lending import hand_out, put
 from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing, warn
 from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
 
@@ -281,7 +280,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         if missing and len(missing) == len(grads):
             raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing)}.")
         if missing:
-            warnings.warn(f"No gradient came for {listing(missing)}: they stay as they are.", stacklevel=2)
+            warn(f"No gradient came for {listing(missing)}: they stay as they are.")
         if not self.built:
             self.build(variables)
         if self._compiled is None:

@@ -1,13 +1,12 @@
 """fit and evaluate: epochs, callbacks, progress."""
 
 import math
-import warnings
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from keryx.callbacks import CallbackList, History
-from keryx.errors import DataError
+from keryx.errors import DataError, warn
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks, floats
@@ -224,7 +223,4 @@ def run_evaluation(
 
 def _warn_of_end(epoch: int, steps: int, source: Source) -> None:
     wanted = "" if source.steps is None else f" of {source.steps}"
-    warnings.warn(
-        f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.",
-        stacklevel=4,
-    )
+    warn(f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.")
