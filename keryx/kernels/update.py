@@ -15,7 +15,7 @@ _AT_ONCE = 64
 
 
 class Rule(NamedTuple):
-    """What happens to a weight: `(rate, w, g, *slots, *numbers) -> (w, *slots)`, number by number."""
+    """What happens to a weight: `(rate, w, g, *slots, *numbers) -> (w, *slots)`, elementwise."""
 
     step: Callable
     slots: int  # arrays beside each weight
