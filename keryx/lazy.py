@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from keryx import later
+
 
 def exports(
     package: str, homes: Mapping[str, str], otherwise: Callable[[str], Any] | None = None
@@ -35,6 +37,7 @@ def exports(
         return found
 
     def missing(name: str) -> NoReturn:
+        later.refuse(package, name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def listed() -> list[str]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import config
+from keryx import config, later
 from keryx.core.codec import Configurable, Registry
 from keryx.errors import ConfigError, DataError
 
@@ -33,6 +33,8 @@ def standardize_dtype(dtype: Any, text: bool = False) -> str:
     except TypeError:
         name = repr(dtype)
     if name not in _NAMES:
+        if name.startswith(("int8_from_", "int4", "float8_from_", "gptq", "awq")):
+            raise ConfigError(f"There is no policy {name!r} yet: {later.reason('quantize')}.")
         raise ConfigError(f"There is no dtype {dtype!r}. Known: {', '.join(sorted(_NAMES))}.")
     return name
 

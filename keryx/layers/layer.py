@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx import constraints, initializers, old_words, regularizers
+from keryx import constraints, initializers, later, old_words, regularizers
 from keryx.core import dtypes, graph, plain, scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
@@ -282,6 +282,9 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
             self.build(config["input_shape"])
         elif "shapes_dict" in config:
             self.build(**config["shapes_dict"])
+
+    quantize = later.method("quantize")
+    enable_lora = later.method("enable_lora")
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
