@@ -81,8 +81,10 @@ def halves(graph: Graph | None) -> Halves:
     on_host, on_device = list[Node](), list[Node]()
     at_hand = set(graph.flat_inputs)  # what the host part knows
     for node in graph.nodes:
-        inner = getattr(node.operation, "halves", None)
-        if not getattr(node.operation, "on_host", False) and (inner is None or inner.host is None):
+        inner, runs_here = getattr(node.operation, "halves", None), getattr(node.operation, "on_host", False)
+        if runs_here is None:  # it runs where its inputs are
+            runs_here = at_hand.issuperset(node.inputs)
+        if not runs_here and (inner is None or inner.host is None):
             on_device.append(node)
             continue
         if inner is None or inner.host is None:
