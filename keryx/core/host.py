@@ -77,8 +77,15 @@ def as_array(x: Any, what: str = "input") -> np.ndarray:
             f"The {what} runs on the host, on NumPy arrays, and was called within compiled code. Call it on an Input "
             "of a functional model, whose host part runs before, or on the data."
         )
-    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x)
+    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x, object if _is_text(x) else None)
     return as_text(x, what) if array.dtype.kind in "USOT" else array
+
+
+def _is_text(x: Any) -> bool:
+    """Whether a list is one of text, which NumPy would give the length of the longest each."""
+    while isinstance(x, (list, tuple)) and x:
+        x = x[0]
+    return isinstance(x, (str, bytes))
 
 
 def argument(x: Any, what: str = "input") -> Any:
@@ -121,7 +128,7 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
 def refuse_device(layer: Any, arguments: Any) -> None:
     """Raise DataError where a layer that runs on the host is given what comes from the device."""
     for symbol in _symbols_in(arguments):
-        if not _at_hand(symbol):
+        if symbol.node and not _at_hand(symbol):
             raise DataError(
                 f"{layer.name!r} runs on the host, before the device part of a model, but is given {symbol!r}, the "
                 f"output of {symbol.node.operation.name!r}, which runs on the device. Put the layers that run on the "

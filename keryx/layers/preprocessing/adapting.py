@@ -14,9 +14,9 @@ _ROWS = 8192  # at a time, where arrays are gone through in parts
 
 
 def is_array(data: Any) -> bool:
-    """Whether this is one array of all rows, or a list of numbers or text, rather than something that yields batches."""
+    """Whether this is one array of all rows, or a list of numbers or text; not something that yields batches."""
     if isinstance(data, (list, tuple)):
-        first = data[0] if data else None
+        first: Any = data[0] if data else None
         while isinstance(first, (list, tuple)) and first:
             first = first[0]
         return not data or not hasattr(first, "shape") or not np.ndim(first)

@@ -53,6 +53,7 @@ class Discretization(Layer):
     """
 
     on_host = None
+    summary: np.ndarray
 
     def __init__(
         self,

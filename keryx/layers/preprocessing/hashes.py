@@ -1,7 +1,6 @@
 """Hashes of text, many at a time: FarmHash's Fingerprint64, SipHash-2-4, and TensorFlow's way to join fingerprints.
 
-Texts of one length are hashed together, as columns of bytes. All arithmetic is modulo 2**64, which is what NumPy's uint64
-does.
+Texts of one length are hashed together, as columns of bytes. All arithmetic is modulo 2**64, as NumPy's uint64 is.
 """
 
 from collections.abc import Callable, Sequence

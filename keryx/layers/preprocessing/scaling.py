@@ -64,11 +64,11 @@ class Normalization(Layer):
         if any(not -rank <= axis < rank for axis in self.axis):
             raise ShapeError(f"{self.title}: axis={self.axis} is outside of an input of {rank} axes, {input_shape}.")
         self._built_shape = tuple(input_shape)
-        self._kept = sorted(axis % rank for axis in self.axis)
-        shape: Any = tuple(input_shape[axis] for axis in self._kept)
+        self._own_axes = sorted(axis % rank for axis in self.axis)
+        shape: Any = tuple(input_shape[axis] for axis in self._own_axes)
         if None in shape:
             raise ShapeError(f"{self.title}: the sizes along axis={self.axis} have to be known; got {input_shape}.")
-        self._spread = [input_shape[axis] if axis in self._kept else 1 for axis in range(rank)]
+        self._spread: list[Any] = [input_shape[axis] if axis in self._own_axes else 1 for axis in range(rank)]
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
@@ -90,7 +90,7 @@ class Normalization(Layer):
             return jnp.reshape(getattr(self, f"adapt_{what}").value, self._spread)
         given = np.asarray(given)
         sizes = [1] * len(self._spread)
-        for axis, size in zip(reversed(self._kept), reversed(given.shape), strict=False):
+        for axis, size in zip(reversed(self._own_axes), reversed(given.shape), strict=False):
             sizes[axis] = size
         return jnp.asarray(np.broadcast_to(given.reshape(sizes), self._spread), self.compute_dtype)
 
@@ -140,14 +140,14 @@ class Normalization(Layer):
             if not self.built:
                 self.build(part.shape)
             self._check(part.shape)
-            moments.add(part, tuple(axis for axis in range(part.ndim) if axis not in self._kept))
+            moments.add(part, tuple(axis for axis in range(part.ndim) if axis not in self._own_axes))
         self.adapt_mean.assign(moments.mean.astype("float32"))
         self.adapt_variance.assign(moments.variance.astype("float32"))
 
     def _check(self, shape: tuple[int, ...]) -> None:
         assert self._built_shape is not None
         fits = len(shape) == len(self._built_shape)
-        if not fits or any(shape[axis] != self._built_shape[axis] for axis in self._kept):
+        if not fits or any(shape[axis] != self._built_shape[axis] for axis in self._own_axes):
             raise ShapeError(
                 f"{self.title} was built for {self._built_shape}; adapt was given data of {shape}, which differs along "
                 f"axis={self.axis}."
