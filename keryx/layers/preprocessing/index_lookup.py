@@ -47,8 +47,8 @@ class IndexLookup(Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        self._known_size = kwargs.pop("vocabulary_size", None)
-        given = kwargs.pop("has_input_vocabulary", vocabulary is not None)
+        self._known_size: int | None = None
+        given = vocabulary is not None
         kwargs.pop("dtype", None)  # numbers are int64, vectors of the default dtype, as in Keras
         super().__init__(name=name, **kwargs)
         refuse_sparse(type(self).__name__, sparse)
@@ -172,6 +172,10 @@ class IndexLookup(Layer):
                 f"make them {size}. Adapt it before it is called on an Input, or give pad_to_max_tokens=True."
             )
         self._vocabulary, self._known_size = vocabulary, size
+
+    def expect(self, size: int | None) -> None:
+        """Know how many numbers there will be, before the vocabulary is read from beside the config."""
+        self._known_size = self._known_size or size
 
     # -- adapting ------------------------------------------------------------------------------------------------
 
@@ -316,7 +320,9 @@ class IndexLookup(Layer):
     def from_config(cls: Any, config: dict[str, Any]):
         """A layer made anew from what `get_config` gave, here or in Keras."""
         refuse_path(cls.__name__, config)
-        return cls(**config)
+        layer = cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+        layer.expect(config.get("vocabulary_size"))
+        return layer
 
     def get_build_config(self) -> dict[str, Any]:
         """Nothing: there are no weights to build."""

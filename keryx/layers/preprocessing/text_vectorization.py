@@ -72,7 +72,6 @@ class TextVectorization(Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        known = {word: kwargs.pop(word) for word in ("has_input_vocabulary", "vocabulary_size") if word in kwargs}
         super().__init__(name=name, **kwargs)
         refuse_sparse("TextVectorization", sparse)
         refuse_sparse("TextVectorization", ragged, "ragged")
@@ -94,7 +93,7 @@ class TextVectorization(Layer):
         # Named so in Keras's files, where the vocabulary is kept with it once more.
         self._lookup_layer = StringLookup(
             max_tokens, mask_token="", vocabulary=vocabulary, idf_weights=idf_weights, output_mode=self.output_mode,
-            pad_to_max_tokens=pad_to_max_tokens, encoding=encoding, **known,
+            pad_to_max_tokens=pad_to_max_tokens, encoding=encoding,
         )  # fmt: skip
 
     @property
@@ -219,7 +218,9 @@ class TextVectorization(Layer):
         config = {name: deserialize(value) for name, value in config.items()}
         if isinstance(config.get("ngrams"), list):
             config["ngrams"] = tuple(config["ngrams"])
-        return cls(**config)
+        layer = cls(**{name: value for name, value in config.items() if name != "vocabulary_size"})
+        layer._lookup_layer.expect(config.get("vocabulary_size"))
+        return layer
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """The weights of `tf_idf`."""
