@@ -63,6 +63,12 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
     on_host: bool | None = False
+    takes_text = False
+
+    @property
+    def declared_dtype(self) -> str | None:
+        """The dtype of an input that is made for the layer; None is the default one."""
+        return "string" if self.takes_text else "int32" if self.input_range else None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

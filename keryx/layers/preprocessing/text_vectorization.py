@@ -53,7 +53,7 @@ class TextVectorization(Layer):
     [[4, 1, 3, 0], [1, 2, 0, 0]]
     """
 
-    on_host = True
+    on_host = takes_text = True
 
     def __init__(
         self,
@@ -90,6 +90,8 @@ class TextVectorization(Layer):
         self.widths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else widths
         self.output_sequence_length, self.encoding = output_sequence_length, encoding
         self.sparse, self.ragged = sparse, ragged
+        if split is not None and self._declared_shape is None:
+            self._declared_shape = (None, 1)  # so that it may be the first of a Sequential
         # Named so in Keras's files, where the vocabulary is kept with it once more.
         self._lookup_layer = StringLookup(
             max_tokens, mask_token="", vocabulary=vocabulary, idf_weights=idf_weights, output_mode=self.output_mode,

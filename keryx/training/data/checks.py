@@ -1,6 +1,6 @@
 """What a model wants of its data: names, shapes, ranges, one batch at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -31,6 +31,7 @@ class Wanted:
         allowed: The integers that it may hold, if not all.
         symbol: The input that it is for; None for a target.
         symbols: All inputs.
+        stays: Whether it stays on the host, so that its integers may be greater than a device's.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Wanted:
         allowed: Range | None = None,
         symbol: SymbolicTensor | None = None,
         symbols: Sequence[SymbolicTensor] = (),
+        stays: bool = False,
     ):
+        self.stays = stays
         self.what, self.allowed, self.symbol, self.symbols = what, allowed, symbol, symbols
         self.is_text = symbol is not None and symbol.dtype == "string"
 
@@ -51,7 +54,7 @@ class Wanted:
         shape = fit_shape(array.shape, self.symbol, self.symbols, batch=False)  # type: ignore[arg-type]
         if not self.is_text:
             check_range(array, self.allowed, self.what)
-            array = device_ready(array, self.what)
+            array = array if self.stays and array.dtype.kind in "iu" else device_ready(array, self.what)
         return array if array.shape == shape else array.reshape(shape)
 
     def target(self, array: Any) -> Any:
@@ -77,6 +80,7 @@ class Checks:
         labels: For each output the labels that its loss takes, or None.
         host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
             of the model that runs on the host. None where the program takes them as they are.
+        stay: The inputs that only that part takes.
     """
 
     def __init__(
@@ -87,11 +91,18 @@ class Checks:
         objective: Any = None,
         labels: Sequence[Range | None] = (),
         host: Callable[[Any], Any] | None = None,
+        stay: Collection[SymbolicTensor] = (),
     ):
         self.symbols, self.structure, self.host = symbols, structure, host
         self.names = [symbol.name for symbol in symbols or ()]
         self.wanted = [
-            Wanted(f"input {symbol.name!r}", ranges[i] if i < len(ranges) else None, symbol, symbols or ())
+            Wanted(
+                f"input {symbol.name!r}",
+                ranges[i] if i < len(ranges) else None,
+                symbol,
+                symbols or (),
+                symbol in stay,
+            )
             for i, symbol in enumerate(symbols or ())
         ]
         self.nest = jax.tree.structure(structure)
@@ -107,7 +118,8 @@ class Checks:
     def of(cls, model: Any, objective: Any = None, labels: Sequence[Range | None] = ()) -> "Checks":
         """What this model wants."""
         symbols = model.inputs if model.has_graph else None
-        return cls(symbols, model.input_structure, model.input_ranges(), objective, labels, model.halves.feeding)
+        halves, ranges = model.halves, model.input_ranges()
+        return cls(symbols, model.input_structure, ranges, objective, labels, halves.feeding, halves.host_only)
 
     def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
