@@ -10,6 +10,7 @@ import numpy as np
 from keryx.core import host
 from keryx.errors import ArgumentError, DataError
 
+_NESTS = (list, tuple, dict)
 _ROWS = 8192  # at a time, where arrays are gone through in parts
 
 
@@ -63,7 +64,7 @@ def batches(
 
 def _inputs(batch: Any) -> Any:
     """The x of `(x, y)`; a tuple of words or numbers is a batch itself."""
-    pair = isinstance(batch, tuple) and batch and (hasattr(batch[0], "shape") or isinstance(batch[0], (list, tuple)))
+    pair = isinstance(batch, tuple) and batch and (hasattr(batch[0], "shape") or isinstance(batch[0], _NESTS))
     return batch[0] if pair else batch
 
 
