@@ -41,6 +41,14 @@ class Halves(NamedTuple):
         """The inputs that the device part is not given, so that their integers may be greater than a device's."""
         return set() if self.host is None else {*self.host.flat_inputs} - {*self.device.flat_inputs}
 
+    @property
+    def fed_names(self) -> list[str]:
+        """What the device part is given, in words: the outputs of layers of the host part, and inputs."""
+        symbols = [] if self.host is None else self.device.flat_inputs
+        return [
+            f"output of {s.node.operation.name!r}" if s.node and s.node.inputs else f"input {s.name!r}" for s in symbols
+        ]
+
     def feed(self, inputs: Any) -> Fed:
         """What the device part is given for these inputs: the host part runs on them, as NumPy arrays."""
         assert self.host is not None

@@ -81,6 +81,7 @@ class Checks:
         host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
             of the model that runs on the host. None where the program takes them as they are.
         stay: The inputs that only that part takes.
+        fed: What the compiled program is given, in words, and the integers that an Embedding there takes, or None.
     """
 
     def __init__(
@@ -92,7 +93,9 @@ class Checks:
         labels: Sequence[Range | None] = (),
         host: Callable[[Any], Any] | None = None,
         stay: Collection[SymbolicTensor] = (),
+        fed: Sequence[tuple[str, Range | None]] = (),
     ):
+        self.fed = fed
         self.symbols, self.structure, self.host = symbols, structure, host
         self.names = [symbol.name for symbol in symbols or ()]
         self.wanted = [
@@ -119,7 +122,8 @@ class Checks:
         """What this model wants."""
         symbols = model.inputs if model.has_graph else None
         halves, ranges = model.halves, model.input_ranges()
-        return cls(symbols, model.input_structure, ranges, objective, labels, halves.feeding, halves.host_only)
+        fed = [*zip(halves.fed_names, model.fed_ranges(), strict=True)]
+        return cls(symbols, model.input_structure, ranges, objective, labels, halves.feeding, halves.host_only, fed)
 
     def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
@@ -162,7 +166,12 @@ class Checks:
             wanted.input(array) for wanted, array in zip(self.wanted, match(x, self.names, self.structure), strict=True)
         ]
         inputs = flat[0] if self.structure is self.symbols[0] else jax.tree.unflatten(self.nest, flat)
-        return inputs if self.host is None else jax.tree.map(lambda a: device_ready(a, "input"), self.host(inputs))
+        if self.host is None:
+            return inputs
+        values = self.host(inputs)
+        for array, (what, allowed) in zip(jax.tree.leaves(values), self.fed, strict=True):
+            check_range(array, allowed, what)
+        return jax.tree.map(lambda array: device_ready(array, "input"), values)
 
     def _by_output(self, given: Any, role: str) -> list[Any]:
         """Targets or weights as they are given, in the order of the outputs."""
