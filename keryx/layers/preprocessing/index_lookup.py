@@ -349,6 +349,9 @@ class IndexLookup(Layer):
         if self.input_vocabulary is None:
             listed = self.terms.read(Path(dir_path) / "vocabulary.txt")
             tokens = listed[self._start :] if listed[: self._start] == self._special() else listed
+            lost = (self._known_size or 0) - self._start - len(tokens)
+            if lost == 1 and self.terms is not Integers and "" not in tokens:
+                tokens.append("")  # an empty word at the end, which looks like the end of the file
             if tokens:
                 self._check_vocabulary(listed, tokens)
                 self._take(self.terms(tokens))
