@@ -60,7 +60,8 @@ def narrowed(array: Any, what: str) -> Any:
         array = array.data
     dtype = array.dtype
     if dtype.kind in "SUMmO":
-        raise DataError(f"The {what} holds {dtype}, not numbers.")
+        text = " Text goes into keryx.Input(shape, dtype='string'), and a StringLookup or TextVectorization behind it."
+        raise DataError(f"The {what} holds {dtype}, not numbers.{text if dtype.kind in 'SUO' else ''}")
     if isinstance(array, (np.ndarray, np.generic)) and not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))
         dtype = array.dtype

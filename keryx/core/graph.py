@@ -130,7 +130,7 @@ def record(operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any) ->
 
 def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """New symbols for the results of a call on symbols, which is not written down."""
-    if getattr(operation, "on_host", False):
+    if host.runs_here(operation, (args, kwargs)):
         return host.trial(operation, args, kwargs)
     host.refuse_text(operation, (args, kwargs))
     leaves, tree = jax.tree.flatten((args, kwargs))

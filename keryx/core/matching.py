@@ -162,6 +162,6 @@ def as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> 
                 f"The input {symbol.name!r} is {host.dtype}; give its real and imaginary parts as separate features."
             )
         x = jax.device_put(host.astype(symbol.dtype))
-    x = x.astype(symbol.dtype)
+    x = x.astype(jax.dtypes.canonicalize_dtype(symbol.dtype))
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)

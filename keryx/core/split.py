@@ -36,12 +36,27 @@ class Halves(NamedTuple):
         """`feed` where there is a host part."""
         return None if self.host is None else self.feed
 
+    @property
+    def host_only(self) -> set[SymbolicTensor]:
+        """The inputs that the device part is not given, so that their integers may be greater than a device's."""
+        return set() if self.host is None else {*self.host.flat_inputs} - {*self.device.flat_inputs}
+
+    @property
+    def fed_names(self) -> list[str]:
+        """What the device part is given, in words: the outputs of layers of the host part, and inputs."""
+        symbols = [] if self.host is None else self.device.flat_inputs
+        return [
+            f"output of {s.node.operation.name!r}" if s.node and s.node.inputs else f"input {s.name!r}" for s in symbols
+        ]
+
     def feed(self, inputs: Any) -> Fed:
         """What the device part is given for these inputs: the host part runs on them, as NumPy arrays."""
         assert self.host is not None
         symbols = self.host.flat_inputs
         flat = match(inputs, [symbol.name for symbol in symbols], self.host.inputs)
-        results = self.host.run([_on_host(x, symbol, symbols) for x, symbol in zip(flat, symbols, strict=True)])
+        only = self.host_only
+        inputs = [_on_host(x, symbol, symbols, symbol in only) for x, symbol in zip(flat, symbols, strict=True)]
+        results = self.host.run(inputs)
         return Fed([narrowed(value, "output of the host part") for value in results])
 
     def fed(self, args: tuple) -> tuple:
@@ -59,12 +74,14 @@ class Halves(NamedTuple):
         return Fed(self.device.flat_inputs), *args[1:]
 
 
-def _on_host(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> np.ndarray:
+def _on_host(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor], stays: bool) -> np.ndarray:
     what = f"input {symbol.name!r}"
     if symbol.dtype == "string":
         array = host.as_text(x, what)
     else:
-        array = narrowed(host.as_array(x, what), what).astype(symbol.dtype, copy=False)
+        array = host.as_array(x, what)
+        wide = stays and array.dtype.kind in "iu" and np.issubdtype(symbol.dtype, np.integer)
+        array = array.astype(np.int64) if wide else narrowed(array, what).astype(symbol.dtype, copy=False)
     return array.reshape(fit_shape(array.shape, symbol, symbols, batch=False))
 
 
@@ -81,8 +98,10 @@ def halves(graph: Graph | None) -> Halves:
     on_host, on_device = list[Node](), list[Node]()
     at_hand = set(graph.flat_inputs)  # what the host part knows
     for node in graph.nodes:
-        inner = getattr(node.operation, "halves", None)
-        if not getattr(node.operation, "on_host", False) and (inner is None or inner.host is None):
+        inner, runs_here = getattr(node.operation, "halves", None), getattr(node.operation, "on_host", False)
+        if runs_here is None:  # it runs where its inputs are
+            runs_here = at_hand.issuperset(node.inputs)
+        if not runs_here and (inner is None or inner.host is None):
             on_device.append(node)
             continue
         if inner is None or inner.host is None:

@@ -144,6 +144,9 @@ def _elsewhere(name: str) -> Any:
 
 
 # Families that most programs do without, by module.
-_LATER: dict[str, str] = {}
+_LATER: dict[str, str] = {
+    "keryx.layers.preprocessing": "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup Normalization "
+    "StringLookup TextVectorization",
+}
 registry.homes.update(lazy.home_of(_LATER))
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)

@@ -35,7 +35,7 @@ class Calling:
             if SymbolicTensor in map(type, leaves):
                 self._build_for_call(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
-            if self.on_host:
+            if self.on_host is not False and host.runs_here(self, leaves):
                 return self._call_on_host(args, kwargs)
             if scope.here.scopes:
                 return self._call_in_scope(*jax.tree.unflatten(nest, map(self._call_argument, leaves)))

@@ -31,7 +31,8 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     set. Called on symbolic tensors, a layer writes the call down; called on arrays, it computes.
 
     A layer with `on_host = True` runs before the rest of a model, outside of compiled code: its `call` is given NumPy
-    arrays, text among them, and returns such.
+    arrays, text among them, and returns such. One with `on_host = None` runs where its inputs are: its `call` is given
+    NumPy arrays on the host, and JAX's behind a layer that runs on the device.
 
     Args:
         activity_regularizer: A function of the outputs that is added to the loss.
@@ -61,7 +62,13 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     _base_arguments: frozenset[str]  # those that get_config writes by itself, or that are no part of a config
     # An embedding says which integers it takes, so that data can be checked on the host before any cast.
     input_range: tuple[int, int] | None = None
-    on_host = False
+    on_host: bool | None = False
+    takes_text = False
+
+    @property
+    def declared_dtype(self) -> str | None:
+        """The dtype of an input that is made for the layer; None is the default one."""
+        return "string" if self.takes_text else "int32" if self.input_range else None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

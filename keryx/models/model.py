@@ -173,6 +173,10 @@ class Model(Trainer, Files, Structure):
             self._ranges = ranges_of(self._graph) if self._graph is not None else []
         return self._ranges
 
+    def fed_ranges(self) -> list[Any]:
+        """Likewise for each array that the device part is given, where there is a host part."""
+        return [] if self.halves.host is None else ranges_of(self.halves.device)
+
     def stateless_call(
         self,
         trainable_variables,

@@ -4,6 +4,7 @@ from typing import Any
 
 from keryx.core.graph import Graph
 from keryx.core.matching import match
+from keryx.core.split import Fed
 from keryx.core.symbol import SymbolicTensor
 
 
@@ -22,6 +23,8 @@ def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
         if getattr(inner, "input_range", None):
             ranges = [(f"{type(inner).__name__} {inner.name!r}", *inner.input_range)]
             symbols = node.inputs
+        elif node.args and isinstance(node.args[0], Fed):  # the device part of a model
+            ranges, symbols = inner.fed_ranges(), node.args[0].values
         else:
             ranges = inner.input_ranges()
             symbols = match(node.args[0], inner.input_names, inner.input) if node.args else []

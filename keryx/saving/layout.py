@@ -160,9 +160,9 @@ def _numbered(values: Iterable[Any]) -> dict[str, Any]:
 
 
 def has_own(thing: Any, hook: str) -> bool:
-    """Whether the class of a part is the user's, and has a word in what is kept of it, such as by `save_assets`."""
+    """Whether the class of a part has a word of its own in what is kept of it, such as by `save_own_variables`."""
     method = getattr(type(thing), hook, None)
-    return method is not None and not is_own(method)
+    return method is not None and not (is_own(method) and method is getattr(Layer, hook, method))
 
 
 def stored(root: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Help around models: labels, sequences, data sets, seeds, and the names of things in configs."""
 
+from keryx import lazy
+from keryx.core.codec import Registry
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
@@ -23,3 +25,8 @@ from keryx.utils.session import is_keras_tensor as is_keras_tensor
 from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
+
+_LATER = {"keryx.utils.feature_space": "FeatureSpace"}
+_parts = lazy.home_of({"keryx.utils.feature_space": "FeatureSpace Feature Cross TFDIdentity"})
+Registry("utility", "keras.utils").homes.update(_parts)
+__getattr__, __dir__ = lazy.exports(__name__, _LATER)
