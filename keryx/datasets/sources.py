@@ -129,7 +129,7 @@ class _DType:
 
     def __setstate__(self, state: tuple) -> None:
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
-        self.dtype = self.dtype.newbyteorder(order)
+        self.dtype = self.dtype.newbyteorder(order)  # type: ignore[arg-type]
 
 
 class _Array(np.ndarray):
@@ -142,7 +142,7 @@ class _Array(np.ndarray):
         kind, length = (list, size) if dtype.hasobject else (bytes, size * dtype.itemsize)
         if version != 1 or min(shape, default=0) < 0 or type(data) is not kind or len(data) != length:
             raise ValueError(f"an array {shape} {dtype} of other content")
-        super().__setstate__((version, shape, dtype, bool(fortran), data))
+        super().__setstate__((version, shape, dtype, bool(fortran), data))  # type: ignore[arg-type]
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("It is only read.")

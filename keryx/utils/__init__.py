@@ -1,5 +1,6 @@
 """Help around models: labels, sequences, data sets, seeds, and the names of things in configs."""
 
+from keryx import lazy
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
@@ -23,3 +24,13 @@ from keryx.utils.session import is_keras_tensor as is_keras_tensor
 from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
+
+__getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "keryx.utils.datasets": "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
+        "keryx.utils.download": "get_file",
+        "keryx.utils.images": "array_to_img img_to_array load_img save_img smart_resize",
+        "keryx.utils.progbar": "Progbar",
+    },
+)

@@ -1,6 +1,5 @@
 """Images as files, as Pillow has them, and as arrays."""
 
-import io
 import os
 import pathlib
 import warnings
@@ -47,6 +46,7 @@ def load_img(
         FileError: Where there is no such file, or it is no image.
         ConfigError: Where Pillow is not installed.
 
+    >>> import io
     >>> file = io.BytesIO()
     >>> save_img(file, np.zeros((2, 3, 3)), file_format="png")
     >>> load_img(file, target_size=(4, 4)).size
@@ -185,7 +185,7 @@ def smart_resize(
     if images.ndim not in (3, 4):
         raise ShapeError(f"smart_resize wants an image of three axes or a batch of four; got {images.shape}.")
     rows = images.ndim - (2 if _channels_first(data_format) else 3)
-    top, left, height, width = crop_box(*images.shape[rows : rows + 2], size)
+    top, left, height, width = crop_box(images.shape[rows], images.shape[rows + 1], size)
     images = jax.lax.slice_in_dim(images, top, top + height, axis=rows)
     images = jax.lax.slice_in_dim(images, left, left + width, axis=rows + 1)
     shape = (*images.shape[:rows], *size, *images.shape[rows + 2 :])

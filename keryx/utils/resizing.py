@@ -1,7 +1,7 @@
 """Images in another size, on the host: each axis is a weighted sum of a few rows.
 
-Without antialiasing, with half-pixel centres: the way of `jax.image.resize(antialias=False)` and `tf.image.resize`. Here
-nothing is compiled, so that each image may have a size of its own.
+Without antialiasing, with half-pixel centres: the way of `jax.image.resize(antialias=False)` and `tf.image.resize`.
+Here nothing is compiled, so that each image may have a size of its own.
 """
 
 import functools
@@ -54,8 +54,10 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
     if interpolation not in INTERPOLATIONS:
         raise ArgumentError(f"interpolation is one of {', '.join(INTERPOLATIONS)}; got {interpolation!r}.")
     image = np.asarray(image, "float32")
+    if image.shape[:2] == tuple(size):
+        return image
     for axis, new in enumerate(size):
-        if image.shape[axis] == new and interpolation != "mitchellcubic":  # which blurs
+        if image.shape[axis] == new and interpolation not in ("gaussian", "mitchellcubic"):  # which blur
             continue
         rows, weights = _taps(image.shape[axis], new, interpolation)
         spread = (slice(None),) + (None,) * (2 - axis)
