@@ -114,9 +114,9 @@ def _tar_members(path: Path) -> Iterator[Member]:
                 continue
             if member.issym() or member.islnk():
                 beside = posixpath.dirname(member.name) if member.issym() else ""
-                end = posixpath.normpath(posixpath.join(beside, member.linkname))
+                target = posixpath.normpath(posixpath.join(beside, member.linkname))
                 files = files or {posixpath.normpath(m.name): m for m in tar.getmembers() if m.isreg()}
-                file = files.get(end)
+                file = files.get(target)
                 if file is None:
                     raise FileError(
                         f"{what} is a link to {member.linkname!r:.200}, which is no file of this archive. "
@@ -127,6 +127,11 @@ def _tar_members(path: Path) -> Iterator[Member]:
             else:
                 raise FileError(f"{what} is neither a file nor a folder but a device or a pipe; nothing was unpacked.")
             yield member.name, file.size, partial(tar.extractfile, file)
+        assert tar.fileobj is not None
+        tar.fileobj.seek(tar.offset)
+        end = tar.fileobj.read(tarfile.BLOCKSIZE)  # of zeros, or nothing
+        if any(end) or len(end) not in (0, tarfile.BLOCKSIZE):
+            raise FileError(f"{path} is damaged or truncated after {tar.offset:,} bytes. Nothing was unpacked.")
 
 
 def _zip_members(path: Path) -> Iterator[Member]:

@@ -107,8 +107,10 @@ class Part:
                 except (_Cut, OSError, http.client.HTTPException) as error:
                     if isinstance(error, FileError) or (isinstance(error, OSError) and error.errno in _OURS):
                         raise
-                    if isinstance(error, urllib.error.HTTPError) and error.code == 416:
-                        self.begin_again()  # the part is longer than the file
+                    if isinstance(error, urllib.error.HTTPError):
+                        error.close()
+                        if error.code == 416:
+                            self.begin_again()  # the part is longer than the file
                     came = came or self.size > before
                     tries = 1 if self.size > before else tries + 1
                     if _is_final(error, came) or tries > len(_SECONDS_BETWEEN_TRIES):
@@ -179,6 +181,8 @@ class _NoLesserRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         scheme = urllib.parse.urlsplit(newurl).scheme
         if scheme not in ("https", "http") or (req.type == "https" and scheme != "https"):
+            if fp is not None:
+                fp.close()
             raise FileError(f"{req.full_url} sends us on to {newurl}, which is not as safe: it is not followed.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
