@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from keryx import config
-from keryx.datasets.sources import CHECKSUMS, TORONTO, unpickled
+from keryx.datasets import sources
 from keryx.utils.download import get_file
 
 
 def folder_of(number: int, inner: str) -> Path:
     """The folder of the unpacked files of CIFAR-10 or CIFAR-100."""
     name, origin = f"cifar-{number}-{inner}-target", f"cifar-{number}-python.tar.gz"
-    whole = get_file(name, TORONTO + origin, file_hash=CHECKSUMS[origin], extract=True)
+    whole = get_file(name, sources.TORONTO + origin, file_hash=sources.CHECKSUMS[origin], extract=True)
     return Path(whole) / f"cifar-{number}-{inner}"
 
 
@@ -22,7 +22,7 @@ def images(paths: Sequence[Path], labels: str) -> tuple[np.ndarray, np.ndarray]:
     batches = []
     for path in paths:
         with open(path, "rb") as file:
-            batches.append(unpickled(file, path, "bytes"))
+            batches.append(sources.unpickled(file, path, "bytes"))
     x = np.concatenate([np.asarray(batch[b"data"]) for batch in batches]).reshape(-1, 3, 32, 32)
     y = np.concatenate([np.asarray(batch[labels.encode()]) for batch in batches])[:, None]
     return x if config.image_data_format() == "channels_first" else x.transpose(0, 2, 3, 1), y
