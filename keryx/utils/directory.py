@@ -81,9 +81,9 @@ class FilesDataset(PyDataset):
         workers = Workers(self)
         try:
             yield from workers.batches(range(len(self)))
-        finally:
+        finally:  # a loop that is left early was an epoch too
             workers.close()
-        self.on_epoch_end()
+            self.on_epoch_end()
 
     # What code for tf.data asks of a data set.
 
