@@ -60,9 +60,15 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
         if image.shape[axis] == new and interpolation not in ("gaussian", "mitchellcubic"):  # which blur
             continue
         rows, weights = _taps(image.shape[axis], new, interpolation)
-        spread = (slice(None),) + (None,) * (2 - axis)
-        parts = (np.take(image, row, axis) * weight[spread] for row, weight in zip(rows, weights, strict=True))
-        image = functools.reduce(np.add, parts)
+        if axis == 1:  # without a short axis at the end the products are several times faster
+            rows = image.shape[2] * rows.repeat(image.shape[2], 1) + np.tile(np.arange(image.shape[2]), new)
+            weights = weights.repeat(image.shape[2], 1)
+        lines, weights = image.reshape(len(image), -1), weights[..., None] if axis == 0 else weights
+        total = np.take(lines, rows[0], axis) * weights[0]
+        for row, weight in zip(rows[1:], weights[1:], strict=True):
+            part = np.take(lines, row, axis)
+            total += np.multiply(part, weight, out=part)
+        image = total.reshape(len(total), -1, image.shape[2])
     return image
 
 
@@ -83,8 +89,9 @@ def _taps(old: int, new: int, interpolation: str) -> tuple[np.ndarray, np.ndarra
         rows = np.ceil(centers - reach).astype(int) + np.arange(int(2 * reach) + 1)[:, None]
         distances = np.abs(rows - centers)
         weights = np.where((distances < reach) & (rows >= 0) & (rows < old), kernel(distances), 0)
-    weights = weights / weights.sum(0)
-    return np.clip(rows, 0, old - 1), weights.astype("float32")
+    used = weights.any(1)
+    weights = (weights / weights.sum(0)).astype("float32")
+    return np.clip(rows, 0, old - 1)[used], weights[used]
 
 
 def cropped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
