@@ -54,8 +54,6 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
     if interpolation not in INTERPOLATIONS:
         raise ArgumentError(f"interpolation is one of {', '.join(INTERPOLATIONS)}; got {interpolation!r}.")
     image = np.asarray(image, "float32")
-    if image.shape[:2] == tuple(size):
-        return image
     for axis, new in enumerate(size):
         if image.shape[axis] == new and interpolation not in ("gaussian", "mitchellcubic"):  # which blur
             continue
