@@ -143,6 +143,16 @@ def test_a_part_that_is_all_there(at_home):
     assert (at_home / "a.bin").read_bytes() == DATA
 
 
+def test_cuts_without_end(at_home):
+    cuts = [7_000, 8_000, 7_000, 8_000, 7_000, 8_000, 7_000]
+    with (
+        serving(Files({"/a.bin": DATA}, cuts=cuts, ranges=False)) as files,
+        pytest.raises(FileError, match="ended after"),
+    ):
+        get_file(origin=files.url + "a.bin")
+    assert len(files.asked) == 4
+
+
 def test_lengths_that_are_not_said(at_home):
     with serving(Files({"/a.bin": DATA}, said=False)) as files:
         get_file(origin=files.url + "a.bin")

@@ -97,10 +97,9 @@ class Part:
             anyway: Whether it goes on even where the server cannot tell that the file is the same; for files that
                 are checked afterwards.
         """
-        tries, came = 0, False
+        tries, most, begun = 0, self.size, False
         with Progress(1, None, unit="kilobyte") as progress:
             while True:
-                before = self.size
                 try:
                     self._pull_once(progress, anyway)
                     break
@@ -111,9 +110,9 @@ class Part:
                         error.close()
                         if error.code == 416:
                             self.begin_again()  # the part is longer than the file
-                    came = came or self.size > before
-                    tries = 1 if self.size > before else tries + 1
-                    if _is_final(error, came) or tries > len(_SECONDS_BETWEEN_TRIES):
+                    begun = begun or self.size > most
+                    tries, most = (1, self.size) if self.size > most else (tries + 1, most)
+                    if _is_final(error, begun) or tries > len(_SECONDS_BETWEEN_TRIES):
                         raise FileError(self._failure(error)) from error
                     time.sleep(_SECONDS_BETWEEN_TRIES[tries - 1])
             progress.end(-(-self.size // _KB), {})
@@ -187,8 +186,8 @@ class _NoLesserRedirect(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _is_final(error: BaseException, came: bool) -> bool:
+def _is_final(error: BaseException, begun: bool) -> bool:
     """Whether another try is of no use: what a server refuses, and what never began."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code < 500 and error.code not in (408, 416, 429)
-    return isinstance(error, urllib.error.URLError) and not came
+    return isinstance(error, urllib.error.URLError) and not begun
