@@ -38,5 +38,7 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
-# Optax is imported with the first optimizer.
-__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer"})
+# What most programs do without, and Optax, is imported when it is first asked for.
+__getattr__, __dir__ = _lazy.exports(
+    __name__, {"keryx.optimizers": "Optimizer", "keryx.datasets": "", "keryx.preprocessing": ""}
+)

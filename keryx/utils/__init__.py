@@ -26,7 +26,16 @@ from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
 
-_LATER = {"keryx.utils.feature_space": "FeatureSpace"}
-_parts = lazy.home_of({"keryx.utils.feature_space": "FeatureSpace Feature Cross TFDIdentity"})
-Registry("utility", "keras.utils").homes.update(_parts)
-__getattr__, __dir__ = lazy.exports(__name__, _LATER)
+# What configs name of FeatureSpace.
+_parts = {"keryx.utils.feature_space": "FeatureSpace Feature Cross TFDIdentity"}
+Registry("utility", "keras.utils").homes.update(lazy.home_of(_parts))
+__getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "keryx.utils.datasets": "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
+        "keryx.utils.download": "get_file",
+        "keryx.utils.feature_space": "FeatureSpace",
+        "keryx.utils.images": "array_to_img img_to_array load_img save_img smart_resize",
+        "keryx.utils.progbar": "Progbar",
+    },
+)

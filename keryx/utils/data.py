@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError
+from keryx.utils.formats import in_format
 
 
 class PyDataset:
@@ -180,8 +181,8 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
-    format: str = "grain",
-) -> PyDataset:
+    format: str | None = None,
+) -> Any:
     """Windows of a series, in batches.
 
     Args:
@@ -195,6 +196,7 @@ def timeseries_dataset_from_array(
         seed: For the drawing.
         start_index: Where the part of the series begins that is used.
         end_index: Where it ends.
+        format: None for a `PyDataset`; `tf` or `grain` for a data set of these, where they are installed.
 
     >>> windows = timeseries_dataset_from_array(np.arange(5), np.arange(2, 5), sequence_length=2)
     >>> x, y = windows[0]
@@ -210,4 +212,5 @@ def timeseries_dataset_from_array(
         raise DataError(f"A window of {sequence_length} steps does not fit into a series of {end - start}.")
     offsets = np.arange(sequence_length) * sampling_rate
     generator = np.random.default_rng(seed) if shuffle else None
-    return _Windows(data, targets, starts, offsets, batch_size or len(starts), generator)
+    windows = _Windows(data, targets, starts, offsets, batch_size or len(starts), generator)
+    return in_format(windows, format)
