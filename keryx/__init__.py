@@ -39,4 +39,4 @@ __version__ = "0.1.0"
 
 
 # Optax is imported with the first optimizer.
-__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer"})
+__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer", "keryx.applications": ""})
