@@ -76,6 +76,9 @@ class Trained:
         return get_file(name, url, cache_subdir="models", file_hash=self.hashes[not include_top])
 
 
+NO_FILE = Trained("")
+
+
 def kernels(path: str, *hashes: str) -> Trained:
     """Weights whose file is named after a path as most are."""
     return Trained(f"{path}_weights_tf_dim_ordering_tf_kernels", hashes)
@@ -178,6 +181,26 @@ def axis(last: int = 3) -> int:
     return 1 if config.image_data_format() == "channels_first" else last
 
 
+def sides_of(x: SymbolicTensor) -> tuple[int | None, int | None]:
+    """The height and width of feature maps."""
+    return x.shape[2:] if config.image_data_format() == "channels_first" else x.shape[1:3]
+
+
+def halving_pad(x: SymbolicTensor, size: int) -> tuple:
+    """As many pixels around as an unpadded kernel with strides of 2 needs; an unknown height or width counts as even."""
+    return tuple((size // 2 - (side is None or side % 2 == 0), size // 2) for side in sides_of(x))
+
+
+def divisible(channels: float, by: int = 8) -> int:
+    """The number of channels, rounded to a multiple of 8, but not down by more than a tenth.
+
+    >>> divisible(20), divisible(11)
+    (24, 16)
+    """
+    rounded = max(by, int(channels + by / 2) // by * by)
+    return rounded + by if rounded < 0.9 * channels else rounded
+
+
 def pooled(x: SymbolicTensor, asked: Asked, names: Sequence[str | None] = ("avg_pool", "max_pool")) -> SymbolicTensor:
     """The features without the top, pooled as it was asked for."""
     if asked.pooling is None:
@@ -255,7 +278,7 @@ def application(
         asked = Asked(title, **common)
         asked.check()
         image = asked.image(size, least, asked.include_top if static is None else static, sizes)
-        where = trained(asked, image, **more) if callable(trained) else trained  # may refuse, or choose a name
+        where = trained(image, asked, **more) if callable(trained) else trained  # may refuse, or choose a name
         inputs = get_source_inputs(image)
         outputs = body(image, asked, **more)
         model = Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=asked.name)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from keryx import layers
-from keryx.applications.frame import STANDARD, UNNAMED, Asked, Trained, application, axis, classified
+from keryx.applications.frame import STANDARD, UNNAMED, Asked, Trained, application, axis, classified, halving_pad
 from keryx.applications.imagenet_utils import decode_predictions as decode_predictions
 from keryx.applications.imagenet_utils import preprocessing
 
@@ -24,20 +24,13 @@ def _convolution(x: Any, filters: int, name: str, size: int = 1, strides: int = 
     )(x)  # fmt: skip
 
 
-def _halving_pad(x: Any, size: int, name: str) -> Any:
-    """As many pixels around as an unpadded kernel of this size and strides of 2 need."""
-    first = axis(-1) == 1
-    sides = x.shape[2:] if first else x.shape[1:3]
-    pad = tuple((size // 2 - (side % 2 == 0), size // 2) for side in sides)
-    return layers.ZeroPadding2D(pad, name=name)(x)
-
-
 def _separable(x: Any, filters: int, size: int, name: str, strides: int = 1) -> Any:
     """Two separable convolutions, each with relu before and normalization behind."""
     for i in (1, 2):
         x, padding = _relu(x), "same"
         if strides == 2 and i == 1:
-            x, padding = _halving_pad(x, size, f"separable_conv_1_pad_{name}"), "valid"
+            pad = halving_pad(x, size)
+            x, padding = layers.ZeroPadding2D(pad, name=f"separable_conv_1_pad_{name}")(x), "valid"
         x = layers.SeparableConv2D(
             filters, size, strides if i == 1 else 1, padding, use_bias=False, name=f"separable_conv_{i}_{name}"
         )(x)
@@ -95,7 +88,7 @@ def _reduction(x: Any, p: Any, filters: int, name: str) -> Any:
     """A cell that halves the height and width."""
     p = _adjusted(p, x, filters, name)
     h = _entered(x, filters, "reduction", name)
-    padded = _halving_pad(h, 3, f"reduction_pad_1_{name}")
+    padded = layers.ZeroPadding2D(halving_pad(h, 3), name=f"reduction_pad_1_{name}")(h)
 
     def pool(kind: Any, side: str) -> Any:
         return kind(3, strides=2, name=f"reduction_{side}_{name}")(padded)
