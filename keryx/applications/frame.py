@@ -187,7 +187,7 @@ def sides_of(x: SymbolicTensor) -> tuple[int | None, int | None]:
 
 
 def halving_pad(x: SymbolicTensor, size: int) -> tuple:
-    """As many pixels around as an unpadded kernel with strides of 2 needs; an unknown height or width counts as even."""
+    """The pixels around that an unpadded kernel with strides of 2 needs; an unknown height or width counts as even."""
     return tuple((size // 2 - (side is None or side % 2 == 0), size // 2) for side in sides_of(x))
 
 
