@@ -38,5 +38,11 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
+# Layers that only they use.
+layers.registry.homes |= {
+    "CustomScaleLayer": "keryx.applications.inception_resnet_v2",
+    "LayerScale": "keryx.applications.convnext",
+}
+
 # Optax is imported with the first optimizer.
 __getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer", "keryx.applications": ""})

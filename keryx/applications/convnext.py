@@ -33,7 +33,7 @@ class LayerScale(Layer):
     (None, 4, 4, 3)
     """
 
-    config_module = "keras.src.applications.convnext"
+    config_registered_name = "LayerScale"
 
     def __init__(self, init_values: float, projection_dim: int, **kwargs):
         super().__init__(**kwargs)
@@ -48,6 +48,9 @@ class LayerScale(Layer):
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., projection_dim) -> the same."""
         return inputs * self.gamma.value
+
+
+LayerScale.config_module = "keras.src.applications.convnext"  # Keras's configs name it there
 
 
 def _norm(name: str | None = None) -> Any:

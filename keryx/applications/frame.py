@@ -181,7 +181,7 @@ def axis(last: int = 3) -> int:
     return 1 if config.image_data_format() == "channels_first" else last
 
 
-def sides_of(x: SymbolicTensor) -> tuple[int | None, int | None]:
+def sides_of(x: SymbolicTensor) -> tuple[int | None, ...]:
     """The height and width of feature maps."""
     return x.shape[2:] if config.image_data_format() == "channels_first" else x.shape[1:3]
 

@@ -29,6 +29,8 @@ class CustomScaleLayer(Layer):
     (None, 3)
     """
 
+    config_registered_name = "CustomScaleLayer"
+
     def __init__(self, scale: float, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
@@ -36,6 +38,9 @@ class CustomScaleLayer(Layer):
     def call(self, inputs: list[jax.Array]) -> jax.Array:
         """[(batch, ...), (batch, ...)] -> (batch, ...)."""
         return inputs[0] + inputs[1] * self.scale
+
+
+CustomScaleLayer.config_module = "keras.src.applications.inception_resnet_v2"  # Keras's configs name it there
 
 
 def block(x: Any, scale: float, name: str, *towers: tuple[Step, ...], relu: bool = True) -> Any:
