@@ -3,11 +3,13 @@
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from keryx import config, layers
 from keryx.core.symbol import SymbolicTensor, describe
+from keryx.core.variable import made_later
 from keryx.errors import ArgumentError, ShapeError, did_you_mean, listing
 from keryx.models import Model
 from keryx.utils.session import get_source_inputs
@@ -279,9 +281,10 @@ def application(
         asked.check()
         image = asked.image(size, least, asked.include_top if static is None else static, sizes)
         where = trained(image, asked, **more) if callable(trained) else trained  # may refuse, or choose a name
-        inputs = get_source_inputs(image)
-        outputs = body(image, asked, **more)
-        model = Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=asked.name)
+        # Where a file brings the weights, none are drawn before.
+        with nullcontext() if asked.weights is None else made_later():
+            inputs = get_source_inputs(image)
+            model = Model(inputs[0] if len(inputs) == 1 else inputs, body(image, asked, **more), name=asked.name)
         if asked.weights is not None:
             model.load_weights(where.fetch(asked.include_top) if asked.imagenet else asked.weights)
         return model
