@@ -38,7 +38,14 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
+# Layers that applications alone use.
+layers.registry.homes |= {
+    "CustomScaleLayer": "keryx.applications.inception_resnet_v2",
+    "LayerScale": "keryx.applications.convnext",
+}
+
 # What most programs do without, and Optax, is imported when it is first asked for.
 __getattr__, __dir__ = _lazy.exports(
-    __name__, {"keryx.optimizers": "Optimizer", "keryx.datasets": "", "keryx.preprocessing": ""}
+    __name__,
+    {"keryx.applications": "", "keryx.datasets": "", "keryx.optimizers": "Optimizer", "keryx.preprocessing": ""},
 )
