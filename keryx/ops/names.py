@@ -97,6 +97,15 @@ def class_name(name: str) -> str:
     return _CLASSES.get(name) or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
+def module_name(name: str) -> str:
+    """The module in which Keras finds the class of an op.
+
+    >>> module_name("sum"), module_name("resize")
+    ('keras.src.ops', 'keras.src.ops.image')
+    """
+    return "keras.src.ops.image" if hasattr(image, name) else "keras.src.ops"
+
+
 @functools.cache
 def _names_of_classes() -> dict[str, str]:
     return {class_name(name): name for name in registry.table}

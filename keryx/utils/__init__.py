@@ -1,5 +1,6 @@
 """Help around models: labels, sequences, data sets, seeds, and the names of things in configs."""
 
+from keryx import lazy as _lazy
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
@@ -23,3 +24,5 @@ from keryx.utils.session import is_keras_tensor as is_keras_tensor
 from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
+
+__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.utils.bounding_boxes": ""})

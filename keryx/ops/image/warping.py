@@ -199,8 +199,9 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
         ShapeError: For another rank than 3 or 4, or points of another shape.
 
     >>> x, corners = jnp.arange(4.0).reshape(2, 2, 1), jnp.array([[0, 0], [1, 0], [0, 1], [1, 1]])
-    >>> perspective_transform(x, corners, corners[::-1], data_format="channels_last").ravel().round(3).tolist()
-    [3.0, 2.0, 1.0, 0.0]
+    >>> y = perspective_transform(x, corners, corners[::-1], data_format="channels_last")
+    >>> y.ravel().round().astype(int).tolist()
+    [3, 2, 1, 0]
     """
     x, start, end = as_images(images), jnp.asarray(start_points, "float32"), jnp.asarray(end_points, "float32")
     if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim not in (2, 3):
