@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from specs_image import image_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,4 +372,5 @@ SPECS = [
     *MERGING,
     *NORMALIZATION,
     *ATTENTION,
+    *image_rows(row),
 ]

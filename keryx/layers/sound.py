@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config, initializers, kernels, ops
+from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import choice, layout, padding_mode, whole
@@ -184,14 +185,17 @@ class STFTSpectrogram(Layer):
         self.data_format = layout(where, data_format)
         self.input_spec = InputSpec(ndim=3)
 
+    real_kernel: Variable
+    imag_kernel: Variable
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """The kernels, (window, 1, frequencies)."""
         size = self.fft_length or 2 ** math.ceil(math.log2(self.frame_length))
-        for side in ("real", "imag"):
-            if self.mode in (side, *(mode for mode in _MODES if mode not in ("real", "imag"))):
+        shape = self.frame_length, 1, size // 2 + 1
+        for side, other in (("real", "imag"), ("imag", "real")):
+            if self.mode != other:
                 initializer = initializers.STFT(side, self.window, self.scaling, self.periodic)
-                kernel = self.add_weight((self.frame_length, 1, size // 2 + 1), initializer, name=f"{side}_kernel")
-                setattr(self, f"{side}_kernel", kernel)
+                setattr(self, f"{side}_kernel", self.add_weight(shape, initializer, name=f"{side}_kernel"))
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """Signals in, frames with their frequencies out."""

@@ -235,7 +235,8 @@ def values(layer: Any, value_range: Any) -> Any:
     """The least and the greatest value that an image may have, in order."""
     if not isinstance(value_range, (list, tuple)) or len(value_range) != 2:
         raise ConfigError(f"{type(layer).__name__}() wants value_range= as two numbers; got {value_range!r}.")
-    return type(value_range)(sorted(value_range))
+    low, high = sorted(value_range)
+    return [low, high] if isinstance(value_range, list) else (low, high)
 
 
 def rescaled(x: jax.Array, source: Any, target: Any) -> jax.Array:

@@ -34,7 +34,7 @@ class _Colored(ImageLayer):
         """Images in whose hues (0), saturations (1) or values (2) a function was put to use."""
         planes = list(jnp.unstack(images_ops.rgb_to_hsv(images, self.data_format), axis=self.channel_axis))
         planes[channel] = function(planes[channel])
-        return images_ops.hsv_to_rgb(jnp.stack(planes, self.channel_axis), self.data_format)
+        return images_ops.hsv_to_rgb(jnp.stack(jnp.broadcast_arrays(*planes), self.channel_axis), self.data_format)
 
 
 @registry.register()

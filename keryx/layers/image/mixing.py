@@ -37,8 +37,8 @@ def _others(x: Any, transformation: Any) -> jax.Array:
 class MixUp(_Mixing):
     """In training, weighted means of images and of others of their batch: `share * x + (1 - share) * other`.
 
-    The labels, one number a class, are mixed likewise; each image has the boxes of both. The shares have the distribution
-    Beta(alpha, alpha).
+    The labels, one number a class, are mixed likewise; each image has the boxes of both. The shares have the
+    distribution Beta(alpha, alpha).
 
     Args:
         alpha: Above 0; the smaller, the more one of the two images stands out.

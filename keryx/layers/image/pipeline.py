@@ -68,7 +68,7 @@ class Pipeline(Layer):
         """A pipeline made anew from what `get_config` gave, here or in Keras."""
         if not isinstance(config.get("layers"), (list, tuple)):
             raise ConfigError(f"The config of a Pipeline has a list of layers; got layers={config.get('layers')!r}.")
-        return cls([deserialize(layer) for layer in config["layers"]], name=config.get("name"))
+        return cls([deserialize(layer) for layer in config["layers"]], config.get("name"))
 
 
 @registry.register()

@@ -45,7 +45,7 @@ class _Policy(ImageLayer):
             AutoContrast: {"value_range": self.value_range},
             Equalization: {"value_range": self.value_range},
         }
-        shared = {
+        shared: dict[str, Any] = {
             "data_format": self.data_format,
             "bounding_box_format": self.bounding_box_format,
             "dtype": self.dtype_policy,
@@ -54,7 +54,7 @@ class _Policy(ImageLayer):
         return [classes[name][0](**classes[name][1], **shared) for name in names]
 
 
-def _chosen(index: Any, ways: list[Callable], x: Any) -> Any:
+def _chosen(index: Any, ways: Sequence[Callable], x: Any) -> Any:
     """The way of this number, put to use; in compiled code only that one runs."""
     if isinstance(index, jax.core.Tracer):
         return jax.lax.switch(index, ways, x)
@@ -66,15 +66,14 @@ def _in_turn(step: Callable, x: Any, rows: Any) -> Any:
     leaves = jax.tree.leaves((x, rows))
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         return jax.lax.scan(lambda x, row: (step(x, row), None), x, rows)[0]
-    for i in range(len(jax.tree.leaves(rows)[0])):
-        x = step(x, jax.tree.map(lambda array: array[i], rows))
+    parts, nest = jax.tree.flatten(rows)
+    for row in zip(*parts, strict=True):
+        x = step(x, jax.tree.unflatten(nest, row))
     return x
 
 
-_RANDAUGMENT = (
-    "RandomShear RandomTranslation RandomRotation RandomBrightness RandomColorDegeneration RandomContrast "
-    "RandomSharpness RandomPosterization Solarization AutoContrast Equalization"
-).split()  # noqa: SIM905
+_RANDAUGMENT = """RandomShear RandomTranslation RandomRotation RandomBrightness RandomColorDegeneration RandomContrast
+RandomSharpness RandomPosterization Solarization AutoContrast Equalization""".split()  # noqa: SIM905
 
 
 @registry.register()
@@ -150,10 +149,8 @@ def _own(layer: ImageLayer) -> str:
     return snake_case(type(layer).__name__)
 
 
-_AUGMIX = (
-    "RandomShear RandomTranslation RandomRotation RandomPosterization Solarization AutoContrast Equalization "
-    "RandomBrightness RandomColorDegeneration RandomContrast RandomSharpness"
-).split()  # noqa: SIM905
+_AUGMIX = """RandomShear RandomTranslation RandomRotation RandomPosterization Solarization AutoContrast Equalization
+RandomBrightness RandomColorDegeneration RandomContrast RandomSharpness""".split()  # noqa: SIM905
 
 
 @registry.register()

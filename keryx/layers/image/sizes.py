@@ -245,7 +245,7 @@ class RandomCrop(_ToSize):
         top, left = jax.random.randint(key, (2,), 0, most)
         return top, left, self.height, self.width, height, width
 
-    def _told(self, transformation: Any, height: int, width: int) -> tuple[Any, Any, int, int]:
+    def _window_told(self, transformation: Any, height: int, width: int) -> tuple[Any, Any, int, int]:
         """Top, left, height and width of the window; of the two numbers that Keras draws, too."""
         if len(transformation) == 2:
             top, left = transformation
@@ -253,13 +253,13 @@ class RandomCrop(_ToSize):
         return transformation[:4]
 
     def change(self, images: jax.Array, transformation: Any, interpolation: str) -> jax.Array:
-        window = self._told(transformation, *self.size_of(images.shape))
+        window = self._window_told(transformation, *self.size_of(images.shape))
         return self.resized(self.window(images, *window), interpolation)
 
     def _size_told(self, transformation: Any) -> tuple[int, int]:
         return transformation[4:] if len(transformation) > 2 else (self.height, self.width)
 
     def change_boxes(self, boxes: jax.Array, transformation: Any, height: int, width: int) -> jax.Array:
-        top, left, height, width = self._told(transformation, height, width)
+        top, left, height, width = self._window_told(transformation, height, width)
         shift = jnp.stack(jnp.broadcast_arrays(left, top, left, top)).astype(boxes.dtype)
         return _scaled(boxes - shift, self.width / width, self.height / height)

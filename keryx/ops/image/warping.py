@@ -134,13 +134,15 @@ def pixels(images: Any, data_format: str | None, dtype: Any = "float32") -> tupl
     return jnp.arange(images.shape[height], dtype=dtype)[:, None], jnp.arange(images.shape[width], dtype=dtype)[None]
 
 
-def _projected(images: jax.Array, transforms: Any, *options: Any) -> jax.Array:
+def _projected(
+    images: jax.Array, transforms: Any, interpolation: str, fill_mode: str, fill_value: Any, data_format: str | None
+) -> jax.Array:
     """Images looked up where eight numbers for each send its pixels."""
-    rows, columns = pixels(images, options[-1])
+    rows, columns = pixels(images, data_format)
     a0, a1, a2, b0, b1, b2, c0, c1 = (transforms[:, i, None, None] for i in range(8))
     depth = c0 * columns + c1 * rows + 1
     places = (b0 * columns + b1 * rows + b2) / depth, (a0 * columns + a1 * rows + a2) / depth
-    return warp(images, *places, *options)
+    return warp(images, *places, interpolation, fill_mode, fill_value, data_format)
 
 
 @lift
@@ -213,9 +215,15 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
 
 
 def bend(
-    images: jax.Array, key: jax.Array, alpha: Any, sigma: Any, window: int, options: tuple, data_format: str | None
+    images: jax.Array,
+    key: jax.Array,
+    alpha: Any,
+    sigma: Any,
+    window: int,
+    options: tuple[str, str, Any],
+    data_format: str | None,
 ) -> jax.Array:
-    """Images bent by random distances, `sigma` wide in `window` elements and `alpha` far."""
+    """Images bent by random distances, `sigma` wide in `window` elements and `alpha` far, looked up as `warp` does."""
     rows, columns = pixels(images, data_format)
     count = images.shape[0] if images.ndim == 4 else 1
     shape = 2, count, rows.shape[0], columns.shape[1]
