@@ -47,5 +47,10 @@ layers.registry.homes |= {
 # What most programs do without, and Optax, is imported when it is first asked for.
 __getattr__, __dir__ = _lazy.exports(
     __name__,
-    {"keryx.applications": "", "keryx.datasets": "", "keryx.optimizers": "Optimizer", "keryx.preprocessing": ""},
+    {
+        "keryx.applications": "",
+        "keryx.datasets": "",
+        "keryx.optimizers": "optimizers Optimizer",
+        "keryx.preprocessing": "",
+    },
 )

@@ -15,8 +15,9 @@ def exports(
 
     Args:
         package: The package's `__name__`.
-        homes: By module, its names in one string; the module's own name is one more. A module must not have the name
-            of one of its things: once imported, it would stand where the thing is looked for.
+        homes: By module, its names in one string; a module without names is itself what is asked for, and one whose
+            own name is among them is too. A module must not have the name of one of its things: once imported, it would
+            stand where the thing is looked for.
         otherwise: What is asked for a name that stands nowhere; by default an AttributeError.
 
     >>> module = type(sys)("mine")
@@ -32,7 +33,7 @@ def exports(
         if name not in where:
             return (otherwise or missing)(name)
         module = importlib.import_module(where[name])
-        found = getattr(module, name) if name in homes[where[name]].split() else module
+        found = module if name == _last(where[name]) else getattr(module, name)
         setattr(sys.modules[package], name, found)  # asked for once
         return found
 
@@ -49,7 +50,11 @@ def exports(
 def home_of(homes: Mapping[str, str]) -> dict[str, str]:
     """The module of each name.
 
-    >>> home_of({"keryx.constraints": "NonNeg MaxNorm"})
-    {'constraints': 'keryx.constraints', 'NonNeg': 'keryx.constraints', 'MaxNorm': 'keryx.constraints'}
+    >>> home_of({"keryx.constraints": "NonNeg MaxNorm", "keryx.datasets": ""})
+    {'NonNeg': 'keryx.constraints', 'MaxNorm': 'keryx.constraints', 'datasets': 'keryx.datasets'}
     """
-    return {name: module for module, names in homes.items() for name in (module.rpartition(".")[2], *names.split())}
+    return {name: module for module, names in homes.items() for name in names.split() or [_last(module)]}
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]

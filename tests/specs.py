@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from specs_image import image_rows
 from specs_tables import TABLES
 
 
@@ -373,4 +374,5 @@ SPECS = [
     *NORMALIZATION,
     *ATTENTION,
     *(row(layer, inputs, **options) for layer, inputs, options in TABLES),
+    *image_rows(row),
 ]

@@ -147,6 +147,17 @@ def _elsewhere(name: str) -> Any:
 _LATER: dict[str, str] = {
     "keryx.layers.preprocessing": "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup Normalization "
     "StringLookup TextVectorization",
+    "keryx.layers.image.bending": "RandomElasticTransform RandomPerspective",
+    "keryx.layers.image.color": "RandomColorDegeneration RandomColorJitter RandomGrayscale RandomHue RandomSaturation",
+    "keryx.layers.image.hiding": "RandomErasing RandomGaussianBlur RandomSharpness",
+    "keryx.layers.image.histograms": "AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization",
+    "keryx.layers.image.light": "RandomBrightness RandomContrast RandomInvert RandomPosterization Solarization",
+    "keryx.layers.image.mixing": "CutMix MixUp",
+    "keryx.layers.image.moving": "RandomFlip RandomRotation RandomShear RandomTranslation RandomZoom",
+    "keryx.layers.image.pipeline": "MaxNumBoundingBoxes Pipeline",
+    "keryx.layers.image.policies": "AugMix RandAugment",
+    "keryx.layers.image.sizes": "CenterCrop RandomCrop Rescaling Resizing",
+    "keryx.layers.sound": "MelSpectrogram STFTSpectrogram",
 }
 registry.homes.update(lazy.home_of(_LATER))
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)

@@ -1,6 +1,7 @@
 """Functions of JAX by Keras's names, that also take symbolic tensors and variables."""
 # ruff: noqa: F403, F821
 
+from keryx.ops import image as image
 from keryx.ops.control import *
 from keryx.ops.convolution import *
 from keryx.ops.core import *

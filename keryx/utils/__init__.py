@@ -32,6 +32,7 @@ Registry("utility", "keras.utils").homes.update(lazy.home_of(_parts))
 __getattr__, __dir__ = lazy.exports(
     __name__,
     {
+        "keryx.utils.bounding_boxes": "",
         "keryx.utils.datasets": "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
         "keryx.utils.download": "get_file",
         "keryx.utils.feature_space": "FeatureSpace",
