@@ -52,5 +52,6 @@ __getattr__, __dir__ = _lazy.exports(
         "keryx.datasets": "",
         "keryx.optimizers": "optimizers Optimizer",
         "keryx.preprocessing": "",
+        "keryx.visualization": "",
     },
 )
