@@ -165,7 +165,7 @@ def plot_bounding_box_gallery(
         from matplotlib.patches import Patch
 
         told = ((true_color, "Ground Truth"), (pred_color, "Prediction"))
-        legend_handles = [Patch(color=np.divide(color, 255), label=label) for color, label in told]
+        legend_handles = [Patch(color=tuple(c / 255 for c in color), label=label) for color, label in told]  # type: ignore[arg-type]
     plot_image_gallery(
         pixels, rows=rows, cols=cols, legend_handles=legend_handles, data_format="channels_last", **kwargs
     )
