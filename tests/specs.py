@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from specs_more import MORE
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,4 +372,5 @@ SPECS = [
     *MERGING,
     *NORMALIZATION,
     *ATTENTION,
+    *(row(layer, inputs, **options) for layer, inputs, options in MORE),
 ]

@@ -16,28 +16,29 @@ from keryx.core.codec import Registry
 from keryx.core.dtypes import DTypePolicy, standardize_dtype
 from keryx.core.graph import Op, lift, symbols_in
 from keryx.errors import ConfigError, did_you_mean
-from keryx.ops import control, convolution, core, creation, linalg, math, nn, numpy
+from keryx.ops import control, convolution, core, creation, ctc, linalg, math, nn, numpy, patterns
 
 _HOMES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
-_MODULES = (convolution, core, creation, linalg, math, nn, numpy)
+_MODULES = (convolution, core, creation, ctc, linalg, math, nn, numpy, patterns)
 
 # Arguments of these names are tensors; all others are options.
 _TENSORS = frozenset(
     """a abs_ angle array b beta bias bins choicelist condition condlist constant_values data default depthwise_kernel
     fill_value gamma indices inputs kernel key mask mean offset operands output output_length pointwise_kernel pred
-    predictions q query scale segment_ids sorted_sequence start start_indices step stop target target_length targets
-    updates value values variable variance weights x x1 x2 xs y true false""".split()  # noqa: SIM905
+    predictions q query scale segment_ids sequence_lengths sorted_sequence start start_indices step stop target
+    target_length targets updates value values variable variance weights x x1 x2 xs y true false""".split()  # noqa: SIM905
 )
 _OPTIONS_OF = {
     "bincount": {"weights"}, "diagonal": {"offset"}, "histogram": {"bins"}, "squareplus": {"b"},
     "trace": {"offset"}, "trapezoid": {"x"}, "unique": {"fill_value"},
 }  # fmt: skip
-_TENSORS_OF = {"isclose": {"rtol", "atol"}}
+_TENSORS_OF = {"isclose": {"rtol", "atol"}, "rearrange": {"tensor", "pattern", "axes_lengths"}}
 
 # The classes that are not called as the function is, in camel case.
 _CLASSES = {
-    "allclose": "AllClose", "batch_normalization": "BatchNorm", "cdist": "CDist", "ctc_loss": "CTCLoss", "fft": "FFT",
-    "fft2": "FFT2", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn", "istft": "ISTFT",
+    "allclose": "AllClose", "batch_normalization": "BatchNorm", "cdist": "CDist", "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss", "fft": "FFT", "fft2": "FFT2", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn",
+    "istft": "ISTFT",
     "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT", "rms_normalization": "RMSNorm",
     "searchsorted": "SearchSorted", "stft": "STFT", "svd": "SVD",
 }  # fmt: skip
