@@ -13,6 +13,7 @@ from keryx.ops.table import as_array
 
 __all__ = ["rearrange"]
 
+_FREE = ["..."]  # of all axes that are not named, outside of parentheses: this very list
 _PARTS = re.compile(r"\(|\)|\.\.\.|[^\W\d]\w*|1(?!\w)|\S")
 
 
@@ -78,7 +79,7 @@ def _groups(side: str, pattern: str) -> list[list[str]]:
         elif within:
             groups[-1] += [] if part == "1" else [part]
         else:
-            groups.append([] if part == "1" else [part])
+            groups.append(_FREE if part == "..." else [] if part == "1" else [part])
     if within:
         raise ArgumentError(f"The pattern {pattern!r} lacks a closing parenthesis.")
     return groups
@@ -97,7 +98,7 @@ def _check_names(left: list[list[str]], right: list[list[str]], pattern: str, le
             f"The pattern {pattern!r} has {alone[0]!r} on the {where} and not on the {other}: rearrange() neither "
             "drops nor repeats an axis. Use ops.sum, ops.mean or ops.repeat for that."
         )
-    if ["..."] not in left and "..." in before:
+    if "..." in before and not any(group is _FREE for group in left):
         raise ArgumentError(f"The pattern {pattern!r} has '...' in parentheses on the left, where it may be any axes.")
     unknown = [name for name in lengths if name not in before]
     if unknown:
@@ -106,16 +107,19 @@ def _check_names(left: list[list[str]], right: list[list[str]], pattern: str, le
 
 def _without_dots(left: list[list[str]], right: list[list[str]], x: Any, pattern: str) -> tuple[Any, Any]:
     """Both sides with a name for each axis that `...` stands for."""
-    dots = ["..."] in left
+    dots = any(group is _FREE for group in left)
     count = x.ndim - len(left) + dots
     if count < 0 or (count and not dots):
         raise ShapeError(
             f"The pattern {pattern!r} is for {'at least ' * dots}{len(left) - dots} axes; got {describe(x.shape)}."
         )
     found = [f"...{i}" for i in range(count)]
-    left = [one for group in left for one in ([[name] for name in found] if group == ["..."] else [group])]
-    right = [one for group in right for one in ([[name] for name in found] if group == ["..."] else [group])]
-    return left, [[name for part in group for name in (found if part == "..." else [part])] for group in right]
+
+    def named(side: list[list[str]]) -> list[list[str]]:
+        apart = [one for group in side for one in ([[name] for name in found] if group is _FREE else [group])]
+        return [[name for part in group for name in (found if part == "..." else [part])] for group in apart]
+
+    return named(left), named(right)
 
 
 def _measure(left: list[list[str]], x: Any, sizes: dict[str, Any], pattern: str) -> None:
