@@ -149,6 +149,8 @@ _LATER: dict[str, str] = {
     "keryx.layers.adaptive_pooling": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
     "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
     "keryx.layers.grouped_attention": "GroupQueryAttention GroupedQueryAttention",
+    "keryx.layers.jax_layer": "FlaxLayer JaxLayer",
+    "keryx.layers.jax_modules": "from_equinox from_nnx",
     "keryx.layers.recurrent.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     "keryx.layers.spectral": "SpectralNormalization",
 }
