@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from specs_image import image_rows
+from specs_more import MORE
 from specs_tables import TABLES
 
 
@@ -375,4 +376,5 @@ SPECS = [
     *ATTENTION,
     *(row(layer, inputs, **options) for layer, inputs, options in TABLES),
     *image_rows(row),
+    *(row(layer, inputs, **options) for layer, inputs, options in MORE),
 ]

@@ -77,7 +77,24 @@ BAD_VALUES = [
         lambda: layers.Conv2D(8, 3, strides=2, dilation_rate=2),
         "Conv2D() takes strides or dilation_rate above 1",
     ),
-    (lambda: layers.BatchNormalization(renorm=True), "BatchNormalization(renorm=True) is not offered"),
+    (
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 2, "rmax": 1}),
+        "BatchNormalization(renorm_clipping=) wants rmin <= rmax; got 2 and 1",
+    ),
+    (
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1}),
+        "BatchNormalization(renorm_clipping=) has the keys rmin, rmax and dmax; got 'max'",
+    ),
+    (
+        lambda: layers.GroupQueryAttention(8, 4, 3),
+        "GroupQueryAttention() wants num_query_heads= as a multiple of num_key_value_heads=; got 4 and 3",
+    ),
+    (
+        lambda: layers.ConvLSTM2D(8, 3, strides=2, dilation_rate=2),
+        "ConvLSTM2D() takes strides or dilation_rate above 1, not both; got (2, 2) and (2, 2)",
+    ),
+    (lambda: layers.AdaptiveMaxPooling2D((3, 0)), "AdaptiveMaxPooling2D() wants output_size= as an integer, or 2"),
+    (lambda: layers.SpectralNormalization(layers.Dense(2), 0), "SpectralNormalization() wants power_iterations="),
     (
         lambda: layers.BatchNormalization(synchronized=True),
         "BatchNormalization(synchronized=True) is not offered",
