@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from specs_image import image_rows
+from specs_image import IMAGES
 from specs_more import MORE
 from specs_tables import TABLES
 
@@ -374,7 +374,5 @@ SPECS = [
     *MERGING,
     *NORMALIZATION,
     *ATTENTION,
-    *(row(layer, inputs, **options) for layer, inputs, options in TABLES),
-    *image_rows(row),
-    *(row(layer, inputs, **options) for layer, inputs, options in MORE),
+    *(row(layer, inputs, **options) for layer, inputs, options in (*MORE, *TABLES, *IMAGES)),
 ]

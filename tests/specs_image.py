@@ -1,4 +1,4 @@
-"""Rows of tests/specs.py for layers of images and of sound: what is not random, and what is drawn from one number."""
+"""Rows for tests/specs.py of layers of images and of sound: what is not random, and what is drawn from one number."""
 
 _X, _ONE = (2, 6, 5, 3), (6, 5, 3)
 _RANGE = {"value_range": (-3, 3)}
@@ -24,12 +24,8 @@ _SOUND = [
     ("STFTSpectrogram", (2, 24, 2), {"mode": "psd", "frame_length": 6, "frame_step": 2, "padding": "same"}),
     ("STFTSpectrogram", (2, 2, 24), {"mode": "stft", "frame_length": 8, "expand_dims": True, **_FIRST}),
 ]
-
-
-def image_rows(row):
-    """The rows, made by the function `row` of tests/specs.py."""
-    return [
-        *(row(layer, shape, init=init, bfloat16=0.2) for layer, shape, init in _ALWAYS),
-        *(row(layer, shape, init=init, training=True, bfloat16=0.3) for layer, shape, init in _IN_TRAINING),
-        *(row(layer, shape, init=init, bfloat16=None) for layer, shape, init in _SOUND),
-    ]
+IMAGES = [
+    *((layer, shape, {"init": init, "bfloat16": 0.2}) for layer, shape, init in _ALWAYS),
+    *((layer, shape, {"init": init, "training": True, "bfloat16": 0.3}) for layer, shape, init in _IN_TRAINING),
+    *((layer, shape, {"init": init, "bfloat16": None}) for layer, shape, init in _SOUND),
+]
