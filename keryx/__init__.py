@@ -38,5 +38,23 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
-# Optax is imported with the first optimizer.
-__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer"})
+def version() -> str:
+    """The version of Keryx."""
+    return __version__
+
+
+# What most programs do without; Optax is imported with the first optimizer.
+__getattr__, __dir__ = _lazy.exports(
+    __name__,
+    {
+        "keryx.optimizers": "Optimizer",
+        "keryx.core.dtypes": "FloatDTypePolicy",
+        "keryx.core.function": "Function Operation",
+        "keryx.core.remat": "RematScope remat",
+        "keryx.core.scopes": "StatelessScope SymbolicScope device name_scope",
+        "keryx.layers.input_spec": "InputSpec",
+        "keryx.distillation": "",
+        "keryx.dtype_policies": "",
+        "keryx.wrappers": "",
+    },
+)

@@ -11,7 +11,7 @@ from keryx.errors import DataError
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks, floats
-from keryx.training.data.door import source_of
+from keryx.training.data.door import capped, source_of
 from keryx.training.data.source import Source
 from keryx.training.data.streams import unpacked
 from keryx.training.options import FitOptions, RunOptions
@@ -124,7 +124,7 @@ def sources(session: Session, x: Any, y: Any, weight: Any, options: FitOptions) 
             again=True,
         )
     elif options.validation_split:
-        source, held_out = source.split(options.validation_split, own_size, options.validation_steps)
+        source, held_out = source.split(options.validation_split, own_size, capped(options.validation_steps))
     if options.class_weight is not None:
         source = source.map(lambda batch: session.checks().weighing(options.class_weight, batch))
     return source, held_out

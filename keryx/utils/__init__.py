@@ -1,5 +1,6 @@
 """Help around models: labels, sequences, data sets, seeds, and the names of things in configs."""
 
+from keryx import lazy
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
@@ -8,6 +9,9 @@ from keryx.core.registered import get_registered_object as get_registered_object
 from keryx.core.registered import register_keras_serializable as register_keras_serializable
 from keryx.saving import deserialize_keras_object as deserialize_keras_object
 from keryx.saving import serialize_keras_object as serialize_keras_object
+from keryx.switches import disable_interactive_logging as disable_interactive_logging
+from keryx.switches import enable_interactive_logging as enable_interactive_logging
+from keryx.switches import is_interactive_logging_enabled as is_interactive_logging_enabled
 from keryx.utils.arrays import normalize as normalize
 from keryx.utils.arrays import pad_sequences as pad_sequences
 from keryx.utils.arrays import to_categorical as to_categorical
@@ -23,3 +27,7 @@ from keryx.utils.session import is_keras_tensor as is_keras_tensor
 from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
+
+__getattr__, __dir__ = lazy.exports(
+    __name__, {"keryx.utils.legacy": "", "keryx.utils.named_values": "Config", "keryx.utils.progbar": "Progbar"}
+)
