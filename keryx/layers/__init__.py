@@ -145,5 +145,5 @@ def _elsewhere(name: str) -> Any:
 
 # Families that most programs do without, by module.
 _LATER: dict[str, str] = {}
-registry.homes.update(lazy.home_of(_LATER))
+registry.homes.update(lazy.home_of(_LATER) | {"Distiller": "keryx.distillation.distiller"})
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)
