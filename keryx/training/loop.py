@@ -194,6 +194,8 @@ def run_evaluation(
         state = new
         session.show_metrics(new.metrics, within_fit)
 
+    session.model.stop_evaluating = False
+    hooks.on_test_begin()  # which may change the weights
     with session.reading() as values:
         blocks = Blocks(
             session.test_program(),
@@ -206,8 +208,6 @@ def run_evaluation(
             compiling=progress.compiling,
             signals=signals,
         )
-        session.model.stop_evaluating = False
-        hooks.on_test_begin()
         progress.begin(0, source.steps)
         steps, logs = 0, dict[str, float]()
         for steps, logs in blocks.epoch(None, 0):
