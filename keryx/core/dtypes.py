@@ -80,19 +80,22 @@ def narrowed(array: Any, what: str) -> Any:
     return array
 
 
-@registry.register("FloatDTypePolicy")
+@registry.register()
 class DTypePolicy(Configurable):
     """A dtype to compute in and one to keep weights in.
 
     Args:
-        name: A dtype (both are it), or `mixed_float16` or `mixed_bfloat16` (weights stay float32).
+        name: A dtype (both are it), or `mixed_float16` or `mixed_bfloat16` (weights stay float32). The name of the
+            default policy unless given.
 
     >>> DTypePolicy("mixed_bfloat16").compute_dtype
     'bfloat16'
     """
 
-    def __init__(self, name: str = "float32"):
-        self.name = str(name)
+    quantization_mode = None
+
+    def __init__(self, name: str | None = None):
+        self.name = config.policy_name() if name is None else str(name)
         mixed = self.name.startswith("mixed_")
         self.compute_dtype = standardize_dtype(self.name.removeprefix("mixed_"))
         self.variable_dtype = "float32" if mixed else self.compute_dtype
@@ -106,12 +109,18 @@ class DTypePolicy(Configurable):
         return hash(self.name)
 
 
-DTypePolicy.config_module = "keras"  # Keras's configs name it there
+@registry.register()
+class FloatDTypePolicy(DTypePolicy):
+    """The same, by an older name."""
+
+
+DTypePolicy.config_module = FloatDTypePolicy.config_module = "keras"  # Keras's configs name them there
+registry.homes["DTypePolicyMap"] = "keryx.core.policy_map"
 
 
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that are given no dtype."""
-    return DTypePolicy(config.dtype_policy())
+    return DTypePolicy(config.policy_name())
 
 
 def get(identifier: Any) -> DTypePolicy:

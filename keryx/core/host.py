@@ -120,7 +120,7 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     def symbol(first: np.ndarray, second: np.ndarray) -> SymbolicTensor:
         shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
         text = first.dtype.kind in "USOT"
-        return SymbolicTensor(shape, "string" if text else dtypes.narrowed(first[:0], "output").dtype, "tried")
+        return SymbolicTensor(shape, "string" if text else dtypes.narrowed(first[:0], "output").dtype, name="tried")
 
     return jax.tree.map(symbol, *map(call, _TRIED))
 

@@ -108,7 +108,7 @@ def halves(graph: Graph | None) -> Halves:
             on_host.append(node)
         else:
             feeding = Node(inner.feed, node.args, {})
-            feeding.outputs = Fed([SymbolicTensor(s.shape, s.dtype, s.name) for s in inner.device.flat_inputs])
+            feeding.outputs = Fed([SymbolicTensor(s.shape, s.dtype, name=s.name) for s in inner.device.flat_inputs])
             on_host.append(feeding)
             computing = Node(node.operation, (feeding.outputs,), node.kwargs)
             computing.outputs = node.outputs

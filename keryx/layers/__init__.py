@@ -167,5 +167,5 @@ _LATER: dict[str, str] = {
     "keryx.layers.recurrent.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     "keryx.layers.spectral": "SpectralNormalization",
 }
-registry.homes.update(lazy.home_of(_LATER))
+registry.homes.update(lazy.home_of(_LATER) | {"Distiller": "keryx.distillation.distiller"})
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)

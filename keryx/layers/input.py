@@ -66,7 +66,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
         self.input_dtype = dtypes.standardize_dtype(dtype, text=True)
         self.built = True
-        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, self.name))
+        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, name=self.name))
 
     @property
     def dtype(self) -> str:

@@ -1,7 +1,6 @@
 """Sound as pictures of its frequencies: MelSpectrogram, STFTSpectrogram."""
 
 import math
-import warnings
 from typing import Any
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 
 from keryx import config, initializers, kernels, ops
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ConfigError
+from keryx.errors import ArgumentError, ConfigError, warn
 from keryx.layers.layer import InputSpec, Layer, registry
 from keryx.layers.sizes import choice, layout, padding_mode, whole
 
@@ -177,7 +176,7 @@ class STFTSpectrogram(Layer):
         if fft_length is not None and fft_length < frame_length:
             raise ConfigError(f"{where} wants fft_length= of at least frame_length={frame_length}; got {fft_length!r}.")
         if fft_length is not None and fft_length & -fft_length != fft_length:
-            warnings.warn(f"{where} is made for fft_length= of a power of 2; got {fft_length}.", stacklevel=2)
+            warn(f"{where} is made for fft_length= of a power of 2; got {fft_length}.")
         self.frame_step, self.fft_length, self.window, self.periodic = frame_step, fft_length, window, periodic
         if scaling not in ("density", "spectrum", None):
             raise ConfigError(f"{where} wants scaling= as 'density', 'spectrum' or None; got {scaling!r}.")

@@ -123,7 +123,8 @@ class _Found:
 
     def _look_at_optimizer(self, where: str, optimizer: Optimizer) -> None:
         owners = {} if optimizer.built else self.trained
-        self._take(f"{where}/inner_optimizer".lstrip("/"))  # the same once more
+        for part in [part for part in self.left if part.startswith((f"{where}/inner_", f"{where}/optimizers/"))]:
+            self._take(part)  # the same once more
         kept = self._take(where)
         if not kept:
             return
@@ -131,6 +132,7 @@ class _Found:
         wanted = counts = list(kept_by(optimizer).values())
         if owners:
             weights = {path: jax.ShapeDtypeStruct(v.shape, v.dtype) for path, v in owners.items()}
+            optimizer.decide(owners)
             abstract = jax.eval_shape(optimizer.init, weights)
             wanted = in_order(optimizer, abstract, owners)
         if len(kept) == len(counts) < len(wanted):  # it was saved before it had a state

@@ -298,7 +298,7 @@ class Session(Copyable):
             return train_step(state, batch)
 
         run = stop_at_nan(step) if guard else lambda state, fixed, batch: step(state, fixed, batch)[0]
-        return self._program(("train", guard, self.optimizer.schedule), run)  # a schedule is compiled in
+        return self._program(("train", guard, self.optimizer.schedules), run)  # a schedule is compiled in
 
     def test_program(self) -> Program:
         """The model's test_step, compiled."""

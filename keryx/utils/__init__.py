@@ -10,6 +10,9 @@ from keryx.core.registered import get_registered_object as get_registered_object
 from keryx.core.registered import register_keras_serializable as register_keras_serializable
 from keryx.saving import deserialize_keras_object as deserialize_keras_object
 from keryx.saving import serialize_keras_object as serialize_keras_object
+from keryx.switches import disable_interactive_logging as disable_interactive_logging
+from keryx.switches import enable_interactive_logging as enable_interactive_logging
+from keryx.switches import is_interactive_logging_enabled as is_interactive_logging_enabled
 from keryx.utils.arrays import normalize as normalize
 from keryx.utils.arrays import pad_sequences as pad_sequences
 from keryx.utils.arrays import to_categorical as to_categorical
@@ -37,6 +40,8 @@ __getattr__, __dir__ = lazy.exports(
         "keryx.utils.download": "get_file",
         "keryx.utils.feature_space": "FeatureSpace",
         "keryx.utils.images": "array_to_img img_to_array load_img save_img smart_resize",
+        "keryx.utils.legacy": "",
+        "keryx.utils.named_values": "Config",
         "keryx.utils.progbar": "Progbar",
     },
 )
