@@ -33,7 +33,7 @@ def exports(
         if name not in where:
             return (otherwise or missing)(name)
         module = importlib.import_module(where[name])
-        found = module if name == _last(where[name]) else getattr(module, name)
+        found = module if where[name] == f"{package}.{name}" else getattr(module, name)
         setattr(sys.modules[package], name, found)  # asked for once
         return found
 
@@ -53,8 +53,4 @@ def home_of(homes: Mapping[str, str]) -> dict[str, str]:
     >>> home_of({"keryx.constraints": "NonNeg MaxNorm", "keryx.datasets": ""})
     {'NonNeg': 'keryx.constraints', 'MaxNorm': 'keryx.constraints', 'datasets': 'keryx.datasets'}
     """
-    return {name: module for module, names in homes.items() for name in names.split() or [_last(module)]}
-
-
-def _last(module: str) -> str:
-    return module.rpartition(".")[2]
+    return {name: module for module, names in homes.items() for name in names.split() or [module.rpartition(".")[2]]}

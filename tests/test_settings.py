@@ -304,13 +304,3 @@ def test_legacy_configs_as_in_keras():
         legacy.deserialize_keras_object("Zeroes", objects, printable_module_name="initialiser")
     with pytest.raises(ConfigError, match="has no config"):
         keryx.utils.legacy.serialize_keras_object(3)
-
-
-def test_a_progress_bar_of_ones_own(capsys):
-    bar = utils.Progbar(4, stateful_metrics=["rate"])
-    bar.add(1, [("loss", 1.0), ("rate", 0.5)])
-    bar.update(4, [("loss", 3.0), ("rate", 0.25)])
-    assert capsys.readouterr().out.endswith("4 steps - loss: 2.5000 - rate: 0.2500\n")
-    bar = utils.Progbar(None, verbose=0)
-    bar.update(3, finalize=True)
-    assert capsys.readouterr().out == ""
