@@ -39,7 +39,7 @@ class FilesDataset(PyDataset):
         batch_size: int | None,
         seed: int | None,
     ):
-        super().__init__(workers=min(8, os.cpu_count() or 1))
+        super().__init__(workers=min(8, os.cpu_count() or 1), max_queue_size=2)
         self.file_paths, self.labels, self.class_names = file_paths, labels, class_names
         self.read, self.stack, self.batch_size, self.seed = read, stack, batch_size, seed
         self.epoch, self.first, self.last = 0, 0, -(-len(file_paths) // (batch_size or 1))
