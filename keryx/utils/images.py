@@ -64,7 +64,7 @@ def load_img(
             image = opened.copy() if opened.mode in modes else opened.convert(modes[0])
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
-    except OSError as error:
+    except Exception as error:  # whatever a damaged image can bring about
         raise FileError(f"{path} cannot be read as an image: {error}.") from error
     if target_size is None:
         return image
