@@ -39,7 +39,7 @@ class FilesDataset(PyDataset):
         batch_size: int | None,
         seed: int | None,
     ):
-        super().__init__(workers=min(8, os.cpu_count() or 1), max_queue_size=2)
+        super().__init__(workers=min(8, _processors()), max_queue_size=2)
         self.file_paths, self.labels, self.class_names = file_paths, labels, class_names
         self.read, self.stack, self.batch_size, self.seed = read, stack, batch_size, seed
         self.rows, self.epoch = np.arange(len(file_paths)), 0
@@ -131,6 +131,11 @@ def _through(functions: Sequence[Callable], batch: Any) -> Any:
     for function in functions:
         batch = function(*batch) if isinstance(batch, tuple) else function(batch)
     return batch
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _ELSEWHERE = {

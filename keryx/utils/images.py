@@ -61,7 +61,7 @@ def load_img(
         with image_module.open(path) as opened:
             modes = _MODES[color_mode]
             opened.load()
-            image = opened.copy() if opened.mode in modes else opened.convert(modes[0])
+            image = opened if opened.mode in modes else opened.convert(modes[0])
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
     except Exception as error:  # whatever a damaged image can bring about
