@@ -206,13 +206,29 @@ def test_what_code_for_tf_data_asks(images):
     for _ in range(2):
         assert len(list(cached.shuffle(100).prefetch(buffer_size=-1))) == 3
     assert len(calls) == 3
-    assert len(data.shuffle(1, seed=0)) == 3
+    mapped = cached.map(lambda x, y: x + 1)
+    np.testing.assert_array_equal(mapped.skip(1)[0], every[1][0] + 1)
+    np.testing.assert_array_equal(cached[1][0], every[1][0])
+    assert len(calls) == 3
     assert cached.class_names == data.class_names
     with pytest.raises(IndexError, match="3 batches"):
         data[3]
     with pytest.raises(AttributeError, match=r"no \.batch\(\): it is told at the beginning, batch_size="):
         data.batch(2)
     assert not hasattr(data, "element_spec")
+
+
+def test_what_is_taken_is_never_in_what_is_left(images):
+    data = image_dataset_from_directory(images, image_size=(2, 2), batch_size=1, seed=0, verbose=False).shuffle(9)
+    every = {x.tobytes() for x, _ in data}
+    taken, left = data.take(2), data.skip(2)  # of one order, that of the second epoch
+    orders = []
+    for _ in range(4):
+        sides = [[x.tobytes() for x, _ in part] for part in (taken, left)]
+        assert {*sides[0], *sides[1]} == every
+        assert not {*sides[0]} & {*sides[1]}
+        orders.append(tuple(sides[1]))
+    assert len({*orders}) > 1
 
 
 def test_links_are_followed_where_asked(images, tmp_path):

@@ -106,6 +106,23 @@ def test_the_next_call_goes_on(at_home):
     assert left(at_home) == ["a.bin"]
 
 
+def test_ctrl_c_keeps_what_has_come(at_home, monkeypatch):
+    def interrupted(progress, step, logs):
+        if step >= 4:
+            raise KeyboardInterrupt
+
+    with serving(Files({"/a.bin": DATA}, pause=0.001)) as files:
+        with monkeypatch.context() as patch:
+            patch.setattr(transfer.Progress, "update", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                get_file(origin=files.url + "a.bin")
+        size = (at_home / ".a.bin.part").stat().st_size
+        get_file(origin=files.url + "a.bin")
+    assert size >= 4000
+    assert files.asked == [None, f"bytes={size}-"]
+    assert (at_home / "a.bin").read_bytes() == DATA
+
+
 @pytest.mark.parametrize("hashes", [{}, {"file_hash": hashlib.sha256(DATA[::-1]).hexdigest()}])
 def test_no_two_files_are_joined(at_home, hashes):
     with serving(Files({"/a.bin": DATA}, cuts=[9_000, 0, 0])) as files:

@@ -103,6 +103,11 @@ def test_files_that_cannot_be_loaded(tmp_path):
     (tmp_path / "a.png").write_bytes(b"text")
     with pytest.raises(FileError, match="cannot be read as an image"):
         ours.load_img(tmp_path / "a.png")
+    ours.save_img(tmp_path / "a.png", pixels(40, 40, 3))
+    whole = (tmp_path / "a.png").read_bytes()
+    for content in (whole[:200], whole[:40] + bytes(60) + whole[100:], whole[:16] + b"\x7f" * 8 + whole[24:]):
+        with pytest.raises(FileError, match="cannot be read as an image"):
+            ours.load_img(io.BytesIO(content))
     with pytest.raises(FileError, match="There is no file"):
         ours.load_img(tmp_path / "b.png")
     with pytest.raises(ArgumentError, match="got a int"):

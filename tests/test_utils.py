@@ -133,11 +133,20 @@ def test_timeseries():
     np.testing.assert_array_equal(x[1], series[[1, 3, 5]])
     assert y.tolist() == [0, 1, 2, 3]
     assert data[1][0].shape == (2, 3, 2)
-    shuffled = utils.timeseries_dataset_from_array(series, None, 2, shuffle=True, seed=0, batch_size=None)
+    shuffled = utils.timeseries_dataset_from_array(series, None, 2, shuffle=True, seed=0)
     before = shuffled[0]
     shuffled.on_epoch_end()
     assert sorted(before[:, 0, 0]) == sorted(shuffled[0][:, 0, 0]) == list(np.arange(0, 18, 2))
     assert (before != shuffled[0]).any()
+    first, second = (np.concatenate([*shuffled]) for _ in range(2))
+    assert (first != second).any()
+    single = utils.timeseries_dataset_from_array(series, np.arange(10), 3, start_index=2, end_index=7, batch_size=None)
+    windows = [*single]
+    assert [y for _, y in windows] == [2, 3, 4]
+    np.testing.assert_array_equal(windows[1][0], series[3:6])
+    for options in ({"sampling_rate": 0}, {"start_index": -1}, {"end_index": 11}, {"start_index": 5, "end_index": 5}):
+        with pytest.raises(ArgumentError, match=next(iter(options))):
+            utils.timeseries_dataset_from_array(series, None, 2, **options)
     with pytest.raises(DataError, match="does not fit"):
         utils.timeseries_dataset_from_array(series, None, 11)
 

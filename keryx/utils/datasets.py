@@ -10,7 +10,7 @@ import numpy as np
 from keryx import config
 from keryx.errors import ArgumentError, ConfigError, DataError
 from keryx.utils.directory import Labels, from_directory
-from keryx.utils.images import img_to_array, load_img, pillow
+from keryx.utils.images import load_img, pillow
 from keryx.utils.resizing import INTERPOLATIONS, cropped, padded, resized
 from keryx.utils.wav import read_wav, resampled
 
@@ -120,7 +120,8 @@ def image_dataset_from_directory(
 
 
 def _image(path: str, mode: str, size: Sequence[int], way: str, fit: Callable | None, data_format: str) -> np.ndarray:
-    image = img_to_array(load_img(path, mode), "channels_last", "float32")
+    image = np.asarray(load_img(path, mode))
+    image = image[..., None] if image.ndim == 2 else image
     image = resized(image if fit is None else fit(image, size), size, way)
     return image if data_format == "channels_last" else image.transpose(2, 0, 1)
 

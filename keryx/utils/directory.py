@@ -39,40 +39,39 @@ class FilesDataset(PyDataset):
         batch_size: int | None,
         seed: int | None,
     ):
-        super().__init__(workers=min(8, os.cpu_count() or 1))
+        super().__init__(workers=min(8, _processors()), max_queue_size=2)
         self.file_paths, self.labels, self.class_names = file_paths, labels, class_names
         self.read, self.stack, self.batch_size, self.seed = read, stack, batch_size, seed
-        self.epoch, self.first, self.last = 0, 0, -(-len(file_paths) // (batch_size or 1))
+        self.rows, self.epoch = np.arange(len(file_paths)), 0
         self.functions: tuple[Callable, ...] = ()
-        self.kept: dict[int, Any] | None = None
+        self.kept: dict[bytes, Any] | None = None  # batches by their rows
+        self.functions_after: tuple[Callable, ...] = ()  # of what is kept
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return -(-len(self.rows) // (self.batch_size or 1))
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
             raise IndexError(f"There are {len(self)} batches; got the number {index}.")
-        number = index % len(self) + self.first
-        if self.kept is not None and number in self.kept:
-            return self.kept[number]
         size = self.batch_size or 1
-        rows = self.order[number * size : (number + 1) * size]
-        read = [self.read(self.file_paths[row]) for row in rows]
-        x = read[0] if self.batch_size is None else self.stack(read)
-        if self.labels is None:
-            batch = x
-        else:
-            batch = x, self.labels[rows[0]] if self.batch_size is None else self.labels[rows]
-        for function in self.functions:
-            batch = function(*batch) if isinstance(batch, tuple) else function(batch)
-        if self.kept is not None:
-            self.kept[number] = batch
-        return batch
+        rows = self.ordered(slice(index % len(self) * size, (index % len(self) + 1) * size))
+        if self.kept is None:
+            return self._made(rows)
+        key = rows.tobytes()
+        if key not in self.kept:
+            self.kept[key] = self._made(rows)
+        return _through(self.functions_after, self.kept[key])
 
-    @property
-    def order(self) -> np.ndarray:
-        """The rows in the order of this epoch."""
-        return _order(len(self.file_paths), self.seed, 0 if self.kept is not None else self.epoch)
+    def _made(self, rows: np.ndarray) -> Any:
+        read = [self.read(self.file_paths[row]) for row in rows]
+        single = self.batch_size is None
+        x = read[0] if single else self.stack(read)
+        y = None if self.labels is None else self.labels[rows[0] if single else rows]
+        return _through(self.functions, x if y is None else (x, y))
+
+    def ordered(self, part: slice) -> np.ndarray:
+        """A part of the rows, in the order of this epoch."""
+        return self.rows[_order(len(self.rows), self.seed, self.epoch)[part]]
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -88,21 +87,24 @@ class FilesDataset(PyDataset):
     # What code for tf.data asks of a data set.
 
     def take(self, count: int) -> "FilesDataset":
-        """The first batches of each epoch; all for -1."""
-        return self._but(last=self.last if count < 0 else min(self.last, self.first + count))
+        """The first batches; all for -1. They stay the same ones: no other epoch brings those of `skip` into them."""
+        return self if count < 0 else self._but(rows=self.ordered(slice(count * (self.batch_size or 1))))
 
     def skip(self, count: int) -> "FilesDataset":
-        """The batches of each epoch after the first ones."""
-        return self._but(first=min(self.last, self.first + count))
+        """The batches that `take` leaves."""
+        return self._but(rows=self.ordered(slice(count * (self.batch_size or 1), None)))
 
     def map(self, map_func: Callable, num_parallel_calls: Any = None, **options: Any) -> "FilesDataset":
         """The batches as a function gives them, which is called with the parts of each; by the workers, in parallel."""
-        return self._but(functions=(*self.functions, map_func))
+        name = "functions" if self.kept is None else "functions_after"
+        return self._but(**{name: (*getattr(self, name), map_func)})
 
     def shuffle(
         self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: Any = None
     ) -> "FilesDataset":
         """The same elements, all of them in a new order each epoch; what is cached keeps its batches."""
+        if self.kept is not None:
+            return self
         return self._but(seed=random.randrange(10**6) if seed is None else seed)
 
     def prefetch(self, buffer_size: int | None = None) -> "FilesDataset":
@@ -112,7 +114,7 @@ class FilesDataset(PyDataset):
 
     def cache(self) -> "FilesDataset":
         """The same, each batch read once and kept in memory; so the batches stay what they are, in each epoch."""
-        return self._but(kept={})
+        return self._but(rows=self.ordered(slice(None)), seed=None, kept={})
 
     def _but(self, **changes: Any) -> "FilesDataset":
         other = copy.copy(self)
@@ -123,6 +125,17 @@ class FilesDataset(PyDataset):
         if name in _ELSEWHERE:
             raise AttributeError(f"A data set of files has no .{name}(): {_ELSEWHERE[name]}.")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _through(functions: Sequence[Callable], batch: Any) -> Any:
+    for function in functions:
+        batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+    return batch
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _ELSEWHERE = {

@@ -60,10 +60,10 @@ def load_img(
         with image_module.open(path) as opened:
             modes = _MODES[color_mode]
             opened.load()
-            image = opened.copy() if opened.mode in modes else opened.convert(modes[0])
+            image = opened if opened.mode in modes else opened.convert(modes[0])
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
-    except OSError as error:
+    except Exception as error:  # whatever a damaged image can bring about
         raise FileError(f"{path} cannot be read as an image: {error}.") from error
     if target_size is None:
         return image

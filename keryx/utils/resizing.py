@@ -53,7 +53,8 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
     """
     if interpolation not in INTERPOLATIONS:
         raise ArgumentError(f"interpolation is one of {', '.join(INTERPOLATIONS)}; got {interpolation!r}.")
-    image = np.asarray(image, "float32")
+    image = np.asarray(image)
+    image = image if image.dtype == np.uint8 else image.astype("float32")  # bytes are turned as they are taken
     for axis, new in enumerate(size):
         if image.shape[axis] == new and interpolation not in ("gaussian", "mitchellcubic"):  # which blur
             continue
@@ -64,10 +65,9 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
         lines, weights = image.reshape(len(image), -1), weights[..., None] if axis == 0 else weights
         total = np.take(lines, rows[0], axis) * weights[0]
         for row, weight in zip(rows[1:], weights[1:], strict=True):
-            part = np.take(lines, row, axis)
-            total += np.multiply(part, weight, out=part)
+            total += np.take(lines, row, axis) * weight
         image = total.reshape(len(total), -1, image.shape[2])
-    return image
+    return image.astype("float32", copy=False)
 
 
 @functools.lru_cache(1024)
