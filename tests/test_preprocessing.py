@@ -175,13 +175,19 @@ def test_what_is_not_adapted():
         built.adapt(np.ones((4, 2)))
 
 
-def test_a_vocabulary_that_would_change_a_model():
-    layer = layers.StringLookup(output_mode="multi_hot")
+@pytest.mark.parametrize("kind", ["StringLookup", "TextVectorization"])
+def test_a_vocabulary_that_would_change_a_model(kind):
+    layer = getattr(layers, kind)(output_mode="tf_idf")
     layer.adapt(["a", "b"])
     layer.adapt(["a", "b", "c"])
-    layer(keryx.Input((1,), dtype="string"))
+    line = keryx.Input((1,), dtype="string")
+    model = keryx.Model(line, layer(line))
+    before = model.predict(np.array(["a"]), verbose=0)
     with pytest.raises(errors.StateError, match="gives vectors of 4; the new vocabulary would make them 2"):
         layer.adapt(["a"])
+    np.testing.assert_array_equal(model.predict(np.array(["a"]), verbose=0), before)
+    layer.adapt(["a", "a", "c", "b", "c"])
+    assert model.predict(np.array(["a"]), verbose=0)[0, 2] == layer(np.array([["a"]]))[0, 2] != 0
 
 
 # -- where they run ------------------------------------------------------------------------------------------------
@@ -231,6 +237,24 @@ def test_integers_greater_than_a_device_holds():
         both.predict(ids, verbose=0)
     with pytest.raises(errors.DataError, match=r"vocabulary of .* holds 1099511627776, which int32 cannot hold"):
         lookup(jnp.asarray([1]))
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count", "tf_idf"])
+def test_long_vectors_are_made_behind_the_host_part(mode):
+    line, ids = keryx.Input((1,), dtype="string"), keryx.Input((3,), dtype="int64")
+    texts, numbers = layers.TextVectorization(output_mode=mode), layers.IntegerLookup(output_mode=mode, mask_token=0)
+    texts.adapt(["an ant", "a bee"])
+    numbers.adapt(np.array([[5, 7, 0], [9, 7, 7]]))
+    both = [texts(line), numbers(ids), *([] if mode == "tf_idf" else [layers.Hashing(7, output_mode=mode)(ids)])]
+    model = keryx.Model([line, ids], both)
+    x = [np.array([["an ant or an elk " * 3], [""]]), np.array([[5, 0, 1], [7, 7, 7]])]
+    fed = model.halves.feed(x)
+    assert [(value.dtype, value.shape) for value in fed.values[:2]] == [("int32", (2, 16)), ("int32", (2, 3))]
+    want = [texts(x[0]), numbers(x[1]), model.layers[-1](x[1])][: len(both)]
+    for results in (model(x), model.predict(x, verbose=0), keryx.Model([line, ids], model([line, ids]))(x)):
+        for a, b, symbol in zip(results, want, both, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+            assert (a.shape[1:], a.dtype) == (symbol.shape[1:], symbol.dtype)
 
 
 def test_a_table_of_host_layers_feeds_a_crossing():

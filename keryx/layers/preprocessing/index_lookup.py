@@ -11,6 +11,7 @@ from keryx.core.codec import reads, serialize
 from keryx.errors import ConfigError, DataError, StateError, listing
 from keryx.layers.layer import Layer
 from keryx.layers.preprocessing.adapting import batches, is_array
+from keryx.layers.preprocessing.discretization import forget_programs
 from keryx.layers.preprocessing.encoding import encode, mode_of, refuse_sparse
 from keryx.layers.preprocessing.hashes import as_words, bins
 from keryx.layers.preprocessing.hashing import salt_of
@@ -172,6 +173,7 @@ class IndexLookup(Layer):
                 f"make them {size}. Adapt it before it is called on an Input, or give pad_to_max_tokens=True."
             )
         self._vocabulary, self._known_size = vocabulary, size
+        forget_programs(self)  # which have the old one in them
 
     def expect(self, size: int | None) -> None:
         """Know how many numbers there will be, before the vocabulary is read from beside the config."""
@@ -241,7 +243,16 @@ class IndexLookup(Layer):
         """Terms of any shape; numbers where it inverts."""
         if self.invert:
             return self._inverse(inputs)
-        return self.encoded(self.numbers(self._as_terms(inputs)))
+        return self.encoded(self.numbers_of(inputs))
+
+    @property
+    def halves_of_call(self) -> Any:
+        """What of a call runs on the host, and what behind it; None where that is all on the host."""
+        return None if self.output_mode == "int" else (self.numbers_of, self.encoded)
+
+    def numbers_of(self, inputs: Any) -> np.ndarray:
+        """The number of each term of the inputs."""
+        return self.numbers(self._as_terms(inputs))
 
     def numbers(self, terms: np.ndarray) -> np.ndarray:
         """The number of each term, int64; -2 for what no vector counts."""
@@ -337,6 +348,7 @@ class IndexLookup(Layer):
         """The weights of `tf_idf`."""
         if "idf_weights" in store:
             self.idf_weights = np.array(store["idf_weights"])
+            forget_programs(self)
 
     def save_assets(self, dir_path: str) -> None:
         """Write the vocabulary, a term a line, unless the config has it."""

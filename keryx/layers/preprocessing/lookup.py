@@ -8,7 +8,6 @@ import numpy as np
 from keryx.core.dtypes import narrowed
 from keryx.errors import ConfigError
 from keryx.layers.layer import registry
-from keryx.layers.preprocessing.discretization import forget_programs
 from keryx.layers.preprocessing.index_lookup import DROPPED, NONE, IndexLookup
 from keryx.layers.preprocessing.vocabulary import Integers, Words
 
@@ -163,10 +162,6 @@ class IntegerLookup(IndexLookup):
         if self.mask_token is not None:
             found = jnp.where(x == self.mask_token, 0 if self.output_mode == "int" else DROPPED, found)
         return self.encoded(found)
-
-    def _take(self, vocabulary: Any) -> None:
-        super()._take(vocabulary)
-        forget_programs(self)  # of the device, which have the old one in them
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, and the vocabulary where it was given as a list."""
