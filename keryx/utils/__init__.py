@@ -27,6 +27,6 @@ from keryx.utils.session import set_random_seed as set_random_seed
 CustomObjectScope = custom_object_scope
 
 _LATER = {"keryx.utils.feature_space": "FeatureSpace"}
-_parts = lazy.home_of({"keryx.utils.feature_space": "FeatureSpace Feature Cross TFDIdentity"})
+_parts = lazy.home_of(_LATER | {"keryx.utils.features": "Feature Cross TFDIdentity"})
 Registry("utility", "keras.utils").homes.update(_parts)
 __getattr__, __dir__ = lazy.exports(__name__, _LATER)
