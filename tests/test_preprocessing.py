@@ -349,6 +349,26 @@ def test_shapes_before_the_run():
     assert layers.Hashing(4, output_mode="one_hot")(keryx.Input((3,), dtype="string")).shape == (None, 3, 4)
 
 
+def test_long_vectors_are_known_without_being_made():
+    line, huge = keryx.Input((2,), dtype="string"), 2**31 - 1
+    assert layers.Hashing(huge, output_mode="one_hot")(line).shape == (None, 2, huge)
+    one = keryx.Input((1,), dtype="int32")
+    assert layers.HashedCrossing(huge, output_mode="one_hot")([one, one]).shape == (None, huge)
+    padded = layers.StringLookup(vocabulary=["a"], output_mode="count", max_tokens=huge, pad_to_max_tokens=True)
+    assert padded(line).shape == (None, huge)
+    lookup = layers.StringLookup(vocabulary=["a"], num_oov_indices=huge)
+    assert lookup(line).shape == (None, 2)
+    assert layers.StringLookup(vocabulary=["a"], num_oov_indices=huge, invert=True)(np.array([huge, 5])).tolist() == [
+        "a", "[UNK]"
+    ]  # fmt: skip
+    layer = layers.TextVectorization(vocabulary=["a"], ngrams=huge)
+    assert layer(["a a"]).tolist() == [[2, 2, 1]]
+    config = keryx.Model(line, padded(line)).get_config()
+    config["layers"][1]["config"] |= {"output_mode": "tf_idf", "idf_weights": [1.0], "max_tokens": 2**45}
+    with pytest.raises(errors.ConfigError, match="describes a weight of shape"):
+        keryx.Model.from_config(config)
+
+
 # -- text ----------------------------------------------------------------------------------------------------------
 
 

@@ -147,8 +147,7 @@ class IntegerLookup(IndexLookup):
             return super().call(inputs)
         x, start, what = inputs.astype("int32"), self._oov_start, f"vocabulary of {self.title}"
         if self.invert:
-            tokens = self._vocabulary.array([*self._special(), *self._vocabulary.tolist(), self.oov_token])
-            places = jnp.where((x < 0) | (x >= len(tokens)), len(tokens) - 1, x)
+            tokens, places = self.places(x, jnp)
             return jnp.asarray(narrowed(tokens, what))[places]
         if self.num_oov_indices > 1 and self.oov_method != "floormod":
             raise ConfigError(f"{self.title}: oov_method='farmhash' hashes text, on the host: put the layer first.")

@@ -87,7 +87,6 @@ class TextVectorization(Layer):
         ):
             raise ConfigError(f"{self.title}: output_sequence_length is a number, and goes with output_mode='int'.")
         self.standardize, self.split, self.ngrams = standardize, split, ngrams
-        self.widths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else widths
         self.output_sequence_length, self.encoding = output_sequence_length, encoding
         self.sparse, self.ragged = sparse, ragged
         if split is not None and self._declared_shape is None:
@@ -114,7 +113,7 @@ class TextVectorization(Layer):
         if self.output_mode != "int":
             one = self.output_mode == "one_hot"
             return (*rows, last, self._lookup_layer.depth()) if one else (*rows, self._lookup_layer.depth())
-        return (*rows, self.output_sequence_length or (None if self.widths or self.split is not None else last))
+        return (*rows, self.output_sequence_length or (None if self.ngrams or self.split is not None else last))
 
     @property
     def halves_of_call(self) -> Any:
@@ -163,14 +162,14 @@ class TextVectorization(Layer):
         """The words of texts: a list of lists, or an array where nothing is split."""
         texts = standardized(texts, self.standardize)
         if self.split is None:
-            rows = ngrams(texts.reshape(-1, texts.shape[-1]).tolist(), self.widths) if self.widths else None
+            rows = ngrams(texts.reshape(-1, texts.shape[-1]).tolist(), self.ngrams) if self.ngrams else None
             if rows is None:
                 return texts
             return np.array(rows, object).reshape(*texts.shape[:-1], len(rows[0]) if rows else 0)
         if texts.ndim > 1 and texts.shape[-1] != 1:
             raise ShapeError(f"{self.title} splits one text a row, (batch,) or (batch, 1); got {texts.shape}.")
         words = tokens_of(texts.ravel(), self.split)
-        return ngrams(words, self.widths) if self.widths else words
+        return ngrams(words, self.ngrams) if self.ngrams else words
 
     @property
     def _lookup(self) -> StringLookup:
