@@ -196,11 +196,12 @@ def test_a_vocabulary_that_would_change_a_model(kind):
 def test_integers_and_ranges_run_where_their_inputs_are():
     x = keryx.Input((3,))
     bins, numbers = layers.Discretization([0.0, 1.0]), layers.IntegerLookup(vocabulary=[2, 0], num_oov_indices=2)
-    before, after = numbers(bins(x)), numbers(bins(layers.Dense(3, kernel_initializer="identity")(x)))
+    dense = layers.Dense(3, kernel_initializer="identity", name="first")
+    before, after = numbers(bins(x)), numbers(bins(dense(x)))
     model = keryx.Model(x, [before, after])
     host, device = ([node.operation.name for node in part.nodes] for part in model.halves)
     assert host == [bins.name, numbers.name]
-    assert device == ["dense", bins.name, numbers.name]
+    assert device == ["first", bins.name, numbers.name]
     data = RNG.normal(size=(5, 3))
     first, second = model.predict(data, verbose=0)
     np.testing.assert_array_equal(first, second)
