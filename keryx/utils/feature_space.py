@@ -1,15 +1,17 @@
 """FeatureSpace: the columns of a table as one vector a row, each made into numbers by a layer of its own."""
 
 import os
+import sys
 from typing import Any
 
 import jax
 import numpy as np
 
 from keryx import layers
-from keryx.core import host
+from keryx.core import host, tf_graph
 from keryx.core.codec import deserialize, reads, registry_of, serialize
 from keryx.core.graph import symbols_in
+from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, ConfigError, DataError, StateError, did_you_mean, listing
 from keryx.layers.layer import Layer
 from keryx.layers.preprocessing.adapting import batches
@@ -215,6 +217,8 @@ class FeatureSpace(Kinds, Layer):
         columns = {name: self._column(data, name) for name in self.features}
         if symbols_in(columns):
             return self._encoder(columns, **kwargs)
+        if "tensorflow" in sys.modules and tf_graph.is_within(list(columns.values())):
+            return tf_graph.call(self, (columns,), kwargs)
         arrays = {name: host.as_array(column, f"column {name!r}") for name, column in columns.items()}
         single = any(array.ndim == 0 for array in arrays.values())
         encoded = self._encoder({name: _as_column(array) for name, array in arrays.items()}, **kwargs)
@@ -223,6 +227,14 @@ class FeatureSpace(Kinds, Layer):
     def call(self, inputs: Any) -> Any:
         """As `__call__`."""
         return self(inputs)
+
+    def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Symbols like the encoding of columns, `(batch,)` or `(batch, 1)`, or of single values."""
+        single = any(symbol.ndim == 0 for symbol in args[0].values())
+        like = jax.tree.map(SymbolicTensor.like, self.get_encoded_features())
+        for symbol in jax.tree.leaves(like) if single else ():
+            symbol.shape = symbol.shape[1:]
+        return like
 
     # -- configs and files ---------------------------------------------------------------------------------------
 
