@@ -18,7 +18,6 @@ TABLES = [
     ("Discretization", (2, 3), {"init": {"bin_boundaries": [0.0], "output_mode": "one_hot"}, **PLAIN}),
     ("Discretization", (2, 3), {"init": {"bin_boundaries": [0.0, 1.0], "output_mode": "count"}, **PLAIN}),
     ("CategoryEncoding", (2, 3), {"init": {"num_tokens": 4}, "unknown": (1,), **IDS}),
-    ("CategoryEncoding", (2, 3, 4), {"init": {"num_tokens": 4}, **IDS}),
     ("CategoryEncoding", (2, 3), {"init": {"num_tokens": 5, "output_mode": "one_hot"}, "unknown": (1,), **IDS}),
     ("CategoryEncoding", (2, 1), {"init": {"num_tokens": 5, "output_mode": "one_hot"}, **IDS}),
     (

@@ -175,13 +175,19 @@ def test_what_is_not_adapted():
         built.adapt(np.ones((4, 2)))
 
 
-def test_a_vocabulary_that_would_change_a_model():
-    layer = layers.StringLookup(output_mode="multi_hot")
+@pytest.mark.parametrize("kind", ["StringLookup", "TextVectorization"])
+def test_a_vocabulary_that_would_change_a_model(kind):
+    layer = getattr(layers, kind)(output_mode="tf_idf")
     layer.adapt(["a", "b"])
     layer.adapt(["a", "b", "c"])
-    layer(keryx.Input((1,), dtype="string"))
+    line = keryx.Input((1,), dtype="string")
+    model = keryx.Model(line, layer(line))
+    before = model.predict(np.array(["a"]), verbose=0)
     with pytest.raises(errors.StateError, match="gives vectors of 4; the new vocabulary would make them 2"):
         layer.adapt(["a"])
+    np.testing.assert_array_equal(model.predict(np.array(["a"]), verbose=0), before)
+    layer.adapt(["a", "a", "c", "b", "c"])
+    assert model.predict(np.array(["a"]), verbose=0)[0, 2] == layer(np.array([["a"]]))[0, 2] != 0
 
 
 # -- where they run ------------------------------------------------------------------------------------------------
@@ -190,11 +196,12 @@ def test_a_vocabulary_that_would_change_a_model():
 def test_integers_and_ranges_run_where_their_inputs_are():
     x = keryx.Input((3,))
     bins, numbers = layers.Discretization([0.0, 1.0]), layers.IntegerLookup(vocabulary=[2, 0], num_oov_indices=2)
-    before, after = numbers(bins(x)), numbers(bins(layers.Dense(3, kernel_initializer="identity")(x)))
+    dense = layers.Dense(3, kernel_initializer="identity", name="first")
+    before, after = numbers(bins(x)), numbers(bins(dense(x)))
     model = keryx.Model(x, [before, after])
     host, device = ([node.operation.name for node in part.nodes] for part in model.halves)
     assert host == [bins.name, numbers.name]
-    assert device == ["dense", bins.name, numbers.name]
+    assert device == ["first", bins.name, numbers.name]
     data = RNG.normal(size=(5, 3))
     first, second = model.predict(data, verbose=0)
     np.testing.assert_array_equal(first, second)
@@ -231,6 +238,24 @@ def test_integers_greater_than_a_device_holds():
         both.predict(ids, verbose=0)
     with pytest.raises(errors.DataError, match=r"vocabulary of .* holds 1099511627776, which int32 cannot hold"):
         lookup(jnp.asarray([1]))
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count", "tf_idf"])
+def test_long_vectors_are_made_behind_the_host_part(mode):
+    line, ids = keryx.Input((1,), dtype="string"), keryx.Input((3,), dtype="int64")
+    texts, numbers = layers.TextVectorization(output_mode=mode), layers.IntegerLookup(output_mode=mode, mask_token=0)
+    texts.adapt(["an ant", "a bee"])
+    numbers.adapt(np.array([[5, 7, 0], [9, 7, 7]]))
+    both = [texts(line), numbers(ids), *([] if mode == "tf_idf" else [layers.Hashing(7, output_mode=mode)(ids)])]
+    model = keryx.Model([line, ids], both)
+    x = [np.array([["an ant or an elk " * 3], [""]]), np.array([[5, 0, 1], [7, 7, 7]])]
+    fed = model.halves.feed(x)
+    assert [(value.dtype, value.shape) for value in fed.values[:2]] == [("int32", (2, 16)), ("int32", (2, 3))]
+    want = [texts(x[0]), numbers(x[1]), model.layers[-1](x[1])][: len(both)]
+    for results in (model(x), model.predict(x, verbose=0), keryx.Model([line, ids], model([line, ids]))(x)):
+        for a, b, symbol in zip(results, want, both, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+            assert (a.shape[1:], a.dtype) == (symbol.shape[1:], symbol.dtype)
 
 
 def test_a_table_of_host_layers_feeds_a_crossing():
@@ -323,6 +348,26 @@ def test_shapes_before_the_run():
     assert (lookup(line).shape, lookup(line).dtype) == ((None, 1), "int32")
     assert layers.StringLookup(vocabulary=["a"], invert=True)(keryx.Input((3,), dtype="int32")).dtype == "string"
     assert layers.Hashing(4, output_mode="one_hot")(keryx.Input((3,), dtype="string")).shape == (None, 3, 4)
+
+
+def test_long_vectors_are_known_without_being_made():
+    line, huge = keryx.Input((2,), dtype="string"), 2**31 - 1
+    assert layers.Hashing(huge, output_mode="one_hot")(line).shape == (None, 2, huge)
+    one = keryx.Input((1,), dtype="int32")
+    assert layers.HashedCrossing(huge, output_mode="one_hot")([one, one]).shape == (None, huge)
+    padded = layers.StringLookup(vocabulary=["a"], output_mode="count", max_tokens=huge, pad_to_max_tokens=True)
+    assert padded(line).shape == (None, huge)
+    lookup = layers.StringLookup(vocabulary=["a"], num_oov_indices=huge)
+    assert lookup(line).shape == (None, 2)
+    assert layers.StringLookup(vocabulary=["a"], num_oov_indices=huge, invert=True)(np.array([huge, 5])).tolist() == [
+        "a", "[UNK]"
+    ]  # fmt: skip
+    layer = layers.TextVectorization(vocabulary=["a"], ngrams=huge)
+    assert layer(["a a"]).tolist() == [[2, 2, 1]]
+    config = keryx.Model(line, padded(line)).get_config()
+    config["layers"][1]["config"] |= {"output_mode": "tf_idf", "idf_weights": [1.0], "max_tokens": 2**45}
+    with pytest.raises(errors.ConfigError, match="describes a weight of shape"):
+        keryx.Model.from_config(config)
 
 
 # -- text ----------------------------------------------------------------------------------------------------------
@@ -443,90 +488,3 @@ def test_host_and_device_encode_alike(mode, shape):
     assert host.dtype == device.dtype
     np.testing.assert_array_equal(host, device)
     np.testing.assert_array_equal(device, np.asarray(keras.layers.CategoryEncoding(4, mode)(ids)))
-
-
-# -- FeatureSpace --------------------------------------------------------------------------------------------------
-
-TABLE = {"age": [31.0, 50.0, 22.0], "city": ["Rome", "Oslo", "Rome"], "code": [3, 5, 3]}
-
-
-def space(**options):
-    kinds = {"age": "float_normalized", "city": "string_categorical", "code": "integer_categorical"}
-    return FeatureSpace(kinds, crosses=[("city", "code")], crossing_dim=4, **options)
-
-
-def rows(table):
-    return [{name: column[i] for name, column in table.items()} for i in range(3)]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [TABLE, pd.DataFrame(TABLE), rows(TABLE), ({k: np.array(v)[:2] for k, v in TABLE.items()} for _ in range(2))],
-    ids=["dict", "table", "rows", "batches"],
-)
-def test_a_feature_space_of_any_source(data):
-    made = space(output_mode="dict")
-    made.adapt(data)
-    assert made.preprocessors["city"].get_vocabulary()[0] == "[UNK]"
-    encoded = made(TABLE)
-    assert {name: part.shape for name, part in encoded.items()} == {
-        "age": (3, 1), "city": (3, 3), "code": (3, 3), "city_X_code": (3, 4)
-    }  # fmt: skip
-    one = made({"age": 31.0, "city": "Rome", "code": 3})
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[0], b), encoded, one)
-
-
-def test_a_feature_space_in_a_model():
-    made = space()
-    made.adapt(TABLE)
-    inputs = made.get_inputs()
-    model = keryx.Model(inputs, layers.Dense(1)(made.get_encoded_features()))
-    other = {name: keryx.Input((1,), dtype=symbol.dtype, name=name) for name, symbol in inputs.items()}
-    same = keryx.Model(other, model.layers[-1](made(other)))
-    table = {name: np.array(column) for name, column in TABLE.items()}
-    model.compile("sgd", "mse")
-    model.fit(table, np.ones((3, 1)), verbose=0)
-    np.testing.assert_allclose(model.predict(table, verbose=0), same.predict(table, verbose=0), rtol=1e-6)
-
-
-def test_kinds_of_columns():
-    texts = layers.TextVectorization(output_mode="count")
-    made = FeatureSpace(
-        {
-            "a": FeatureSpace.float_discretized(None, bin_boundaries=[0.0, 1.0]),
-            "b": FeatureSpace.string_hashed(3, output_mode="int"),
-            "c": FeatureSpace.feature("string", texts, "float"),
-            "d": "float",
-        },
-        crosses=[FeatureSpace.cross(("a", "b"), 5, output_mode="int")],
-        output_mode="dict",
-    )
-    data = {"a": [0.5, 2.0], "b": ["x", "y"], "c": ["an ant", "an elk"], "d": [1.0, 2.0]}
-    made.adapt(data)
-    encoded = made(data)
-    assert encoded["a"].tolist() == [[0, 1, 0], [0, 0, 1]]
-    assert encoded["c"].tolist() == [[0, 1, 0, 1], [0, 1, 1, 0]]
-    assert encoded["b"].dtype == encoded["a_X_b"].dtype == "int32"
-    assert texts.get_vocabulary() == ["[UNK]", "an", "elk", "ant"]
-    again = FeatureSpace.from_config(made.get_config())
-    assert again.get_config().keys() == made.get_config().keys()
-    assert [f.output_mode for f in again.features.values()] == ["one_hot", "int", "float", "float"]
-
-
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda: FeatureSpace({}), "wants features"),
-        (lambda: FeatureSpace({"a": "floats"}), "Did you mean 'float'"),
-        (lambda: FeatureSpace({"a": "float"}, output_mode="list"), "output_mode is 'concat' or 'dict'"),
-        (lambda: FeatureSpace({"a": "float"}, crosses=[("a", "z")]), "crosses 'z'; its columns are 'a'"),
-        (lambda: FeatureSpace({"a": FeatureSpace.string_hashed(3, "int")})({"a": ["x"]}), "not joined with numbers"),
-        (lambda: FeatureSpace({"a": "float"})({"b": [1.0]}), "wants the column 'a'; the data has 'b'"),
-        (lambda: FeatureSpace({"a": "float"})([1.0]), "is called on a dict of columns"),
-        (lambda: FeatureSpace({"a": FeatureSpace.feature("int32", layers.ReLU(), "one_hot")})({"a": [1]}), "a size"),
-        (lambda: FeatureSpace.feature("int32", layers.Identity(), "two_hot"), "got 'two_hot'"),
-    ],
-)  # fmt: skip
-def test_what_a_feature_space_refuses(call, said):
-    with pytest.raises(errors.KeryxError, match=said):
-        call()

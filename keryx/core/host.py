@@ -113,14 +113,18 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         positional, named = jax.tree.map(filled, (args, kwargs))
         token = on_trial.set(True)
         try:
+            halves = getattr(layer, "halves_of_call", None)
+            if halves is not None:  # no vector is made, however long a config says that it is
+                return jax.eval_shape(halves[1], halves[0](*positional, **named))
             return jax.tree.map(np.asarray, layer(*positional, **named))
         finally:
             on_trial.reset(token)
 
-    def symbol(first: np.ndarray, second: np.ndarray) -> SymbolicTensor:
+    def symbol(first: Any, second: Any) -> SymbolicTensor:
         shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
         text = first.dtype.kind in "USOT"
-        return SymbolicTensor(shape, "string" if text else dtypes.narrowed(first[:0], "output").dtype, name="tried")
+        dtype = "string" if text else dtypes.narrowed(np.empty(0, first.dtype), "output").dtype
+        return SymbolicTensor(shape, dtype, name="tried")
 
     return jax.tree.map(symbol, *map(call, _TRIED))
 

@@ -114,10 +114,12 @@ def halves(graph: Graph | None) -> Halves:
             computing.outputs = node.outputs
             on_device.append(computing)
         at_hand.update(jax.tree.leaves(on_host[-1].outputs))
+    _hand_over_numbers(on_host, on_device)
     for node in on_device:
         host.refuse_text(node.operation, node.inputs)
     if not on_host and not any(symbol.dtype == "string" for symbol in graph.flat_inputs):
         return Halves(None, graph)
+    at_hand = {*graph.flat_inputs, *(symbol for node in on_host for symbol in jax.tree.leaves(node.outputs))}
     wanted = [*(symbol for node in on_device for symbol in node.inputs), *graph.flat_outputs, *graph.losses]
     cut = [symbol for symbol in dict.fromkeys(wanted) if symbol in at_hand]
     for symbol in graph.flat_outputs:
@@ -127,3 +129,41 @@ def halves(graph: Graph | None) -> Halves:
         Graph(graph.inputs, cut, nodes=on_host),
         Graph(Fed(cut), graph.outputs, graph.losses, nodes=on_device),
     )
+
+
+class Half:
+    """The part of a layer that runs on the host, or the one that is compiled.
+
+    Args:
+        layer: The layer.
+        function: Its method for this part.
+        on_host: Which of the two it is.
+    """
+
+    def __init__(self, layer: Any, function: Callable, on_host: bool):
+        self.name, self.function, self.on_host = layer.name, function, on_host
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def _hand_over_numbers(on_host: list[Node], on_device: list[Node]) -> None:
+    """Divide layers that make long vectors of a few numbers: the numbers are handed over, the vectors made behind.
+
+    A layer says so by `halves_of_call`: the functions before and behind; None where it gives the numbers themselves.
+    """
+    used, behind_them = {symbol for node in on_host for symbol in node.inputs}, list[Node]()
+    for i, node in enumerate(on_host):
+        functions = getattr(node.operation, "halves_of_call", None)
+        if functions is None or not used.isdisjoint(jax.tree.leaves(node.outputs)):
+            continue
+        before, behind = (Half(node.operation, f, f is functions[0]) for f in functions)
+        tried = host.trial(before, node.args, node.kwargs)
+        made = Node(before, node.args, node.kwargs)
+        shape = tuple(n or None for n in tried.shape)  # of no words, 0
+        made.outputs = SymbolicTensor(shape, tried.dtype, f"numbers of {node.operation.name}")
+        rest = Node(behind, (made.outputs,), {})
+        rest.outputs = node.outputs
+        on_host[i] = made
+        behind_them.append(rest)
+    on_device[:0] = behind_them

@@ -2,14 +2,15 @@
 
 import functools
 import os
+import sys
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core import dtypes, graph, host, scope, shapes
+from keryx.core import dtypes, graph, host, scope, shapes, tf_graph
 from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import ArgumentError, StateError, listing
@@ -23,6 +24,7 @@ _building = threading.RLock()  # threads that call an unbuilt layer wait for the
 class Calling:
     """The part of a layer that calls it; a layer has the attributes that it speaks of."""
 
+    autograph_info__: ClassVar[dict] = {}  # by which TensorFlow leaves the code of a call as it is
     input_spec: Any
     _policy_map: Any = None  # a DTypePolicyMap, which is looked into when the path of the layer is known
     _remat: Any = None  # the RematScope that it was made in
@@ -39,6 +41,9 @@ class Calling:
             if SymbolicTensor in map(type, leaves):
                 self._build_for_call(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
+            if "tensorflow" in sys.modules and tf_graph.is_within(leaves):
+                self._build_for_call(args, kwargs)
+                return tf_graph.call(self, args, kwargs)
             if self.on_host is not False and host.runs_here(self, leaves):
                 return self._call_on_host(args, kwargs)
             if scope.here.scopes:

@@ -30,7 +30,7 @@ from keryx.utils.session import set_random_seed as set_random_seed
 CustomObjectScope = custom_object_scope
 
 # What configs name of FeatureSpace.
-_parts = {"keryx.utils.feature_space": "FeatureSpace Feature Cross TFDIdentity"}
+_parts = {"keryx.utils.feature_space": "FeatureSpace", "keryx.utils.features": "Feature Cross TFDIdentity"}
 Registry("utility", "keras.utils").homes.update(lazy.home_of(_parts))
 __getattr__, __dir__ = lazy.exports(
     __name__,

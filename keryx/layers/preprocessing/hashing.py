@@ -72,17 +72,27 @@ class Hashing(Layer):
         self.num_bins, self.mask_value, self.sparse = num_bins, mask_value, sparse
         self.salt = salt_of("Hashing", salt)
 
+    @property
+    def halves_of_call(self) -> Any:
+        """What of a call runs on the host, and what behind it; None where that is all on the host."""
+        return None if self.output_mode == "int" else (self.bins_of, self.encoded)
+
     def call(self, inputs: np.ndarray) -> np.ndarray:
         """Text or numbers of any shape."""
+        found = self.bins_of(inputs)
+        return found.astype(self.compute_dtype) if self.output_mode == "int" else self.encoded(found)
+
+    def encoded(self, found: Any) -> Any:
+        """Bins as vectors."""
+        return encode(found, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def bins_of(self, inputs: np.ndarray) -> np.ndarray:
+        """The bin of each element."""
         if self.output_mode == "one_hot" and inputs.ndim > 1 and inputs.shape[-1] == 1:
             inputs = inputs[..., 0]
         masked = self.mask_value is not None and self.num_bins > 1
         found = bins(as_words(inputs), self.num_bins - masked, self.salt)
-        if masked:
-            found = np.where(inputs == self.mask_value, 0, found + 1)
-        if self.output_mode == "int":
-            return found.astype(self.compute_dtype)
-        return encode(found, self.output_mode, self.num_bins, self.compute_dtype)
+        return np.where(inputs == self.mask_value, 0, found + 1) if masked else found
 
 
 @registry.register()
@@ -126,10 +136,26 @@ class HashedCrossing(Layer):
         super().__init__(name=name, dtype="int64" if output_mode == "int" and dtype is None else dtype, **kwargs)
         refuse_sparse("HashedCrossing", sparse)
         self.output_mode = mode_of("HashedCrossing", output_mode, ("int", "one_hot"))
+        if num_bins is None or num_bins <= 0:
+            raise ConfigError(f"{self.title} wants num_bins, 1 or more; got {num_bins!r}.")
         self.num_bins, self.sparse = num_bins, sparse
+
+    @property
+    def halves_of_call(self) -> Any:
+        """What of a call runs on the host, and what behind it; None where that is all on the host."""
+        return None if self.output_mode == "int" else (self.bins_of, self.encoded)
 
     def call(self, inputs: Any) -> np.ndarray:
         """A list or tuple of arrays of one shape."""
+        found = self.bins_of(inputs)
+        return found.astype(self.compute_dtype) if self.output_mode == "int" else self.encoded(found)
+
+    def encoded(self, found: Any) -> Any:
+        """Bins as vectors."""
+        return encode(found, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def bins_of(self, inputs: Any) -> np.ndarray:
+        """The bin of each combination."""
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
             raise DataError(f"{self.title} is called on a list of two inputs or more.")
         shapes = {x.shape for x in inputs}
@@ -141,10 +167,7 @@ class HashedCrossing(Layer):
                 raise DataError(
                     f"{self.title} takes text and integers; got {x.dtype}. A Discretization makes integers."
                 )
-        found = crossed_bins(inputs, self.num_bins)
-        if self.output_mode == "int":
-            return found.astype(self.compute_dtype)
-        return encode(found, self.output_mode, self.num_bins, self.compute_dtype)
+        return crossed_bins(inputs, self.num_bins)
 
     def get_config(self) -> dict[str, Any]:
         """Keras's."""

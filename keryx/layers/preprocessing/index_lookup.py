@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from keryx import config
-from keryx.core import host
+from keryx.core import host, plain
 from keryx.core.codec import reads, serialize
 from keryx.errors import ConfigError, DataError, StateError, listing
 from keryx.layers.layer import Layer
 from keryx.layers.preprocessing.adapting import batches, is_array
+from keryx.layers.preprocessing.discretization import forget_programs
 from keryx.layers.preprocessing.encoding import encode, mode_of, refuse_sparse
 from keryx.layers.preprocessing.hashes import as_words, bins
 from keryx.layers.preprocessing.hashing import salt_of
@@ -102,6 +103,11 @@ class IndexLookup(Layer):
     def _special(self) -> list[Any]:
         return [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
 
+    def _is_complete(self, listed: list[Any]) -> bool:
+        """Whether a vocabulary begins with the mask and what stands for unknown terms."""
+        masks, unknown = listed[: self._oov_start], listed[self._oov_start : self._start]
+        return len(listed) >= self._start and {*masks} <= {self.mask_token} and {*unknown} <= {self.oov_token}
+
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The vocabulary, in the order of its numbers; with the mask and what stands for unknown terms before it."""
         tokens = self._vocabulary.tolist()
@@ -130,9 +136,8 @@ class IndexLookup(Layer):
         if from_file and idf_weights is not None:
             raise ConfigError(f"{self.title}: a vocabulary of a file has no weights: give a list for 'tf_idf'.")
         listed = self.terms.read(vocabulary) if from_file else self._listed(vocabulary)
-        special, start = self._special(), self._start
-        complete = not from_file and listed[:start] == special
-        tokens = listed[start:] if complete else listed
+        complete = not from_file and self._is_complete(listed)
+        tokens = listed[self._start :] if complete else listed
         self._check_vocabulary(listed, tokens)
         if idf_weights is not None:
             self.idf_weights = self._weights(np.asarray(idf_weights), len(listed), complete)
@@ -159,6 +164,7 @@ class IndexLookup(Layer):
         """The weights of all numbers: of unknown terms the mean, of places that no term has 0."""
         if weights.shape != (count,):
             raise ConfigError(f"{self.title} wants idf_weights ({count},), one a term; got {weights.shape}.")
+        plain.spend((self._start + (self.max_tokens or 0),), 8)
         if not complete:
             weights = np.concatenate([np.full(self._start, weights.mean() if count else 0.0), weights])
         room = self.max_tokens - len(weights) if self.pad_to_max_tokens and self.max_tokens else 0
@@ -172,6 +178,7 @@ class IndexLookup(Layer):
                 f"make them {size}. Adapt it before it is called on an Input, or give pad_to_max_tokens=True."
             )
         self._vocabulary, self._known_size = vocabulary, size
+        forget_programs(self)  # which have the old one in them
 
     def expect(self, size: int | None) -> None:
         """Know how many numbers there will be, before the vocabulary is read from beside the config."""
@@ -241,7 +248,16 @@ class IndexLookup(Layer):
         """Terms of any shape; numbers where it inverts."""
         if self.invert:
             return self._inverse(inputs)
-        return self.encoded(self.numbers(self._as_terms(inputs)))
+        return self.encoded(self.numbers_of(inputs))
+
+    @property
+    def halves_of_call(self) -> Any:
+        """What of a call runs on the host, and what behind it; None where that is all on the host."""
+        return None if self.output_mode == "int" else (self.numbers_of, self.encoded)
+
+    def numbers_of(self, inputs: Any) -> np.ndarray:
+        """The number of each term of the inputs."""
+        return self.numbers(self._as_terms(inputs))
 
     def numbers(self, terms: np.ndarray) -> np.ndarray:
         """The number of each term, int64; -2 for what no vector counts."""
@@ -294,9 +310,17 @@ class IndexLookup(Layer):
         return counts * self.idf_weights
 
     def _inverse(self, inputs: Any) -> Any:
-        tokens = self._vocabulary.array([*self._special(), *self._vocabulary.tolist(), self.oov_token])
-        numbers = np.asarray(inputs).astype("int64")
-        return tokens[np.where((numbers < 0) | (numbers >= len(tokens)), len(tokens) - 1, numbers)]
+        tokens, places = self.places(np.asarray(inputs).astype("int64"), np)
+        return tokens[places]
+
+    def places(self, numbers: Any, library: Any) -> tuple[np.ndarray, Any]:
+        """The mask, what stands for unknown terms and the terms, and where there each number has its own."""
+        start, count = self._start, len(self._vocabulary)
+        known = (numbers >= start) & (numbers < start + count)
+        places = library.where(known, numbers - start + 2, 1)
+        if self._oov_start:
+            places = library.where(numbers == 0, 0, places)
+        return self._vocabulary.array([self.mask_token, self.oov_token, *self._vocabulary.tolist()]), places
 
     # -- configs and files ---------------------------------------------------------------------------------------
 
@@ -337,6 +361,7 @@ class IndexLookup(Layer):
         """The weights of `tf_idf`."""
         if "idf_weights" in store:
             self.idf_weights = np.array(store["idf_weights"])
+            forget_programs(self)
 
     def save_assets(self, dir_path: str) -> None:
         """Write the vocabulary, a term a line, unless the config has it."""
@@ -348,7 +373,7 @@ class IndexLookup(Layer):
         """Read the vocabulary that `save_assets` wrote, or Keras."""
         if self.input_vocabulary is None:
             listed = self.terms.read(Path(dir_path) / "vocabulary.txt")
-            tokens = listed[self._start :] if listed[: self._start] == self._special() else listed
+            tokens = listed[self._start :] if self._is_complete(listed) else listed
             lost = (self._known_size or 0) - self._start - len(tokens)
             if lost == 1 and self.terms is not Integers and "" not in tokens:
                 tokens.append("")  # an empty word at the end, which looks like the end of the file

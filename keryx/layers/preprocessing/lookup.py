@@ -8,7 +8,6 @@ import numpy as np
 from keryx.core.dtypes import narrowed
 from keryx.errors import ConfigError
 from keryx.layers.layer import registry
-from keryx.layers.preprocessing.discretization import forget_programs
 from keryx.layers.preprocessing.index_lookup import DROPPED, NONE, IndexLookup
 from keryx.layers.preprocessing.vocabulary import Integers, Words
 
@@ -148,8 +147,7 @@ class IntegerLookup(IndexLookup):
             return super().call(inputs)
         x, start, what = inputs.astype("int32"), self._oov_start, f"vocabulary of {self.title}"
         if self.invert:
-            tokens = self._vocabulary.array([*self._special(), *self._vocabulary.tolist(), self.oov_token])
-            places = jnp.where((x < 0) | (x >= len(tokens)), len(tokens) - 1, x)
+            tokens, places = self.places(x, jnp)
             return jnp.asarray(narrowed(tokens, what))[places]
         if self.num_oov_indices > 1 and self.oov_method != "floormod":
             raise ConfigError(f"{self.title}: oov_method='farmhash' hashes text, on the host: put the layer first.")
@@ -163,10 +161,6 @@ class IntegerLookup(IndexLookup):
         if self.mask_token is not None:
             found = jnp.where(x == self.mask_token, 0 if self.output_mode == "int" else DROPPED, found)
         return self.encoded(found)
-
-    def _take(self, vocabulary: Any) -> None:
-        super()._take(vocabulary)
-        forget_programs(self)  # of the device, which have the old one in them
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, and the vocabulary where it was given as a list."""

@@ -2,12 +2,12 @@
 
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from keryx.core import host
+from keryx.core import host, plain
 from keryx.errors import DataError, ShapeError
 
 STANDARDIZE, SPLIT = ("lower_and_strip_punctuation", "lower", "strip_punctuation"), ("whitespace", "character")
@@ -58,13 +58,17 @@ def tokens_of(texts: np.ndarray, split: str | Callable) -> list[list[str]]:
     return list(map(str.split, listed))
 
 
-def ngrams(rows: list[list[str]], widths: Sequence[int]) -> list[list[str]]:
-    """All runs of so many words of each row, joined by a space: of the first width, then of the next.
+def ngrams(rows: list[list[str]], widths: int | Sequence[int]) -> list[list[str]]:
+    """All runs of so many words of each row, joined by a space: of the first width, then of the next; 2 is 1 and 2.
 
     >>> ngrams([["a", "b", "c"], ["d"]], (1, 2))
     [['a', 'b', 'c', 'a b', 'b c'], ['d']]
     """
-    return [[" ".join(row[i : i + n]) for n in widths for i in range(len(row) - n + 1)] for row in rows]
+
+    def wide(row: list[str]) -> Iterable[int]:
+        return range(1, min(widths, len(row)) + 1) if isinstance(widths, int) else widths
+
+    return [[" ".join(row[i : i + n]) for n in wide(row) for i in range(len(row) - n + 1)] for row in rows]
 
 
 def padded(rows: Any, lengths: np.ndarray, length: int | None) -> np.ndarray:
@@ -74,6 +78,7 @@ def padded(rows: Any, lengths: np.ndarray, length: int | None) -> np.ndarray:
     [[1, 2], [0, 0], [3, 0]]
     """
     wide = int(lengths.max(initial=0)) if length is None else length
+    plain.spend((len(lengths), wide), rows.itemsize)
     number, place = places(lengths)
     kept = place < wide
     result = np.zeros((len(lengths), wide), rows.dtype)

@@ -87,7 +87,6 @@ class TextVectorization(Layer):
         ):
             raise ConfigError(f"{self.title}: output_sequence_length is a number, and goes with output_mode='int'.")
         self.standardize, self.split, self.ngrams = standardize, split, ngrams
-        self.widths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else widths
         self.output_sequence_length, self.encoding = output_sequence_length, encoding
         self.sparse, self.ragged = sparse, ragged
         if split is not None and self._declared_shape is None:
@@ -114,7 +113,29 @@ class TextVectorization(Layer):
         if self.output_mode != "int":
             one = self.output_mode == "one_hot"
             return (*rows, last, self._lookup_layer.depth()) if one else (*rows, self._lookup_layer.depth())
-        return (*rows, self.output_sequence_length or (None if self.widths or self.split is not None else last))
+        return (*rows, self.output_sequence_length or (None if self.ngrams or self.split is not None else last))
+
+    @property
+    def halves_of_call(self) -> Any:
+        """What of a call runs on the host, and what behind it; None where that is all on the host."""
+        return None if self.output_mode == "int" else (self.numbers_of, self._lookup_layer.encoded)
+
+    def numbers_of(self, inputs: np.ndarray) -> np.ndarray:
+        """The numbers of the words of each text, filled up with -1."""
+        words = self._words(host.as_text(inputs, f"input of {self.title}"))
+        if isinstance(words, np.ndarray):
+            return self._lookup_layer.numbers(words)
+        numbers, lengths = self._numbers(words)
+        longest = int(lengths.max(initial=0))
+        size = max(8, 1 << (longest - 1).bit_length()) if longest else 0  # of few sizes, for each is compiled
+        return padded(numbers + 1, lengths, size) - 1
+
+    def _numbers(self, words: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of all words, and how many each text has."""
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        flat = np.empty(int(lengths.sum()), object)
+        flat[:] = list(chain.from_iterable(words))
+        return self._lookup_layer.numbers(flat), lengths
 
     def call(self, inputs: np.ndarray) -> np.ndarray:
         """Texts."""
@@ -127,10 +148,7 @@ class TextVectorization(Layer):
                 found = found[..., :length]
                 found = np.pad(found, [(0, 0)] * (found.ndim - 1) + [(0, length - found.shape[-1])])
             return found
-        lengths = np.fromiter(map(len, words), np.int64, len(words))
-        flat = np.empty(int(lengths.sum()), object)
-        flat[:] = list(chain.from_iterable(words))
-        numbers = lookup.numbers(flat)
+        numbers, lengths = self._numbers(words)
         if self.output_mode in ("int", "one_hot"):
             found = padded(numbers, lengths, self.output_sequence_length)
             found = found if self.output_mode == "int" else lookup.encoded(padded(numbers + 1, lengths, None) - 1)
@@ -144,14 +162,20 @@ class TextVectorization(Layer):
         """The words of texts: a list of lists, or an array where nothing is split."""
         texts = standardized(texts, self.standardize)
         if self.split is None:
-            rows = ngrams(texts.reshape(-1, texts.shape[-1]).tolist(), self.widths) if self.widths else None
+            rows = ngrams(texts.reshape(-1, texts.shape[-1]).tolist(), self.ngrams) if self.ngrams else None
             if rows is None:
                 return texts
             return np.array(rows, object).reshape(*texts.shape[:-1], len(rows[0]) if rows else 0)
         if texts.ndim > 1 and texts.shape[-1] != 1:
             raise ShapeError(f"{self.title} splits one text a row, (batch,) or (batch, 1); got {texts.shape}.")
         words = tokens_of(texts.ravel(), self.split)
-        return ngrams(words, self.widths) if self.widths else words
+        return ngrams(words, self.ngrams) if self.ngrams else words
+
+    @property
+    def _lookup(self) -> StringLookup:
+        """The lookup, about to change: it is part of the models that this layer is part of."""
+        self._lookup_layer.nodes = self.nodes
+        return self._lookup_layer
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
 
@@ -184,7 +208,7 @@ class TextVectorization(Layer):
 
     def finalize_state(self) -> None:
         """Make the vocabulary of what was counted."""
-        self._lookup_layer.finalize_state()
+        self._lookup.finalize_state()
 
     def reset_state(self) -> None:
         """Forget what was counted."""
@@ -200,7 +224,7 @@ class TextVectorization(Layer):
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Take a vocabulary, in place of `adapt`: see StringLookup."""
-        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
+        self._lookup.set_vocabulary(vocabulary, idf_weights)
 
     # -- configs and files ---------------------------------------------------------------------------------------
 
@@ -230,7 +254,7 @@ class TextVectorization(Layer):
 
     def load_own_variables(self, store: dict[str, Any]) -> None:
         """The weights of `tf_idf`."""
-        self._lookup_layer.load_own_variables(store)
+        self._lookup.load_own_variables(store)
 
     def save_assets(self, dir_path: str) -> None:
         """Write the vocabulary, a word a line, unless the config has it."""
@@ -238,4 +262,4 @@ class TextVectorization(Layer):
 
     def load_assets(self, dir_path: str) -> None:
         """Read the vocabulary that `save_assets` wrote, or Keras."""
-        self._lookup_layer.load_assets(dir_path)
+        self._lookup.load_assets(dir_path)
