@@ -218,7 +218,7 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _meant(operation: Any, words: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call but for `training=False` where that is the default: Keras adds it, and does not heed it."""
+    """The arguments of a call but for `training=False` where that is the default: Keras adds it unasked."""
     if words.get("training") is False and isinstance(operation, Layer):
         default = inspect.signature(operation.call).parameters.get("training")
         if default is not None and default.default is False:
