@@ -136,6 +136,17 @@ def test_numpy_functions_on_symbols_are_written_as_the_op_they_are():
     trees_close(keryx.models.model_from_json(std.to_json())(data), std(data))
 
 
+@pytest.mark.parametrize("layer", ["Dropout(0.5)", "LSTM(9, dropout=0.5)", "SpectralNormalization(Dense(2))"])
+def test_what_keras_writes_of_training_is_not_meant(layer):
+    """It adds training=False to the calls of layers with that default, and trains them all the same."""
+    x = keras.Input((4, 3))
+    text = keras.Model(x, eval(layer, vars(keras.layers))(x)).to_json()
+    assert '"training": false' in text
+    model, data = keryx.models.model_from_json(text), np.ones((2, 4, 3), "float32")
+    outside = model(data)
+    assert not np.allclose(model(data, training=True), outside)
+
+
 def test_options_that_an_op_does_not_have():
     x = keras.Input((4,))
     layer_norm = keras.src.ops.LayerNorm(axis=-1, epsilon=1e-3, rms_scaling=True)
