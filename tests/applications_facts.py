@@ -13,6 +13,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 FILE = Path(__file__).parent / "files" / "applications.json"
 # Keys that only one of the two writes down, and that say nothing that the others do not.
 UNSAID = {
@@ -82,10 +84,65 @@ def _checksum(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+# The smallest of each family, as small as it takes images.
+SMALLEST = {
+    "ConvNeXtTiny": 32,
+    "DenseNet121": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "InceptionResNetV2": 75,
+    "InceptionV3": 75,
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "NASNetMobile": 32,
+    "ResNet50": 32,
+    "ResNet50V2": 32,
+    "VGG16": 32,
+    "Xception": 71,
+}
+# Calls for weights that are in files of their own.
+VARIANTS = [
+    *(("MobileNet", {"alpha": alpha, "input_shape": (128, 128, 3)}) for alpha in (0.25, 0.5, 0.75, 1.0)),
+    ("MobileNet", {"alpha": 0.25, "input_shape": (64, 64, 3), "include_top": False}),
+    *(("MobileNetV2", {"alpha": alpha, "input_shape": (96, 96, 3)}) for alpha in (0.35, 0.5, 1.4)),
+    ("MobileNetV2", {"alpha": 0.35, "input_shape": (96, 128, 3), "include_top": False}),
+    *(
+        (f"MobileNetV3{size}", {"include_top": top, **more})
+        for size in ("Small", "Large")
+        for top in (True, False)
+        for more in ({"alpha": 0.75}, {"minimalistic": True})
+    ),
+]
+
+
+def outputs(application, size: int) -> list[float]:
+    """What a network without a top gives for one image, its weights drawn by NumPy: the first eight features."""
+    model = application(weights=None, include_top=False, pooling="avg", input_shape=(size, size, 3))
+    draw_weights(model)
+    image = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype("float32")
+    return np.asarray(model(image))[0, :8].tolist()
+
+
+def draw_weights(model) -> None:
+    """Weights with which the features neither vanish nor grow."""
+    rng = np.random.default_rng(1)
+
+    def drawn(weight):
+        shape = tuple(weight.shape)
+        values = rng.normal(size=shape)
+        if len(shape) > 1:
+            values *= math.sqrt(2 / math.prod(shape[:-1]))
+        else:
+            values = 1 + 0.2 * abs(values) if weight.name in ("gamma", "moving_variance", "variance") else 0.1 * values
+        return values.astype(weight.dtype)
+
+    model.set_weights([drawn(weight) for weight in model.weights])
+
+
 @contextlib.contextmanager
 def drawn_quickly():
     """A block in which Keras's initializers give zeros, which takes no compilation."""
-    import numpy as np
     from keras.src.initializers import random_initializers
 
     with contextlib.ExitStack() as stack:
@@ -99,14 +156,31 @@ def drawn_quickly():
 def main():
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
+    from keras.src.utils import file_utils
+
+    asked = []
+
+    def get_file(name, url, cache_subdir, file_hash=None):
+        assert cache_subdir == "models"
+        asked.append([name, url, file_hash])
 
     found = {}
-    with drawn_quickly():
-        for name, make in sorted(vars(keras.applications).items()):
-            if name[0].isupper():
-                keras.utils.clear_session()
-                found[name] = facts(make(weights=None))
-                print(name, found[name], flush=True)
+    applications = {k: v for k, v in sorted(vars(keras.applications).items()) if k[0].isupper()}
+    get_file, load = mock.patch.object(file_utils, "get_file", get_file), mock.patch.object(keras.Model, "load_weights")
+    with drawn_quickly(), get_file, load:
+        for name, make in applications.items():
+            keras.utils.clear_session()
+            asked.clear()
+            told = facts(make())
+            make(include_top=False)
+            found[name] = {**told, "files": list(asked)}
+            if name in SMALLEST:
+                found[name]["outputs"] = outputs(make, SMALLEST[name])
+            print(name, found[name], flush=True)
+        asked.clear()
+        for name, more in VARIANTS:
+            applications[name](**more)
+        found["variants"] = list(asked)
     lines = [f"{json.dumps(name)}: {json.dumps(found[name])}" for name in found]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

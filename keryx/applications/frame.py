@@ -71,7 +71,7 @@ class Trained:
 
     def fetch(self, include_top: bool) -> str:
         """The path of the file, which is downloaded where it is not yet in the cache."""
-        from keryx.utils import get_file  # type: ignore[attr-defined]
+        from keryx.utils import get_file
 
         url = f"{self.root}{self.path}{'' if include_top else self.no_top}.h5"
         name = self.saved_as(url.rpartition("/")[2])
@@ -281,12 +281,13 @@ def application(
         asked.check()
         image = asked.image(size, least, asked.include_top if static is None else static, sizes)
         where = trained(image, asked, **more) if callable(trained) else trained  # may refuse, or choose a name
+        path = where.fetch(asked.include_top) if asked.imagenet else asked.weights
         # Where a file brings the weights, none are drawn before.
-        with nullcontext() if asked.weights is None else made_later():
+        with nullcontext() if path is None else made_later():
             inputs = get_source_inputs(image)
             model = Model(inputs[0] if len(inputs) == 1 else inputs, body(image, asked, **more), name=asked.name)
-        if asked.weights is not None:
-            model.load_weights(where.fetch(asked.include_top) if asked.imagenet else asked.weights)
+        if path is not None:
+            model.load_weights(path)
         return model
 
     shown = f"{size}x{size}"

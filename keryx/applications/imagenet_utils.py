@@ -115,7 +115,7 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
 
 @functools.cache
 def _classes() -> list[tuple[str, str]]:
-    from keryx.utils import get_file  # type: ignore[attr-defined]
+    from keryx.utils import get_file
 
     path = get_file("imagenet_class_index.json", CLASSES, cache_subdir="models", file_hash=CLASSES_HASH)
     with open(path) as file:
