@@ -46,9 +46,14 @@ class Calling:
             self._note_call(error, args)
             raise
 
+    @property
+    def trains_alone(self) -> bool:
+        """Whether a call outside of any model that does not say `training=` is one of training: augmentation is."""
+        return plan_of(type(self).call).alone  # type: ignore[attr-defined]
+
     def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer."""
-        scopes, running = scope.here.scopes, scope.Scope()
+        scopes, running = scope.here.scopes, scope.Scope(training=self.trains_alone)
         scopes.append(running)
         try:
             args, kwargs = jax.tree.map(self._call_argument, (args, kwargs))
