@@ -60,9 +60,14 @@ class Calling:
         within = scope.names()
         self._dtype_policy = self._policy_map["/".join(within if within[-1:] == (self.name,) else (*within, self.name))]
 
+    @property
+    def trains_alone(self) -> bool:
+        """Whether a call outside of any model that does not say `training=` is one of training: augmentation is."""
+        return plan_of(type(self).call).alone  # type: ignore[attr-defined]
+
     def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer."""
-        scopes, running = scope.here.scopes, scope.Scope()
+        scopes, running = scope.here.scopes, scope.Scope(training=self.trains_alone)
         scopes.append(running)
         try:
             args, kwargs = jax.tree.map(self._call_argument, (args, kwargs))

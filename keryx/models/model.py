@@ -155,7 +155,13 @@ class Model(Trainer, Files, Structure):
         x = args[0]
         if not isinstance(x, Fed):
             x = jax.tree.unflatten(jax.tree.structure(self._graph.inputs), self._arguments(x))
-        return self.compiled_call(x, bool(kwargs.get("training")))
+        training = kwargs.get("training")
+        return self.compiled_call(x, self.trains_alone if training is None else bool(training))
+
+    @property
+    def trains_alone(self) -> bool:
+        """Whether a call that does not say `training=` is one of training: where the model only prepares data."""
+        return any(layer.trains_alone for layer in self._layers or self.layers) and not self.variables
 
     def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """New symbols for the outputs of a call: like its own, where a graph is called on symbols like its inputs."""

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx.core import scope
-from keryx.core.graph import symbols_in
 from keryx.errors import ConfigError, DataError, ShapeError, listing
 from keryx.layers.layer import Layer
 from keryx.layers.sizes import choice, layout
@@ -55,11 +54,11 @@ class ImageLayer(Layer):
         self.bounding_box_format = bounding_box_format
         self.autocast = False  # boxes and labels stay as they are
 
-    def __call__(self, data: Any, training: bool | None = None) -> Any:
+    def __call__(self, data: Any, *args, **kwargs) -> Any:
         """Change the images, and what belongs to them."""
         if isinstance(data, dict) and isinstance(data.get("bounding_boxes"), dict):
             data = data | {"bounding_boxes": dense(data["bounding_boxes"])}
-        return call_as_in_training(super().__call__, data, training)
+        return super().__call__(data, *args, **kwargs)
 
     # -- what a subclass says -------------------------------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class ImageLayer(Layer):
 
     # -- the call -------------------------------------------------------------------------------------------------
 
-    def call(self, data: Any, training: bool = False) -> Any:
+    def call(self, data: Any, training: bool = True) -> Any:
         """Draw once, and change every part."""
         parts = data if isinstance(data, dict) else {"images": data}
         if "images" not in parts:
@@ -178,13 +177,6 @@ class ImageLayer(Layer):
         if rank == 3:
             changed = jax.tree.map(lambda x: x[0], changed)
         return {**parts, **changed} if isinstance(data, dict) else changed["images"]
-
-
-def call_as_in_training(call: Any, data: Any, training: bool | None, **more: Any) -> Any:
-    """Call a layer that works in training, as in training where nothing says otherwise: outside of any model."""
-    if training is None and scope.current() is None and not symbols_in(data):
-        training = True
-    return call(data, **more) if training is None else call(data, training=training, **more)
 
 
 def dense(bounding_boxes: dict[str, Any]) -> dict[str, Any]:

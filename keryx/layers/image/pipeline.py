@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from keryx.core import scope
 from keryx.core.codec import deserialize, reads, serialize
 from keryx.errors import ConfigError
-from keryx.layers.image.base import ImageLayer, call_as_in_training
+from keryx.layers.image.base import ImageLayer
 from keryx.layers.layer import Layer, registry
 from keryx.layers.sizes import whole
 
@@ -41,12 +41,7 @@ class Pipeline(Layer):
         self.on_host = bool(layers) and all(layer.on_host for layer in layers)
         self.autocast = False
 
-    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Run the inputs through the layers."""
-        more = {} if mask is None else {"mask": mask}
-        return call_as_in_training(super().__call__, inputs, training, **more)
-
-    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
         """What the layers take in, what the last of them returns out."""
         if mask is not None:
             scope.set_masks(inputs, mask)
