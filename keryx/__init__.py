@@ -63,6 +63,7 @@ __getattr__, __dir__ = _lazy.exports(
         "keryx.datasets": "",
         "keryx.distillation": "",
         "keryx.dtype_policies": "",
+        "keryx.legacy": "",
         "keryx.preprocessing": "",
         "keryx.visualization": "",
         "keryx.wrappers": "",

@@ -23,7 +23,7 @@ def namespaces(module, path=""):
     for name, value in sorted(vars(module).items()):
         inner = f"{path}.{name}" if path else name
         home = value.__name__ if isinstance(value, types.ModuleType) else ""
-        if home.startswith("keras.") and ".src" not in home and inner != "legacy" and name[0] != "_":
+        if home.startswith("keras.") and ".src" not in home and name[0] != "_":
             yield from namespaces(value, inner)
 
 
@@ -33,6 +33,12 @@ def public(module) -> dict:
         for name, value in vars(module).items()
         if not name.startswith("_") and not isinstance(value, types.ModuleType)
     }
+
+
+def members(cls) -> dict:
+    """The public members of a class, functions as they are called on an object of it."""
+    names = [name for name in dir(cls) if name[0] != "_"]
+    return {name: inspect.getattr_static(cls, name) for name in names}
 
 
 def signature(value) -> inspect.Signature | None:
@@ -95,6 +101,13 @@ def walk() -> dict[str, dict[str, str | None]]:
             except AttributeError:
                 why = later.reason(full)
                 rows[name] = f"later: {why}" if why else "missing"
+    for path in ("Model", "layers.Layer"):
+        ours, theirs = members(find(path)), members(eval(f"keras.{path}", {"keras": keras}))
+        rows = found[f"{path}'s members"] = {}
+        for name, member in theirs.items():
+            why = later.reason(name)
+            absent = f"later: {why}" if why else "missing"
+            rows[name] = difference(ours[name], member) if name in ours else absent
     return {path: rows for path, rows in found.items() if rows}
 
 

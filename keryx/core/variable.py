@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keryx import later
 from keryx.core import dtypes, scope
 from keryx.core.arithmetic import Arithmetic
 from keryx.core.codec import registry_of
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.lending import Away, Cell, Kept, lock, reading
-from keryx.errors import DataError, ShapeError, StateError
+from keryx.errors import ArgumentError, DataError, ShapeError, StateError
 from keryx.runtime import process
 
 
@@ -60,9 +61,12 @@ class Variable(Arithmetic, Cell):
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
+        layout: None = None,
         regularizer: Callable | None = None,
         constraint: Callable | None = None,
     ):
+        if layout is not None:
+            raise ArgumentError(f"Variable() takes no layout= yet: {later.ARGUMENTS['layout']}.")
         name = name or "variable"
         self.name, self.trainable, self.autocast = name, trainable, autocast
         self.aggregation, self.synchronization = aggregation, synchronization

@@ -64,18 +64,18 @@ class InputLayer(Layer):
         if any(n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in self.batch_shape):
             raise ShapeError(f"A size in the shape of an Input is an integer or None; got {self.batch_shape}.")
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
-        self.input_dtype = dtypes.standardize_dtype(dtype, text=True)
+        self._symbol_dtype = dtypes.standardize_dtype(dtype, text=True)
         self.built = True
-        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, name=self.name))
+        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self._symbol_dtype, name=self.name))
 
     @property
     def dtype(self) -> str:
         """The dtype of the tensor."""
-        return self.input_dtype
+        return self._symbol_dtype
 
     def get_config(self) -> dict[str, Any]:
         """The shape with its batch axis, the dtype and the name."""
-        kind = {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False}
+        kind = {"batch_shape": self.batch_shape, "dtype": self._symbol_dtype, "sparse": False, "ragged": False}
         return kind | {"name": self.name, "optional": False}
 
 

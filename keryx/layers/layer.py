@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx import constraints, initializers, later, old_words, regularizers
+from keryx import constraints, initializers, old_words, regularizers
 from keryx.core import dtypes, graph, plain, remat, scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
@@ -18,12 +18,13 @@ from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
 from keryx.layers.calling import Calling
 from keryx.layers.input_spec import InputSpec, declared_shape
+from keryx.layers.keras_members import KerasMembers
 from keryx.layers.output_spec import OutputSpec
 
 registry = Registry("layer", "keras.layers")
 
 
-class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
+class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
     """A function with weights.
 
     A subclass stores its arguments in `__init__`, adds weights in `build(input_shape)`, and computes in
@@ -291,9 +292,6 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
             self.build(config["input_shape"])
         elif "shapes_dict" in config:
             self.build(**config["shapes_dict"])
-
-    quantize = later.method("quantize")
-    enable_lora = later.method("enable_lora")
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"

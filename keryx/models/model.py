@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from keryx import old_words
-from keryx.core import graph, scope, seeds, split
+from keryx.core import graph, scope, split
 from keryx.core.codec import reads, serialize
 from keryx.core.matching import as_wanted, match
 from keryx.core.names import is_own
@@ -183,53 +182,8 @@ class Model(Trainer, Files, Structure):
         """Likewise for each array that the device part is given, where there is a host part."""
         return [] if self.halves.host is None else ranges_of(self.halves.device)
 
-    def stateless_call(
-        self,
-        trainable_variables,
-        non_trainable_variables,
-        *args,
-        return_losses: bool = False,
-        key: Any = None,
-        **kwargs,
-    ):
-        """The model as a pure function of its weights.
-
-        Args:
-            trainable_variables: A value for each of `model.trainable_variables`.
-            non_trainable_variables: A value for each of `model.non_trainable_variables`.
-            *args: What the model is called on.
-            return_losses: Whether the added losses are returned as well.
-            key: A random key, for layers that draw; within a function of your own that JAX compiles it has to be given.
-            **kwargs: Such as `training`.
-
-        Returns:
-            The outputs, and the new values of the non-trainable variables (and the losses).
-        """
-        args = self.halves.fed(args)
-        trained, rest = self.trainable_variables, self.non_trainable_variables
-        values = [*trainable_variables, *non_trainable_variables]
-        outer = scope.current()
-        if key is None and outer is not None and outer.key is not None:
-            key = scope.random_key()  # of the step that this is called in
-        raw = seeds.next_key() if key is None else _raw_key(key)
-
-        def run():
-            outputs, running = Layer.__call__(self, *args, **kwargs), scope.current()
-            if key is None and running is not None and running.draws and isinstance(jnp.zeros(()), jax.core.Tracer):
-                raise StateError(
-                    f"{self.title} draws random numbers, and is called within a function that JAX compiles: they would "
-                    "be the same each time. Give stateless_call a key=."
-                )
-            return outputs, self.regularization(), [scope.mask_of(output) for output in jax.tree.leaves(outputs)]
-
-        function = scope.pure(run, [*trained, *rest], bool(kwargs.get("training")))
-        (outputs, penalties, masks), updates, losses = function([jnp.asarray(v) for v in values], raw)
-        new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
-        if outer is not None:  # a step of the user's own: its compute_loss wants them
-            outer.gathered = losses + penalties
-            for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
-                scope.set_mask(output, mask) if mask is not None else None
-        return (outputs, new, losses + penalties) if return_losses else (outputs, new)
+    def _fed(self, args: tuple) -> tuple:
+        return self.halves.fed(args)
 
     @property
     def losses(self) -> list[jax.Array]:
@@ -382,10 +336,6 @@ def _is_shape(value: Any) -> bool:
 
 def _kind(x: Any) -> Any:
     return (x.shape, x.dtype, x.mask) if isinstance(x, SymbolicTensor) else None
-
-
-def _raw_key(key: Any) -> Any:
-    return jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
 
 
 _: type[TrainedModel] = Model  # the type checker sees that it has what training asks for

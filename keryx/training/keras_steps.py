@@ -128,7 +128,7 @@ def compute_loss_and_updates(
     takes = inspect.signature(model.compute_loss).parameters
     y_pred, non_trainable = model.stateless_call(trainable, non_trainable, x, training=training)
     extra = {"training": training} if "training" in takes else {}
-    loss, non_trainable, metrics = _loss_with_variables(
+    loss, non_trainable, metrics = loss_with_variables(
         model,
         (trainable, non_trainable, metrics),
         training,
@@ -141,7 +141,7 @@ def compute_loss_and_updates(
     return scaled, (loss, y_pred, non_trainable, metrics)
 
 
-def _loss_with_variables(
+def loss_with_variables(
     model: TrainedModel, groups: tuple[list, list, list], training: bool, loss: Callable[[], Any]
 ) -> tuple[Any, list, list]:
     """A loss that may call the model's layers again and update its metrics, and the variables after it."""

@@ -15,6 +15,7 @@ from keryx.training import interrupts, keras_steps, loop, prediction
 from keryx.training.asked import Asked
 from keryx.training.blocks import floats
 from keryx.training.data.checks import Checks
+from keryx.training.keras_names import KerasTraining
 from keryx.training.objective import Objective
 from keryx.training.options import FitOptions, RunOptions, names_of
 from keryx.training.overridable import Overridable
@@ -22,7 +23,7 @@ from keryx.training.session import Session
 from keryx.training.state import TestState
 
 
-class Trainer(Overridable):
+class Trainer(Overridable, KerasTraining):
     """compile, fit, evaluate, predict: what makes a layer a model."""
 
     stop_training: bool = False

@@ -69,7 +69,8 @@ def source_of(
 
 def capped(steps: int | None) -> int | None:
     """`steps`, or the limit that holds for the process where that is less."""
-    return min((n for n in (steps, switches.max_steps_per_epoch()) if n is not None), default=None)
+    limit = switches.max_steps_per_epoch()
+    return steps if limit is None or (steps is not None and steps <= limit) else limit
 
 
 def yields_batches(x: Any) -> bool:

@@ -1,0 +1,148 @@
+"""Members of layers and models that programs for Keras ask for, beside Keras."""
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+import keryx
+from keryx import errors
+
+BOTH = [keryx, keras]
+X, Y = np.random.default_rng(0).normal(size=(8, 3)).astype("float32"), np.ones((8, 1), "float32")
+
+
+def model_of(K):
+    K.utils.clear_session()
+    layers = [K.Input((3,), name="x"), K.layers.Dense(4, "tanh", name="first", kernel_regularizer="l2")]
+    model = K.Sequential([*layers, K.layers.BatchNormalization(name="norm"), K.layers.Dense(1, name="last")], name="m")
+    model.set_weights([np.random.default_rng(i).uniform(0.2, 1, w.shape) for i, w in enumerate(model.weights)])
+    model.compile(K.optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae"])
+    model.fit(X, Y, batch_size=4, shuffle=False, verbose=0)
+    return model
+
+
+def test_state_trees_are_those_of_keras():
+    ours, theirs = (model_of(K).get_state_tree() for K in BOTH)
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, 1e-5, 1e-5)
+    assert isinstance(model_of(keryx).get_state_tree()["trainable_variables"]["m"]["last"]["bias"], jax.Array)
+
+
+def test_a_state_tree_is_put_back():
+    model = model_of(keryx)
+    tree = model.get_state_tree()
+    model.fit(X, Y, verbose=0)
+    changed = model.get_state_tree()
+    assert not np.allclose(
+        jax.tree.leaves(tree["trainable_variables"])[0], jax.tree.leaves(changed["trainable_variables"])[0]
+    )
+    model.set_state_tree(tree)
+    for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(model.get_state_tree()), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.set_state_tree({"trainable_variables": {"m": {"last": {"bias": np.array([7.0])}}}})
+    assert model.get_layer("last").bias.value.item() == 7
+
+
+def tree_of(**last):
+    return {"trainable_variables": {"m": {"last": last}}}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"trainable": {}}, "A state tree has no 'trainable'.* 'trainable_variables'"),
+        (
+            {"trainable_variables": {"m": {"last": {"bias": np.zeros(1), "kernal": np.zeros(1)}}}},
+            "no variable 'm/last/kernal'",
+        ),
+        (
+            {"trainable_variables": {"m": {"last": {"bias": np.zeros(1), "kernel": np.zeros((2, 2))}}}},
+            r"\(4, 1\).*\(2, 2\)",
+        ),
+    ],
+)
+def test_a_wrong_state_tree_changes_nothing(tree, said):
+    model = model_of(keryx)
+    before = model.get_weights()
+    with pytest.raises(errors.KeryxError, match=said):
+        model.set_state_tree(tree)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_two_variables_of_one_path_have_no_tree():
+    with keryx.name_scope("here"):
+        model = keryx.Sequential([keryx.Input((2,)), keryx.layers.Dense(2, name="a"), keryx.layers.Dense(2, name="b")])
+    model.layers[1].kernel.path = model.layers[0].kernel.path
+    with pytest.raises(errors.DataError, match=r"take model\.named_variables"):
+        model.get_state_tree()
+
+
+def test_a_layer_as_a_pure_function():
+    got = []
+    for K in BOTH:
+        layer = K.layers.BatchNormalization(momentum=0.5)
+        layer.build((None, 3))
+        outputs, rest = layer.stateless_call(layer.trainable_variables, layer.non_trainable_variables, X, training=True)
+        got.append([np.asarray(a) for a in (outputs, *rest)])
+        assert np.all(np.asarray(layer.moving_mean) == 0)
+    for ours, theirs in zip(*got, strict=True):
+        np.testing.assert_allclose(ours, theirs, 1e-5, 1e-5)
+    with pytest.raises(errors.StateError, match="is not built"):
+        keryx.layers.Dense(2).stateless_call([], [], X)
+    layer = keryx.layers.Dense(2)
+    layer.build((None, 3))
+    with pytest.raises(errors.ShapeError, match="wants 2 values in trainable_variables, one a variable; got 1"):
+        layer.stateless_call([layer.kernel], [], X)
+
+
+def test_the_loss_as_a_pure_function():
+    got = []
+    for K in BOTH:
+        model = model_of(K)
+        groups = [[np.asarray(v) for v in part] for part in
+                  (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)]  # fmt: skip
+        loss, after = model.stateless_compute_loss(*groups, x=X, y=Y, y_pred=np.zeros((8, 1), "float32"))
+        assert [len(part) for part in after] == [len(part) for part in groups]
+        got.append(np.asarray(loss))
+    np.testing.assert_allclose(*got, rtol=1e-5)
+
+
+def test_where_a_layer_stands():
+    for K in BOTH:
+        model = model_of(K)
+        assert model.get_layer("first").path == "m/first"
+        assert K.layers.Dense(2).path is None
+        assert model.get_layer("first").input_dtype == K.layers.Dense(2, dtype="float32").input_dtype == "float32"
+        assert K.layers.Dense(2).quantization_mode is None
+
+
+def test_metrics_of_a_layer():
+    class Watched(keryx.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = keryx.metrics.Mean(name="seen")
+
+    layer = Watched()
+    assert layer.metrics == [layer.seen]
+    assert layer.metrics_variables == layer.seen.variables
+    with pytest.raises(errors.ArgumentError, match=r"add_metric\(\) is gone since Keras 3"):
+        layer.add_metric(1.0)
+    assert layer.add_variable((2,), name="v").shape == (2,)
+
+
+def test_a_symbolic_call_is_not_written_down():
+    layer = keryx.layers.Dense(2)
+    assert layer.symbolic_call(keryx.Input((3,))).shape == (None, 2)
+    assert not layer.nodes
+
+
+def test_names_that_have_nothing_to_do():
+    model = model_of(keryx)
+    assert [f() for f in (model.make_train_function, model.make_test_function, model.jax_state_sync)] == [None] * 3
+    assert model.make_predict_function(force=True) is None
+    assert model.jit_compile
+    with pytest.raises(errors.ArgumentError, match="quantization is a work of its own"):
+        model.get_quantization_layer_structure()
