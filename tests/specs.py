@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from specs_image import IMAGES
+from specs_more import MORE
+from specs_tables import TABLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,4 +374,5 @@ SPECS = [
     *MERGING,
     *NORMALIZATION,
     *ATTENTION,
+    *(row(layer, inputs, **options) for layer, inputs, options in (*MORE, *TABLES, *IMAGES)),
 ]

@@ -50,7 +50,7 @@ def test_every_layer_both_ways(spec):
 NOT_IN_A_GRAPH = {"nonzero"}  # its shape depends on the values
 KERAS_CANNOT = {  # Keras fails on its own model, or on its own JSON, where a list stands for the tuple it was given
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "bincount", "conv_transpose", "histogram", "max_pool",
-    "norm", "quantile", "rot90",
+    "norm", "quantile", "rearrange", "rot90",
 }  # fmt: skip
 
 
@@ -134,6 +134,17 @@ def test_numpy_functions_on_symbols_are_written_as_the_op_they_are():
     trees_close(keras.models.model_from_json(model.to_json())(data), model(data))
     std = keryx.Model(x, np.std(x, axis=1, ddof=1))  # no op has ddof
     trees_close(keryx.models.model_from_json(std.to_json())(data), std(data))
+
+
+@pytest.mark.parametrize("layer", ["Dropout(0.5)", "LSTM(9, dropout=0.5)", "SpectralNormalization(Dense(2))"])
+def test_what_keras_writes_of_training_is_not_meant(layer):
+    """It adds training=False to the calls of layers with that default, and trains them all the same."""
+    x = keras.Input((4, 3))
+    text = keras.Model(x, eval(layer, vars(keras.layers))(x)).to_json()
+    assert '"training": false' in text
+    model, data = keryx.models.model_from_json(text), np.ones((2, 4, 3), "float32")
+    outside = model(data)
+    assert not np.allclose(model(data, training=True), outside)
 
 
 def test_options_that_an_op_does_not_have():

@@ -212,3 +212,12 @@ def test_backend():
 )
 def test_result_type(dtypes):
     assert backend.result_type(*dtypes) == keras.backend.result_type(*dtypes)
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.npz"])
+def test_a_warning_points_at_the_line_of_the_users(tmp_path, name):
+    saved, other = (keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(n)]) for n in (2, 4))
+    saved.save_weights(tmp_path / name)
+    with pytest.warns(UserWarning, match=r"kernel: wants \(3, 4\)") as told:
+        other.load_weights(tmp_path / name, skip_mismatch=True)
+    assert told[0].filename == __file__

@@ -26,6 +26,7 @@ class CallPlan:
         takes_more: Whether it takes others by `**kwargs`.
         training: The position of the argument `training`; None where there is none.
         masks: Of each argument that is told its mask: its position and name, then those of the argument for the mask.
+        alone: Whether a call outside of any model is one of training where nothing says otherwise, by the default.
     """
 
     names: list[str]
@@ -33,6 +34,7 @@ class CallPlan:
     takes_more: bool
     training: int | None
     masks: list[tuple[int, str, int, str]]
+    alone: bool
 
     def missing(self, args: tuple, kwargs: dict[str, Any]) -> list[str]:
         """The required arguments that a call lacks, but for those that are filled in."""
@@ -72,4 +74,5 @@ def plan_of(call: Callable) -> CallPlan:
         mask_name = "mask" if position == 0 and "mask" in places else f"{name}_mask"
         if mask_name in places:
             masks.append((position, name, places[mask_name], mask_name))
-    return CallPlan(names[1:], required, takes_more, places.get("training"), masks)
+    alone = "training" in places and parameters["training"].default is True
+    return CallPlan(names[1:], required, takes_more, places.get("training"), masks, alone)

@@ -166,9 +166,13 @@ def _serialize_object(value: Any) -> dict[str, Any]:
         "config": value.get_config(),
         "registered_name": name or getattr(value, "config_registered_name", None),
     }
-    # Layers of ours are built by the calls of a graph, or by the layers around them.
-    built = None if is_own(cls) or not hasattr(value, "get_build_config") else value.get_build_config()
+    built = value.get_build_config() if _tells_how_built(cls) else None
     return plain_data | ({"build_config": serialize(built)} if built else {})
+
+
+def _tells_how_built(cls: type) -> bool:
+    """Whether a config says how the object was built: layers of ours are built by graphs, or by layers around them."""
+    return hasattr(cls, "get_build_config") and getattr(cls, "tells_how_built", not is_own(cls))
 
 
 def _serialize_function(function: Callable) -> Any:
@@ -302,7 +306,7 @@ def _decode_object(name: str, value: dict[str, Any], registry: Registry | None) 
             return state.shared[found, key]
         made = found.from_config(config) if hasattr(found, "from_config") else found(**_decode(config))
         built = value.get("build_config")
-        if built and not is_own(found) and not getattr(made, "built", True):
+        if built and _tells_how_built(found) and not getattr(made, "built", True):
             made.build_from_config(_decode(built))
             made.built = True
         if isinstance(key, int):

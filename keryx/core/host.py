@@ -1,9 +1,11 @@
 """What runs on the host: layers of NumPy arrays, such as those that read text.
 
 A layer with `on_host = True` has a `call` that works on NumPy arrays; text comes as arrays of str, dtype object. It is
-recorded as any other layer, and what is known of its outputs is found by calling it on small arrays.
+recorded as any other layer, and what is known of its outputs is found by calling it on small arrays. One with
+`on_host = None` runs where its inputs are: on the host on NumPy arrays, and on the device behind what runs there.
 """
 
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -14,6 +16,21 @@ from keryx.core.symbol import SymbolicTensor
 from keryx.errors import DataError
 
 _TRIED = 2, 3  # sizes in place of an unknown one
+on_trial: ContextVar[bool] = ContextVar("on_trial", default=False)
+"""Whether a layer is called only to see what its outputs are like, so that it does not complain of the data."""
+
+
+def runs_here(operation: Any, arguments: Any) -> bool:
+    """Whether a call of an operation on these arguments, symbols among them, runs on the host."""
+    on_host = getattr(operation, "on_host", False)
+    return all(map(_at_hand, jax.tree.leaves(arguments))) if on_host is None else on_host
+
+
+def _at_hand(x: Any) -> bool:
+    """Whether the host knows an argument: it is an input, or follows from inputs by what runs on the host."""
+    if isinstance(x, SymbolicTensor):
+        return not x.node or not x.node.inputs or runs_here(x.node.operation, x.node.inputs)
+    return not isinstance(x, jax.Array)
 
 
 def as_text(x: Any, what: str = "input") -> np.ndarray:
@@ -60,8 +77,15 @@ def as_array(x: Any, what: str = "input") -> np.ndarray:
             f"The {what} runs on the host, on NumPy arrays, and was called within compiled code. Call it on an Input "
             "of a functional model, whose host part runs before, or on the data."
         )
-    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x)
+    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x, object if _is_text(x) else None)
     return as_text(x, what) if array.dtype.kind in "USOT" else array
+
+
+def _is_text(x: Any) -> bool:
+    """Whether a list is one of text, which NumPy would give the length of the longest each."""
+    while isinstance(x, (list, tuple)) and x:
+        x = x[0]
+    return isinstance(x, (str, bytes))
 
 
 def argument(x: Any, what: str = "input") -> Any:
@@ -87,12 +111,20 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
             return np.full(shape, "", object) if x.dtype == "string" else np.zeros(shape, x.dtype)
 
         positional, named = jax.tree.map(filled, (args, kwargs))
-        return jax.tree.map(np.asarray, layer(*positional, **named))
+        token = on_trial.set(True)
+        try:
+            halves = getattr(layer, "halves_of_call", None)
+            if halves is not None:  # no vector is made, however long a config says that it is
+                return jax.eval_shape(halves[1], halves[0](*positional, **named))
+            return jax.tree.map(np.asarray, layer(*positional, **named))
+        finally:
+            on_trial.reset(token)
 
-    def symbol(first: np.ndarray, second: np.ndarray) -> SymbolicTensor:
+    def symbol(first: Any, second: Any) -> SymbolicTensor:
         shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
         text = first.dtype.kind in "USOT"
-        return SymbolicTensor(shape, "string" if text else dtypes.narrowed(first[:0], "output").dtype, "tried")
+        dtype = "string" if text else dtypes.narrowed(np.empty(0, first.dtype), "output").dtype
+        return SymbolicTensor(shape, dtype, name="tried")
 
     return jax.tree.map(symbol, *map(call, _TRIED))
 
@@ -100,7 +132,7 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
 def refuse_device(layer: Any, arguments: Any) -> None:
     """Raise DataError where a layer that runs on the host is given what comes from the device."""
     for symbol in _symbols_in(arguments):
-        if symbol.node and symbol.node.inputs and not getattr(symbol.node.operation, "on_host", False):
+        if symbol.node and not _at_hand(symbol):
             raise DataError(
                 f"{layer.name!r} runs on the host, before the device part of a model, but is given {symbol!r}, the "
                 f"output of {symbol.node.operation.name!r}, which runs on the device. Put the layers that run on the "

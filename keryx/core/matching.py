@@ -1,6 +1,5 @@
 """Data given by name or by position, put in the order in which a model wants it."""
 
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from keryx.core.dtypes import narrowed
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.errors import DataError, ShapeError, did_you_mean, listing
+from keryx.errors import DataError, ShapeError, did_you_mean, listing, warn
 
 
 def wanted(symbols: Sequence[SymbolicTensor]) -> str:
@@ -103,7 +102,7 @@ def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bo
 
 @cache
 def _say_left_aside(extra: tuple[str, ...], names: tuple[str, ...]) -> None:
-    warnings.warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.", stacklevel=2)
+    warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.")
 
 
 def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[Any]:
@@ -163,6 +162,6 @@ def as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> 
                 f"The input {symbol.name!r} is {host.dtype}; give its real and imaginary parts as separate features."
             )
         x = jax.device_put(host.astype(symbol.dtype))
-    x = x.astype(symbol.dtype)
+    x = x.astype(jax.dtypes.canonicalize_dtype(symbol.dtype))
     shape = fit_shape(x.shape, symbol, symbols)
     return x if shape == x.shape else x.reshape(shape)

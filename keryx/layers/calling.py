@@ -2,14 +2,15 @@
 
 import functools
 import os
+import sys
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core import dtypes, graph, host, scope, shapes
+from keryx.core import dtypes, graph, host, scope, shapes, tf_graph
 from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import ArgumentError, StateError, listing
@@ -23,7 +24,10 @@ _building = threading.RLock()  # threads that call an unbuilt layer wait for the
 class Calling:
     """The part of a layer that calls it; a layer has the attributes that it speaks of."""
 
+    autograph_info__: ClassVar[dict] = {}  # by which TensorFlow leaves the code of a call as it is
     input_spec: Any
+    _policy_map: Any = None  # a DTypePolicyMap, which is looked into when the path of the layer is known
+    _remat: Any = None  # the RematScope that it was made in
     _built_for: dict[str, Any] | None = None
 
     def __call__(self: Any, *args, **kwargs) -> Any:
@@ -31,11 +35,16 @@ class Calling:
         if "name" not in vars(self):
             raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
         try:
+            if self._policy_map is not None:
+                self._choose_policy()
             leaves, nest = jax.tree.flatten((args, kwargs))
             if SymbolicTensor in map(type, leaves):
                 self._build_for_call(args, kwargs)
                 return graph.record(self, args, kwargs, self.symbolic_outputs(args, kwargs))
-            if self.on_host:
+            if "tensorflow" in sys.modules and tf_graph.is_within(leaves):
+                self._build_for_call(args, kwargs)
+                return tf_graph.call(self, args, kwargs)
+            if self.on_host is not False and host.runs_here(self, leaves):
                 return self._call_on_host(args, kwargs)
             if scope.here.scopes:
                 return self._call_in_scope(*jax.tree.unflatten(nest, map(self._call_argument, leaves)))
@@ -46,9 +55,19 @@ class Calling:
             self._note_call(error, args)
             raise
 
+    def _choose_policy(self: Any) -> None:
+        """Take the policy that the map has for the path of the layer."""
+        within = scope.names()
+        self._dtype_policy = self._policy_map["/".join(within if within[-1:] == (self.name,) else (*within, self.name))]
+
+    @property
+    def trains_alone(self) -> bool:
+        """Whether a call outside of any model that does not say `training=` is one of training: augmentation is."""
+        return plan_of(type(self).call).alone  # type: ignore[attr-defined]
+
     def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer."""
-        scopes, running = scope.here.scopes, scope.Scope()
+        scopes, running = scope.here.scopes, scope.Scope(training=self.trains_alone)
         scopes.append(running)
         try:
             args, kwargs = jax.tree.map(self._call_argument, (args, kwargs))
@@ -95,7 +114,7 @@ class Calling:
         running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
         here.names.append(self.name)
         try:
-            outputs = self.call(*args, **kwargs)
+            outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **kwargs)
         finally:
             here.names.pop()
             running.training, running.autocast = before

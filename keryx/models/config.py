@@ -99,7 +99,8 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
         (node,) = calls[op]
         name, options, args, kwargs = ops.write_call(op.op_name, _plain_arguments(node), node.kwargs)
         config = {"name": names[op]} | serialize(options)
-        plain = {"module": "keras.src.ops", "class_name": name, "config": config, "registered_name": name}
+        home = ops.module_name(op.op_name)
+        plain = {"module": home, "class_name": name, "config": config, "registered_name": name}
         return plain | {"name": names[op], "inbound_nodes": [inbound(args, kwargs)]}
 
     return {
@@ -211,9 +212,19 @@ def graph_of(config: dict[str, Any]) -> tuple[Any, Any]:
         if place not in written:
             raise ConfigError(f"The config's graph lacks an input: it speaks of call {place[1]} of {place[0]!r}.")
         call = written[place]
-        calls[place] = made[place[0]](*_revived(call["args"], find), **_revived(call["kwargs"], find))
+        words = _meant(made[place[0]], _revived(call["kwargs"], find))
+        calls[place] = made[place[0]](*_revived(call["args"], find), **words)
     inputs, outputs = (jax.tree.map(end, config[k], is_leaf=_is_history) for k in ("input_layers", "output_layers"))
     return inputs, outputs
+
+
+def _meant(operation: Any, words: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call but for `training=False` where that is the default: Keras adds it unasked."""
+    if words.get("training") is False and isinstance(operation, Layer):
+        default = inspect.signature(operation.call).parameters.get("training")
+        if default is not None and default.default is False:
+            return {word: value for word, value in words.items() if word != "training"}
+    return words
 
 
 def _op_of(name: str, entry: dict[str, Any]) -> Callable:

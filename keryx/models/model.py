@@ -155,7 +155,13 @@ class Model(Trainer, Files, Structure):
         x = args[0]
         if not isinstance(x, Fed):
             x = jax.tree.unflatten(jax.tree.structure(self._graph.inputs), self._arguments(x))
-        return self.compiled_call(x, bool(kwargs.get("training")))
+        training = kwargs.get("training")
+        return self.compiled_call(x, self.trains_alone if training is None else bool(training))
+
+    @property
+    def trains_alone(self) -> bool:
+        """Whether a call that does not say `training=` is one of training: where the model only prepares data."""
+        return any(layer.trains_alone for layer in self._layers or self.layers) and not self.variables
 
     def symbolic_outputs(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """New symbols for the outputs of a call: like its own, where a graph is called on symbols like its inputs."""
@@ -172,6 +178,10 @@ class Model(Trainer, Files, Structure):
         if self._ranges is None:
             self._ranges = ranges_of(self._graph) if self._graph is not None else []
         return self._ranges
+
+    def fed_ranges(self) -> list[Any]:
+        """Likewise for each array that the device part is given, where there is a host part."""
+        return [] if self.halves.host is None else ranges_of(self.halves.device)
 
     def stateless_call(
         self,
@@ -216,7 +226,7 @@ class Model(Trainer, Files, Structure):
         (outputs, penalties, masks), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
         if outer is not None:  # a step of the user's own: its compute_loss wants them
-            outer.losses[:] = losses + penalties
+            outer.gathered = losses + penalties
             for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
                 scope.set_mask(output, mask) if mask is not None else None
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
@@ -225,7 +235,7 @@ class Model(Trainer, Files, Structure):
     def losses(self) -> list[jax.Array]:
         """What the last call added with add_loss, then the regularization of the weights."""
         running = scope.current()
-        return super().losses if running is None or running.values else list(running.losses)
+        return super().losses if running is None or running.gathered is None else list(running.gathered)
 
     def __getstate__(self) -> dict[str, Any]:
         # The models within come first, the innermost first, so that copying does not descend from one to the next.

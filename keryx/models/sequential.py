@@ -89,8 +89,7 @@ class Sequential(Model):
             return
         if any(isinstance(size, (tuple, list, dict)) for size in input_shape):
             return  # the first layer takes a nest, of which there is no single input
-        dtype = "int32" if self._stack[0].input_range else None
-        symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=dtype)]
+        symbols = [Input(batch_shape=(None, *input_shape[1:]), dtype=self._stack[0].declared_dtype)]
         symbols[0].sizes_are_open = True
         with nullcontext() if scope.names()[-1:] == (self.name,) else scope.named(self.name):
             for layer in self._stack:
@@ -154,6 +153,6 @@ def _declared(layer: Layer) -> SymbolicTensor | None:
     while inner is not None:
         shape = inner._declared_shape
         if shape is not None:
-            return Input(batch_shape=shape, dtype="int32" if inner.input_range else None)
+            return Input(batch_shape=shape, dtype=inner.declared_dtype)
         inner = getattr(inner, "layer", None)
     return None

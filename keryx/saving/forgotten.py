@@ -28,7 +28,7 @@ def put(model: Model, root: Group) -> None:
     """Put into a file what Keras forgets of a model."""
     state: dict[str, Any] = {"seeds": _seeds(model)}
     own = Group()
-    if model.compiled:
+    if isinstance(model, Model) and model.compiled:
         session = model.session
         state["clock"] = {name: np.asarray(value).tolist() for name, value in session.clock.items()}
         variables = session.objective.variables if session.example is not None else {}
@@ -59,7 +59,7 @@ def take(model: Model, root: hdf5.Group) -> None:
         for path, one in layout.parts(model):
             if isinstance(one, SeedGenerator) and path in state["seeds"]:
                 one._start, one._counter = map(int, state["seeds"][path])
-        if model.compiled and "clock" in state:
+        if isinstance(model, Model) and model.compiled and "clock" in state:
             _continue(model, state, own)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"What the file says of training is damaged: {error!r}.") from None

@@ -9,7 +9,6 @@ import importlib
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from keryx.core.codec import deserialize, serialize
 from keryx.core.lending import reading
 from keryx.core.registered import custom_object_scope
 from keryx.core.variable import made_later
-from keryx.errors import ConfigError, FileError
-from keryx.layers.layer import registry
+from keryx.errors import ConfigError, FileError, warn
+from keryx.layers.layer import Layer, registry
 from keryx.models.model import Model
 from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
 from keryx.saving.archive import Archive, Writer
@@ -73,12 +72,9 @@ def config_of(model: Model) -> dict[str, Any]:
     """The config of a model as it stands in a file: with how it was built and compiled."""
     config = serialize(model)
     try:
-        compiled = model.get_compile_config()
+        compiled = model.get_compile_config() if isinstance(model, Model) else None
     except ConfigError as error:
-        warnings.warn(
-            f"{model.title} is saved without what it was compiled with: {error} Compile it anew after loading.",
-            stacklevel=4,
-        )
+        warn(f"{model.title} is saved without what it was compiled with: {error} Compile it anew after loading.")
         return config
     return config | ({"compile_config": serialize(compiled)} if compiled else {})
 
@@ -104,7 +100,7 @@ def read(
     with custom_object_scope(dict(custom_objects or {})):
         with made_later():
             model = made(config, path)
-        if compile and config.get("compile_config"):
+        if compile and config.get("compile_config") and isinstance(model, Model):
             _compile(model, config["compile_config"], path)
         values = arrays if old.is_today(version) else old.todays_values(arrays, model)
         restore(model, values, path=path)
@@ -122,10 +118,10 @@ def _version(parts: Any, path: Path) -> str:
     return version if isinstance(version, str) else "3"
 
 
-def made(config: Any, path: Path) -> Model:
-    """The model of a config, built as its build config says."""
+def made(config: Any, path: Path) -> Any:
+    """The model of a config, or a layer that is saved by itself, built as its build config says."""
     model = deserialize(config, registry)
-    if not isinstance(model, Model):
+    if not isinstance(model, Layer):
         raise FileError(f"{path} holds a {type(model).__name__}, not a model.")
     return model
 

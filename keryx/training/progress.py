@@ -1,5 +1,6 @@
 """What people see of fit, evaluate and predict: a bar in a terminal, a line an epoch elsewhere."""
 
+import logging
 import os
 import shutil
 import sys
@@ -8,6 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from keryx import switches
 from keryx.errors import ConfigError
 
 _BOLD, _GREEN, _GREY, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
@@ -18,7 +20,8 @@ class Progress:
 
     Args:
         verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a
-            terminal nor a notebook, 1 is a line an epoch as well.
+            terminal nor a notebook, 1 is a line an epoch as well; where interactive logging is disabled, that line
+            goes to the logger `keryx`.
         epochs: The number of epochs; None for evaluate and predict, which have none.
         stream: Where it is written, by default `sys.stdout`.
         width: The bar's width in characters.
@@ -44,6 +47,8 @@ class Progress:
             raise ConfigError(f"verbose is 0, 1, 2 or 'auto'; got {verbose!r}.")
         self.epochs, self.width, self.interval, self.unit = epochs, width, interval, unit
         self.stream: Any = sys.stdout if stream is None else stream
+        if stream is None and not switches.is_interactive_logging_enabled():
+            self.stream = _Logged()
         self.shown = verbose != 0 and self.stream is not None
         self.bar = self.shown and verbose != 2 and _redraws(self.stream)
         self._drawn = 0  # the width of the line that stands there unfinished
@@ -147,6 +152,16 @@ class Progress:
             encoding = self.stream.encoding or "ascii"
             self.stream.write(text.encode(encoding, "replace").decode(encoding))
         self.stream.flush()
+
+
+class _Logged:
+    """A stream whose lines go to a logger."""
+
+    def write(self, text: str) -> None:
+        logging.getLogger("keryx").info(text.rstrip("\n"))
+
+    def flush(self) -> None:
+        pass
 
 
 def _redraws(stream: Any) -> bool:

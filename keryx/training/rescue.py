@@ -10,6 +10,7 @@ import numpy as np
 
 from keryx.core import scope
 from keryx.core.lending import Kept, is_deleted, reading
+from keryx.core.split import Fed
 from keryx.core.variable import Variable, owned
 from keryx.errors import NonFiniteLossError
 from keryx.training.data.arrays import first_non_finite
@@ -28,7 +29,7 @@ class Net:
         self.session, self.loan = session, session.loan()
         self.weights = [*session.trainable.values(), *session.non_trainable.values()]
         self.kept: list[np.ndarray] = []
-        self.rate: dict[Variable, np.ndarray] = {}  # the learning rate, where it follows no schedule
+        self.rate: dict[Variable, np.ndarray] = {}  # the learning rates that follow no schedule
         self.clock: dict[str, Any] = {}
 
     def renew(self) -> None:
@@ -41,8 +42,8 @@ class Net:
                 np.copyto(kept, value)
         finally:
             self.loan.close()
-        rate = self.session.optimizer.learning_rate
-        self.rate = {rate: rate.numpy()} if isinstance(rate, Variable) else {}
+        rates = [one.learning_rate for one in self.session.optimizer.rated.values()]
+        self.rate = {rate: rate.numpy() for rate in rates if isinstance(rate, Variable)}
         self.clock = {name: np.asarray(value) for name, value in self.session.clock.items()}
 
     def settle(self) -> bool:
@@ -153,8 +154,9 @@ _REMEDY = "Try a smaller learning rate, or clipnorm=1.0 in the optimizer."
 
 def _causes(session: Any, source: Any, batch: Batch, number: int, epoch: int) -> list[str]:
     """What in the batch is not finite, in words."""
-    x_names = [repr(name) for name in session.model.input_names] or ["an input"] * len(jax.tree.leaves(batch.x))
-    pairs = [*zip(x_names, jax.tree.leaves(batch.x), strict=False)]
+    model, inputs = session.model, jax.tree.leaves(batch.x)
+    x_names = model.halves.fed_names or [repr(name) for name in model.input_names] or ["an input"] * len(inputs)
+    pairs = [*zip(x_names, inputs, strict=False)]
     for name, y, weight in zip(session.objective.names, batch.y, batch.weight, strict=True):
         pairs += [(f"the target of {name!r}", y), (f"the sample weight of {name!r}", weight)]
     found = [(name, first_non_finite(array)) for name, array in pairs if array is not None]
@@ -164,7 +166,7 @@ def _causes(session: Any, source: Any, batch: Batch, number: int, epoch: int) ->
 
 def _first_layer(session: Any, batch: Batch) -> str:
     """Which layer of the graph is the first whose output is not finite for this batch, in words."""
-    closed, bad = session.model._graph, list[Any]()
+    closed, bad = session.model.halves.device, list[Any]()
     if closed is None:
         return ""
 
@@ -173,7 +175,7 @@ def _first_layer(session: Any, batch: Batch) -> str:
             bad.append(node.operation)
 
     with scope.run(scope.Scope({}, folded(session.clock["key"], session.clock["step"]), training=True)):
-        closed.run(session.model._arguments(batch.x), watch)
+        closed.run(batch.x.values if isinstance(batch.x, Fed) else session.model._arguments(batch.x), watch)
     if not bad:
         return ""
     ids = getattr(bad[0], "input_range", None)

@@ -4,11 +4,10 @@ import errno
 import hashlib
 import os
 import urllib.parse
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from keryx.errors import ArgumentError, FileError
+from keryx.errors import ArgumentError, FileError, warn
 from keryx.utils.extraction import extract as unpack
 from keryx.utils.transfer import Part
 
@@ -138,7 +137,7 @@ def _fetch(origin: str, target: Path, checksum: Checksum | None, force: bool) ->
     if url.scheme not in ("https", "http", "file"):
         raise ArgumentError(f"get_file fetches from https, http and file URLs; got {origin!r}.")
     if url.scheme == "http" and checksum is None and url.hostname not in ("localhost", "127.0.0.1", "::1"):
-        warnings.warn(f"Whoever stands between here and {origin} can change the file: take https, or give file_hash=.")
+        warn(f"Whoever stands between here and {origin} can change the file: take https, or give file_hash=.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with Part(target, origin) as part:

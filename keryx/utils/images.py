@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
-from keryx.errors import ArgumentError, ConfigError, FileError, ShapeError
+from keryx.errors import ArgumentError, ConfigError, FileError, ShapeError, warn
 from keryx.utils.resizing import crop_box
 
 _MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}
@@ -156,7 +155,7 @@ def save_img(
         file_format = "jpeg"
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and file_format == "jpeg":
-        warnings.warn("JPEG has no transparency: the fourth channel is left out.")
+        warn("JPEG has no transparency: the fourth channel is left out.")
         image = image.convert("RGB")
     image.save(path, format=file_format, **kwargs)
 

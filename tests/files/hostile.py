@@ -131,6 +131,21 @@ CONFIGS: dict[str, Callable[[dict, Path], None]] = {
     # CVE-2025-12058
     "a vocabulary's path": replaced(lambda mark: layer("StringLookup", {"vocabulary": "/etc/hostname"})),
     "a tokenizer's path": replaced(lambda mark: layer("TextVectorization", {"vocabulary": "/etc/hostname"})),
+    "a vocabulary of many unknown words": replaced(
+        lambda mark: layer(
+            "StringLookup",
+            {
+                "vocabulary": ["a"],
+                "num_oov_indices": 2**40,
+                "output_mode": "tf_idf",
+                "idf_weights": [1.0],
+                "max_tokens": 2**41,
+            },
+        )
+    ),
+    "a long text": replaced(
+        lambda mark: layer("TextVectorization", {"output_sequence_length": 2**40, "ngrams": 2**40})
+    ),
     # CVE-2026-0897: 32 TB
     "a huge layer": with_dense(units=2**40),
     "a large layer": with_dense(units=2**28),

@@ -1,6 +1,7 @@
 """Hostile files: each is refused by an error of Keryx's own at every entry point, and nothing in it has an effect."""
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ from watching import BYTES, SECONDS, watched
 
 import keryx
 from keryx import layers
+from keryx.core.codec import _registries
 from keryx.errors import ConfigError, FileError
 
 X = np.ones((2, 3), np.float32)
@@ -45,6 +47,8 @@ def files(tmp_path_factory):
         else:
             model.load_weights(path)
     keryx.models.model_from_json(model.to_json())
+    for module in {home for table in _registries.values() for home in table.homes.values()}:
+        importlib.import_module(module)  # what a config may name
     return folder
 
 

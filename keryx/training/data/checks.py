@@ -1,6 +1,6 @@
 """What a model wants of its data: names, shapes, ranges, one batch at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -31,6 +31,7 @@ class Wanted:
         allowed: The integers that it may hold, if not all.
         symbol: The input that it is for; None for a target.
         symbols: All inputs.
+        stays: Whether it stays on the host, so that its integers may be greater than a device's.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Wanted:
         allowed: Range | None = None,
         symbol: SymbolicTensor | None = None,
         symbols: Sequence[SymbolicTensor] = (),
+        stays: bool = False,
     ):
+        self.stays = stays
         self.what, self.allowed, self.symbol, self.symbols = what, allowed, symbol, symbols
         self.is_text = symbol is not None and symbol.dtype == "string"
 
@@ -51,7 +54,7 @@ class Wanted:
         shape = fit_shape(array.shape, self.symbol, self.symbols, batch=False)  # type: ignore[arg-type]
         if not self.is_text:
             check_range(array, self.allowed, self.what)
-            array = device_ready(array, self.what)
+            array = array if self.stays and array.dtype.kind in "iu" else device_ready(array, self.what)
         return array if array.shape == shape else array.reshape(shape)
 
     def target(self, array: Any) -> Any:
@@ -77,6 +80,8 @@ class Checks:
         labels: For each output the labels that its loss takes, or None.
         host: Makes of the inputs, NumPy arrays in the model's nest, those that the compiled program takes: the part
             of the model that runs on the host. None where the program takes them as they are.
+        stay: The inputs that only that part takes.
+        fed: What the compiled program is given, in words, and the integers that an Embedding there takes, or None.
     """
 
     def __init__(
@@ -87,11 +92,20 @@ class Checks:
         objective: Any = None,
         labels: Sequence[Range | None] = (),
         host: Callable[[Any], Any] | None = None,
+        stay: Collection[SymbolicTensor] = (),
+        fed: Sequence[tuple[str, Range | None]] = (),
     ):
+        self.fed = fed
         self.symbols, self.structure, self.host = symbols, structure, host
         self.names = [symbol.name for symbol in symbols or ()]
         self.wanted = [
-            Wanted(f"input {symbol.name!r}", ranges[i] if i < len(ranges) else None, symbol, symbols or ())
+            Wanted(
+                f"input {symbol.name!r}",
+                ranges[i] if i < len(ranges) else None,
+                symbol,
+                symbols or (),
+                symbol in stay,
+            )
             for i, symbol in enumerate(symbols or ())
         ]
         self.nest = jax.tree.structure(structure)
@@ -107,7 +121,9 @@ class Checks:
     def of(cls, model: Any, objective: Any = None, labels: Sequence[Range | None] = ()) -> "Checks":
         """What this model wants."""
         symbols = model.inputs if model.has_graph else None
-        return cls(symbols, model.input_structure, model.input_ranges(), objective, labels, model.halves.feeding)
+        halves, ranges = model.halves, model.input_ranges()
+        fed = [*zip(halves.fed_names, model.fed_ranges(), strict=True)]
+        return cls(symbols, model.input_structure, ranges, objective, labels, halves.feeding, halves.host_only, fed)
 
     def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A batch of arrays in the model's own order, checked; host arrays are cast to what devices hold."""
@@ -150,7 +166,12 @@ class Checks:
             wanted.input(array) for wanted, array in zip(self.wanted, match(x, self.names, self.structure), strict=True)
         ]
         inputs = flat[0] if self.structure is self.symbols[0] else jax.tree.unflatten(self.nest, flat)
-        return inputs if self.host is None else jax.tree.map(lambda a: device_ready(a, "input"), self.host(inputs))
+        if self.host is None:
+            return inputs
+        values = self.host(inputs)
+        for array, (what, allowed) in zip(jax.tree.leaves(values), self.fed, strict=False):
+            check_range(array, allowed, what)
+        return jax.tree.map(lambda array: device_ready(array, "input"), values)
 
     def _by_output(self, given: Any, role: str) -> list[Any]:
         """Targets or weights as they are given, in the order of the outputs."""
