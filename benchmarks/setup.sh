@@ -24,7 +24,7 @@ make() { # name, then what pip installs
 (($#)) || set -- keras-jax keras-tf keras-torch
 for peer in "$@"; do
     case "$peer" in
-    keras-jax) make keras-jax keras==3.15.1 jax==0.10.2 ;;
+    keras-jax) make keras-jax keras==3.15.1 jax==0.10.2 pillow grain ;;
     keras-tf) make keras-tf keras==3.15.1 tensorflow-cpu==2.21.0 ;;
     keras-torch) make keras-torch keras==3.15.1 torch==2.13.0 ;;
     *) echo "no peer '$peer'; there are keras-jax, keras-tf, keras-torch" >&2 && exit 2 ;;

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from serving import Files, serving
 
+import keryx
 from keryx.errors import ArgumentError, FileError
 from keryx.saving import limits
-from keryx.utils import extraction, get_file, transfer
+from keryx.utils import get_file
+from keryx.utils.files import extraction, transfer
 
 DATA = np.random.default_rng(0).bytes(30_000)
 SHA, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
@@ -55,6 +57,17 @@ def test_it_is_fetched_once(at_home, hashes, capsys):
     out = capsys.readouterr().out
     assert out.count("Downloading data from") == 1
     assert "30 kilobytes" in out
+
+
+def test_it_is_told_to_the_log_where_that_is_wished(at_home, capsys, caplog):
+    keryx.config.disable_interactive_logging()
+    try:
+        with serving(Files({"/a.bin": DATA})) as files, caplog.at_level("INFO", "keryx"):
+            get_file(origin=files.url + "a.bin")
+    finally:
+        keryx.config.enable_interactive_logging()
+    assert capsys.readouterr().out == ""
+    assert "Downloading data from" in caplog.text
 
 
 def test_places(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 
 from keryx import config
 from keryx.datasets import sources
-from keryx.utils.download import get_file
+from keryx.utils.files.download import get_file
 
 
 def folder_of(number: int, inner: str) -> Path:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from keryx.errors import FileError
-from keryx.utils.download import get_file
+from keryx.utils.files.download import get_file
 
 STORE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 TORONTO = "https://www.cs.toronto.edu/~kriz/"

@@ -164,6 +164,14 @@ class _Logged:
         pass
 
 
+def tell(message: str) -> None:
+    """Write a line where progress goes: to `sys.stdout`, or to the log where interactive logging is disabled."""
+    if switches.is_interactive_logging_enabled():
+        print(message)
+    else:
+        _Logged().write(message)
+
+
 def _redraws(stream: Any) -> bool:
     """Whether a line can be written over: in a terminal, and in a notebook."""
     isatty = getattr(stream, "isatty", None)

@@ -36,10 +36,11 @@ __getattr__, __dir__ = lazy.exports(
     __name__,
     {
         "keryx.utils.bounding_boxes": "",
-        "keryx.utils.datasets": "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
-        "keryx.utils.download": "get_file",
+        "keryx.utils.files.datasets": "audio_dataset_from_directory image_dataset_from_directory "
+        "text_dataset_from_directory",
+        "keryx.utils.files.download": "get_file",
         "keryx.utils.feature_space": "FeatureSpace",
-        "keryx.utils.images": "array_to_img img_to_array load_img save_img smart_resize",
+        "keryx.utils.files.images": "array_to_img img_to_array load_img save_img smart_resize",
         "keryx.utils.legacy": "",
         "keryx.utils.named_values": "Config",
         "keryx.utils.progbar": "Progbar",

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError
-from keryx.utils.formats import in_format
+from keryx.utils.files.formats import in_format
 
 
 class PyDataset:

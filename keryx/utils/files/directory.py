@@ -11,8 +11,9 @@ import numpy as np
 
 from keryx.errors import ArgumentError, DataError, FileError, listing
 from keryx.training.data.workers import Workers
+from keryx.training.progress import tell
 from keryx.utils.data import PyDataset
-from keryx.utils.formats import in_format
+from keryx.utils.files.formats import in_format
 
 Labels = str | Sequence[int] | None
 
@@ -183,7 +184,7 @@ def from_directory(
     if label_mode == "binary" and names is not None and len(names) != 2:
         raise ArgumentError(f"label_mode='binary' wants 2 classes; there are {listing(names)}.")
     if verbose:
-        print(f"Found {len(paths)} files{'' if names is None else f' belonging to {len(names)} classes'}.")
+        tell(f"Found {len(paths)} files{'' if names is None else f' belonging to {len(names)} classes'}.")
     seed = random.randrange(10**6) if seed is None else seed
     encoded = None if numbers is None or names is None else _encoded(numbers, label_mode, len(names))
     order = np.arange(len(paths))
@@ -197,7 +198,7 @@ def from_directory(
     for part in ("training", "validation") if subset == "both" else (subset,):
         rows = sides[part] if part else order
         if verbose and part:
-            print(f"Using {len(rows)} files for {part}.")
+            tell(f"Using {len(rows)} files for {part}.")
         # What is for validation alone stays in one order.
         again = shuffle and not (subset == "both" and part == "validation")
         data = FilesDataset(

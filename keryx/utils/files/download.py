@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keryx.errors import ArgumentError, FileError, warn
-from keryx.utils.extraction import extract as unpack
-from keryx.utils.transfer import Part
+from keryx.training.progress import tell
+from keryx.utils.files.extraction import extract as unpack
+from keryx.utils.files.transfer import Part
 
 
 def get_file(
@@ -127,7 +128,7 @@ def _is_there(target: Path, checksum: Checksum | None) -> bool:
         return False
     if checksum is None or checksum.of(target) == checksum.digits:
         return True
-    print(f"{target} is not the file whose {checksum}; it is fetched again.")
+    tell(f"{target} is not the file whose {checksum}; it is fetched again.")
     return False
 
 
@@ -143,7 +144,7 @@ def _fetch(origin: str, target: Path, checksum: Checksum | None, force: bool) ->
         with Part(target, origin) as part:
             if not force and part.waited and _is_there(target, checksum):
                 return  # another process has fetched it meanwhile
-            print(f"Downloading data from {origin}")
+            tell(f"Downloading data from {origin}")
             part.pull(anyway=checksum is not None)
             if checksum is not None and part.resumed and checksum.of(part.path) != checksum.digits:
                 part.begin_again()  # what was there was of another file

@@ -5,13 +5,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from keryx import config
 from keryx.errors import ArgumentError, ConfigError, FileError, ShapeError, warn
-from keryx.utils.resizing import crop_box
+from keryx.ops.image import resize
 
 _MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}
 
@@ -177,18 +175,7 @@ def smart_resize(
     >>> smart_resize(np.zeros((6, 8, 3)), (3, 2)).shape
     (3, 2, 3)
     """
-    ways = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
-    if interpolation not in ways:
-        raise ArgumentError(f"interpolation is one of {', '.join(ways)}; got {interpolation!r}.")
-    images = jnp.asarray(x)
-    if images.ndim not in (3, 4):
-        raise ShapeError(f"smart_resize wants an image of three axes or a batch of four; got {images.shape}.")
-    rows = images.ndim - (2 if _channels_first(data_format) else 3)
-    top, left, height, width = crop_box(images.shape[rows], images.shape[rows + 1], size)
-    images = jax.lax.slice_in_dim(images, top, top + height, axis=rows)
-    images = jax.lax.slice_in_dim(images, left, left + width, axis=rows + 1)
-    shape = (*images.shape[:rows], *size, *images.shape[rows + 2 :])
-    images = jax.image.resize(images, shape, interpolation, antialias=False)
+    images = resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format)
     return np.array(images) if isinstance(x, np.ndarray) else images
 
 

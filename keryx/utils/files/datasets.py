@@ -9,10 +9,10 @@ import numpy as np
 
 from keryx import config
 from keryx.errors import ArgumentError, ConfigError, DataError
-from keryx.utils.directory import Labels, from_directory
-from keryx.utils.images import load_img, pillow
-from keryx.utils.resizing import INTERPOLATIONS, cropped, padded, resized
-from keryx.utils.wav import read_wav, resampled
+from keryx.utils.files.directory import Labels, from_directory
+from keryx.utils.files.images import load_img, pillow
+from keryx.utils.files.resizing import INTERPOLATIONS, cropped, padded, resized
+from keryx.utils.files.wav import read_wav, resampled
 
 _IMAGES, _TEXTS, _SOUNDS = (".bmp", ".gif", ".jpeg", ".jpg", ".png"), (".txt",), (".wav",)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keryx.errors import ArgumentError, ShapeError
+from keryx.errors import ArgumentError
+from keryx.ops.image.sizes import crop_of_aspect
 
 
 def _keys_cubic(x: np.ndarray) -> np.ndarray:
@@ -94,21 +95,8 @@ def _taps(old: int, new: int, interpolation: str) -> tuple[np.ndarray, np.ndarra
 
 def cropped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """The greatest part around the centre of an image (height, width, ...) that has the proportions of `size`."""
-    top, left, height, width = crop_box(image.shape[0], image.shape[1], size)
+    top, left, height, width = crop_of_aspect(image.shape[0], image.shape[1], (size[0], size[1]))
     return image[top : top + height, left : left + width]
-
-
-def crop_box(height: int, width: int, size: Sequence[int]) -> tuple[int, int, int, int]:
-    """Top, left, height and width of that part.
-
-    >>> crop_box(340, 500, (200, 200))
-    (0, 80, 340, 340)
-    """
-    if len(size) != 2:
-        raise ShapeError(f"A size is (height, width); got {size!r}.")
-    new_height = max(min(height, int(float(width * size[0]) / size[1])), 1)
-    new_width = max(min(width, int(float(height * size[1]) / size[0])), 1)
-    return (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
 
 
 def padded(image: np.ndarray, size: Sequence[int]) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Files that are fetched, unpacked and read: images, texts, sounds, and data sets of them."""
