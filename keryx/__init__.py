@@ -38,5 +38,33 @@ KerasTensor = SymbolicTensor
 __version__ = "0.1.0"
 
 
-# Optax is imported with the first optimizer.
-__getattr__, __dir__ = _lazy.exports(__name__, {"keryx.optimizers": "Optimizer"})
+def version() -> str:
+    """The version of Keryx."""
+    return __version__
+
+
+# Layers that applications alone use.
+layers.registry.homes |= {
+    "CustomScaleLayer": "keryx.applications.inception_resnet_v2",
+    "LayerScale": "keryx.applications.convnext",
+}
+
+# What most programs do without; Optax is imported with the first optimizer.
+__getattr__, __dir__ = _lazy.exports(
+    __name__,
+    {
+        "keryx.optimizers": "optimizers Optimizer",
+        "keryx.core.dtypes": "FloatDTypePolicy",
+        "keryx.core.function": "Function Operation",
+        "keryx.core.remat": "RematScope remat",
+        "keryx.core.scopes": "StatelessScope SymbolicScope device name_scope",
+        "keryx.layers.input_spec": "InputSpec",
+        "keryx.applications": "",
+        "keryx.datasets": "",
+        "keryx.distillation": "",
+        "keryx.dtype_policies": "",
+        "keryx.preprocessing": "",
+        "keryx.visualization": "",
+        "keryx.wrappers": "",
+    },
+)

@@ -14,15 +14,11 @@ from keryx.config import set_floatx as set_floatx
 from keryx.config import set_image_data_format as set_image_data_format
 from keryx.core.dtypes import standardize_dtype as standardize_dtype
 from keryx.core.variable import Variable
+from keryx.switches import backend as backend
 from keryx.utils.session import clear_session as clear_session
 from keryx.utils.session import is_keras_tensor as is_keras_tensor
 
 _uids: Counter[str] = Counter()
-
-
-def backend() -> str:
-    """The engine: always `"jax"`."""
-    return "jax"
 
 
 def get_uid(prefix: str = "") -> int:

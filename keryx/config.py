@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx import lazy
 from keryx.errors import ConfigError, did_you_mean
 
 _settings: dict[str, Any] = {
@@ -35,7 +36,7 @@ def set_floatx(value: str) -> None:
     _settings["floatx"] = value
 
 
-def dtype_policy() -> str:
+def policy_name() -> str:
     """The name of the policy of layers that are given no dtype: `floatx()` unless set otherwise."""
     return str(_settings["dtype_policy"] or floatx())
 
@@ -44,7 +45,7 @@ def set_dtype_policy(policy: Any) -> None:
     """Set the policy of layers that are given no dtype: a float dtype, `mixed_bfloat16` or `mixed_float16`.
 
     >>> set_dtype_policy("mixed_bfloat16")
-    >>> dtype_policy()
+    >>> policy_name()
     'mixed_bfloat16'
     >>> set_dtype_policy("float32")
     """
@@ -70,11 +71,11 @@ def image_data_format() -> str:
     return str(_settings["image_data_format"])
 
 
-def set_image_data_format(value: str) -> None:
+def set_image_data_format(data_format: str) -> None:
     """Set the default layout of images."""
-    if value not in ("channels_last", "channels_first"):
-        raise ConfigError(f"image_data_format is 'channels_last' or 'channels_first'; got {value!r}.")
-    _settings["image_data_format"] = value
+    if data_format not in ("channels_last", "channels_first"):
+        raise ConfigError(f"image_data_format is 'channels_last' or 'channels_first'; got {data_format!r}.")
+    _settings["image_data_format"] = data_format
 
 
 def is_float(dtype) -> bool:
@@ -226,3 +227,16 @@ def set_instruction_set(value: str) -> None:
 
 def _choose_programs() -> None:
     _kernels_of_programs.set_global((_kernels.value, _instruction_set.value))
+
+
+# Keras keeps these here too.
+__getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "keryx.core.dtypes": "dtype_policy",
+        "keryx.switches": "backend disable_flash_attention disable_interactive_logging disable_traceback_filtering "
+        "enable_flash_attention enable_interactive_logging enable_traceback_filtering enable_unsafe_deserialization "
+        "is_flash_attention_enabled is_interactive_logging_enabled is_nnx_enabled is_traceback_filtering_enabled "
+        "max_epochs max_steps_per_epoch set_backend set_max_epochs set_max_steps_per_epoch",
+    },
+)

@@ -4,6 +4,8 @@ Each is also the built-in error that Keras users catch today, so `except ValueEr
 """
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,3 +79,11 @@ def listing(words: Iterable[Any]) -> str:
     "'b', 'a'"
     """
     return ", ".join(repr(str(w)) for w in words) or "none"
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, at the line of the user's that called into Keryx, however many calls lie between."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "keryx":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from keryx import later
+
 
 def exports(
     package: str, homes: Mapping[str, str], otherwise: Callable[[str], Any] | None = None
@@ -13,8 +15,9 @@ def exports(
 
     Args:
         package: The package's `__name__`.
-        homes: By module, its names in one string; the module's own name is one more. A module must not have the name
-            of one of its things: once imported, it would stand where the thing is looked for.
+        homes: By module, its names in one string; a module without names is itself what is asked for, and one whose
+            own name is among them is too. A module must not have the name of one of its things: once imported, it would
+            stand where the thing is looked for.
         otherwise: What is asked for a name that stands nowhere; by default an AttributeError.
 
     >>> module = type(sys)("mine")
@@ -30,11 +33,12 @@ def exports(
         if name not in where:
             return (otherwise or missing)(name)
         module = importlib.import_module(where[name])
-        found = getattr(module, name) if name in homes[where[name]].split() else module
+        found = module if where[name] == f"{package}.{name}" else getattr(module, name)
         setattr(sys.modules[package], name, found)  # asked for once
         return found
 
     def missing(name: str) -> NoReturn:
+        later.refuse(package, name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def listed() -> list[str]:
@@ -46,7 +50,7 @@ def exports(
 def home_of(homes: Mapping[str, str]) -> dict[str, str]:
     """The module of each name.
 
-    >>> home_of({"keryx.constraints": "NonNeg MaxNorm"})
-    {'constraints': 'keryx.constraints', 'NonNeg': 'keryx.constraints', 'MaxNorm': 'keryx.constraints'}
+    >>> home_of({"keryx.constraints": "NonNeg MaxNorm", "keryx.datasets": ""})
+    {'NonNeg': 'keryx.constraints', 'MaxNorm': 'keryx.constraints', 'datasets': 'keryx.datasets'}
     """
-    return {name: module for module, names in homes.items() for name in (module.rpartition(".")[2], *names.split())}
+    return {name: module for module, names in homes.items() for name in names.split() or [module.rpartition(".")[2]]}

@@ -6,6 +6,7 @@ An old word is never taken in another meaning, and never without a word.
 from collections.abc import Iterable
 from typing import Any
 
+from keryx import later
 from keryx.core.names import init_arguments
 from keryx.errors import ArgumentError, did_you_mean, listing
 
@@ -83,6 +84,8 @@ def check_arguments(
         if word in known:
             continue
         new = renamed.get(word)
+        if word in later.ARGUMENTS:
+            raise ArgumentError(f"{where} has no argument {word!r} yet: {later.ARGUMENTS[word]}.")
         if new is None:
             hint = did_you_mean(word, known) or f" It has {listing(known)}."
             raise ArgumentError(f"{where} has no argument {word!r}.{hint}")
@@ -127,6 +130,7 @@ def layer_class(name: str, known: Iterable[str]) -> Any:
     """What stands at a name that `keryx.layers` does not have: an old one says, when it is called, what to write."""
     if name in LAYER_CLASSES:
         return replaced(f"keryx.layers.{name}", LAYER_CLASSES[name])
+    later.refuse("keryx.layers", name)
     raise AttributeError(f"keryx.layers has no {name!r}.{did_you_mean(name, known)}")
 
 

@@ -16,21 +16,6 @@ import types
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-LATER = {
-    "distribution": "comes with training on many devices",
-    "quantizers": "quantization is a work of its own",
-    "GPTQ": "quantization is a work of its own",
-    "Quant": "quantization is a work of its own",
-    "AWQ": "quantization is a work of its own",
-    "Float8": "quantization is a work of its own",
-    "Int4": "quantization is a work of its own",
-    "TFSMLayer": "runs TensorFlow",
-    "TorchModuleWrapper": "runs PyTorch",
-    "Sparse": "sparse tensors",
-    "Ragged": "ragged tensors",
-}
-"""What is left for later, by a part of the name, with the reason."""
-
 
 def namespaces(module, path=""):
     """Each public namespace of Keras with its path below `keras`, "" for the root."""
@@ -98,6 +83,8 @@ def walk() -> dict[str, dict[str, str | None]]:
     """By namespace, each of Keras's names with what is wrong: `None`, "missing", "later: ...", the difference."""
     import keras
 
+    from keryx import later
+
     found: dict[str, dict[str, str | None]] = {}
     for path, module in namespaces(keras):
         rows = found.setdefault(path, {})
@@ -106,7 +93,8 @@ def walk() -> dict[str, dict[str, str | None]]:
             try:
                 rows[name] = difference(find(full), theirs)
             except AttributeError:
-                rows[name] = next((f"later: {why}" for part, why in LATER.items() if part in full), "missing")
+                why = later.reason(full)
+                rows[name] = f"later: {why}" if why else "missing"
     return {path: rows for path, rows in found.items() if rows}
 
 

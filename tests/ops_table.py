@@ -236,6 +236,11 @@ CALLS: list[tuple[str, tuple, dict]] = [
     ("unfold", (f(2, 3, 6, 5),), {"kernel_size": (3, 2), "padding": 1, "stride": 2}),
     ("fold", (f(2, 12, 9),), {"output_size": (4, 4), "kernel_size": 2}),
     # the rest
+    ("ctc_decode", (f(2, 6, 4), np.array([6, 4])), {"mask_index": 3}),
+    ("ctc_decode", (f(2, 6, 4), np.array([6, 4])), {"merge_repeated": False}),
+    ("ctc_decode", (f(2, 5, 4), np.array([5, 3])), {"strategy": "beam_search", "beam_width": 6, "top_paths": 3}),
+    ("rearrange", (f(2, 6, 4, 3), "b (h h1) (w1 w) c -> (b h1) w1 h (c w)"), {"h1": 2, "w": 2}),
+    ("rearrange", (f(2, 6, 4), "b h w -> w b h"), {}),
     *[(f"segment_{name}", (X, np.array([0, 0, 2, 1])), {"num_segments": 3}) for name in ("sum", "max", "min", "prod")],
     ("top_k", (X,), {"k": 2}),
     ("in_top_k", (N[:, 0] % 3, X), {"k": 2}),

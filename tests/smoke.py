@@ -40,6 +40,11 @@ SMOKE = {
     "test_optimizers.py": ["ten_steps_equal_keras Adam", "configs_round_trip_in_keras_words"],
     "test_schedules.py": ["schedule_equals_keras"],
     "test_utils.py": ["pad_sequences", "timeseries"],
+    # Data that is loaded.
+    "test_get_file.py": ["a_cut_connection_is_taken_up", "tars_that_want_out"],
+    "test_datasets.py": ["as_keras_loads_it imdb", "nothing_is_run"],
+    "test_images.py": ["saved_and_loaded"],
+    "test_from_directory.py": ["fit", "parts_have_the_files_that_keras_gives_them"],
     # The kernels, on the best library that is there.
     "test_kernels.py": ["dense"],
     "test_kernels_conv.py": ["sizes_of_networks"],

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from specs_image import IMAGES
+from specs_more import MORE
 from specs_tables import TABLES
 
 
@@ -372,5 +374,5 @@ SPECS = [
     *MERGING,
     *NORMALIZATION,
     *ATTENTION,
-    *(row(layer, inputs, **options) for layer, inputs, options in TABLES),
+    *(row(layer, inputs, **options) for layer, inputs, options in (*MORE, *TABLES, *IMAGES)),
 ]

@@ -59,20 +59,22 @@ def test_kinds_of_columns():
             "b": FeatureSpace.string_hashed(3, output_mode="int"),
             "c": FeatureSpace.feature("string", texts, "float"),
             "d": "float",
+            "e": FeatureSpace.float_rescaled(scale=2.0, offset=1.0),
         },
         crosses=[FeatureSpace.cross(("a", "b"), 5, output_mode="int")],
         output_mode="dict",
     )
-    data = {"a": [0.5, 2.0], "b": ["x", "y"], "c": ["an ant", "an elk"], "d": [1.0, 2.0]}
+    data = {"a": [0.5, 2.0], "b": ["x", "y"], "c": ["an ant", "an elk"], "d": [1.0, 2.0], "e": [3.0, 4.0]}
     made.adapt(data)
     encoded = made(data)
     assert encoded["a"].tolist() == [[0, 1, 0], [0, 0, 1]]
     assert encoded["c"].tolist() == [[0, 1, 0, 1], [0, 1, 1, 0]]
+    assert encoded["e"].tolist() == [[7.0], [9.0]]
     assert encoded["b"].dtype == encoded["a_X_b"].dtype == "int32"
     assert texts.get_vocabulary() == ["[UNK]", "an", "elk", "ant"]
     again = FeatureSpace.from_config(made.get_config())
     assert again.get_config().keys() == made.get_config().keys()
-    assert [f.output_mode for f in again.features.values()] == ["one_hot", "int", "float", "float"]
+    assert [f.output_mode for f in again.features.values()] == ["one_hot", "int", "float", "float", "float"]
 
 
 @pytest.mark.parametrize(

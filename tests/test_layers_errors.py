@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keryx
-from keryx import Input, layers
+from keryx import Input, errors, layers
 from keryx.errors import ArgumentError, ConfigError, ShapeError
 
 OLD_WORDS = [
@@ -21,7 +21,7 @@ OLD_WORDS = [
     (lambda: layers.GaussianNoise(sigma=1), "'sigma': it is 'stddev' now."),
     (lambda: layers.Embedding(5, 3, dropout=0.5), "Embedding() has no argument 'dropout'."),
     (lambda: layers.Embedding(5, 3, init="zeros"), "'init': it is 'embeddings_initializer' now."),
-    (lambda: layers.Embedding(5, 3, lora_rank=2), "Embedding() has no argument 'lora_rank'."),
+    (lambda: layers.Embedding(5, 3, lora_rank=2), "Embedding() has no argument 'lora_rank' yet"),
     (
         lambda: layers.Conv2D(8, 3, 3),
         "Conv2D(8, 3, 3) was a kernel of (3, 3) in Keras 1, and is a stride of 3 since Keras 2",
@@ -77,7 +77,24 @@ BAD_VALUES = [
         lambda: layers.Conv2D(8, 3, strides=2, dilation_rate=2),
         "Conv2D() takes strides or dilation_rate above 1",
     ),
-    (lambda: layers.BatchNormalization(renorm=True), "BatchNormalization(renorm=True) is not offered"),
+    (
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 2, "rmax": 1}),
+        "BatchNormalization(renorm_clipping=) wants rmin <= rmax; got 2 and 1",
+    ),
+    (
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1}),
+        "BatchNormalization(renorm_clipping=) has the keys rmin, rmax and dmax; got 'max'",
+    ),
+    (
+        lambda: layers.GroupQueryAttention(8, 4, 3),
+        "GroupQueryAttention() wants num_query_heads= as a multiple of num_key_value_heads=; got 4 and 3",
+    ),
+    (
+        lambda: layers.ConvLSTM2D(8, 3, strides=2, dilation_rate=2),
+        "ConvLSTM2D() takes strides or dilation_rate above 1, not both; got (2, 2) and (2, 2)",
+    ),
+    (lambda: layers.AdaptiveMaxPooling2D((3, 0)), "AdaptiveMaxPooling2D() wants output_size= as an integer, or 2"),
+    (lambda: layers.SpectralNormalization(layers.Dense(2), 0), "SpectralNormalization() wants power_iterations="),
     (
         lambda: layers.BatchNormalization(synchronized=True),
         "BatchNormalization(synchronized=True) is not offered",
@@ -214,3 +231,28 @@ def test_a_symbol_has_no_numbers():
     for convert in (np.asarray, float, int):
         with pytest.raises(ValueError, match="has no values yet"):
             convert(Input((3,)))
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda: keryx.quantizers, "keryx has no 'quantizers' yet: quantization is a work of its own"),
+        (
+            lambda: keryx.distribution.DeviceMesh,
+            "keryx has no 'distribution' yet: it comes with training on many devices",
+        ),
+        (lambda: layers.TFSMLayer("m"), "keryx.layers has no 'TFSMLayer' yet: it runs TensorFlow"),
+        (lambda: layers.TorchModuleWrapper(None), "keryx.layers has no 'TorchModuleWrapper' yet: it runs PyTorch"),
+        (lambda: layers.Dense(2, lora_rank=4), r"Dense\(\) has no argument 'lora_rank' yet: low-rank adaptation"),
+        (lambda: layers.Dense(2).enable_lora(4), r"There is no enable_lora\(\) yet: low-rank adaptation"),
+        (lambda: keryx.Sequential([]).quantize("int8"), r"There is no quantize\(\) yet: quantization is"),
+        (
+            lambda: layers.Dense(2, dtype="int8_from_float32"),
+            "There is no policy 'int8_from_float32' yet: quantization",
+        ),
+        (lambda: keryx.Input((2,), sparse=True), "give a dense tensor"),
+    ],
+)
+def test_what_is_not_here_yet_says_why(use, said):
+    with pytest.raises((errors.KeryxError, AttributeError), match=said):
+        use()

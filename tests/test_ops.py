@@ -14,7 +14,7 @@ from keryx import ops
 from keryx.core.graph import Graph
 from keryx.errors import ArgumentError
 
-LEFT_OUT = {"ctc_decode", "rearrange"}
+LEFT_OUT: set[str] = set()
 NAMES = sorted(name for name in dir(keras.ops) if callable(getattr(keras.ops, name)) and name[0].islower())
 FACTORIES = {
     "custom_gradient",

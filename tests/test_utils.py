@@ -133,11 +133,20 @@ def test_timeseries():
     np.testing.assert_array_equal(x[1], series[[1, 3, 5]])
     assert y.tolist() == [0, 1, 2, 3]
     assert data[1][0].shape == (2, 3, 2)
-    shuffled = utils.timeseries_dataset_from_array(series, None, 2, shuffle=True, seed=0, batch_size=None)
+    shuffled = utils.timeseries_dataset_from_array(series, None, 2, shuffle=True, seed=0)
     before = shuffled[0]
     shuffled.on_epoch_end()
     assert sorted(before[:, 0, 0]) == sorted(shuffled[0][:, 0, 0]) == list(np.arange(0, 18, 2))
     assert (before != shuffled[0]).any()
+    first, second = (np.concatenate([*shuffled]) for _ in range(2))
+    assert (first != second).any()
+    single = utils.timeseries_dataset_from_array(series, np.arange(10), 3, start_index=2, end_index=7, batch_size=None)
+    windows = [*single]
+    assert [y for _, y in windows] == [2, 3, 4]
+    np.testing.assert_array_equal(windows[1][0], series[3:6])
+    for options in ({"sampling_rate": 0}, {"start_index": -1}, {"end_index": 11}, {"start_index": 5, "end_index": 5}):
+        with pytest.raises(ArgumentError, match=next(iter(options))):
+            utils.timeseries_dataset_from_array(series, None, 2, **options)
     with pytest.raises(DataError, match="does not fit"):
         utils.timeseries_dataset_from_array(series, None, 11)
 
@@ -203,3 +212,12 @@ def test_backend():
 )
 def test_result_type(dtypes):
     assert backend.result_type(*dtypes) == keras.backend.result_type(*dtypes)
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.npz"])
+def test_a_warning_points_at_the_line_of_the_users(tmp_path, name):
+    saved, other = (keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(n)]) for n in (2, 4))
+    saved.save_weights(tmp_path / name)
+    with pytest.warns(UserWarning, match=r"kernel: wants \(3, 4\)") as told:
+        other.load_weights(tmp_path / name, skip_mismatch=True)
+    assert told[0].filename == __file__

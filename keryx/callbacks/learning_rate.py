@@ -13,6 +13,8 @@ from keryx.errors import ConfigError
 class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch; the logs then tell it as `learning_rate`.
 
+    In a MultiOptimizer each of the optimizers within has a rate of its own, `learning_rate_sgd` and the like.
+
     Args:
         schedule: A function `(epoch, learning_rate) -> learning_rate`, or `(epoch) -> learning_rate`.
         verbose: 1 to say so.
@@ -30,7 +32,11 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the rate."""
-        rate = _rate_of(self.model)
+        for optimizer in _rated(self.model).values():
+            self._set(optimizer, epoch)
+
+    def _set(self, optimizer: Any, epoch: int) -> None:
+        rate = float(optimizer.learning_rate)
         new = self.schedule(epoch, rate) if _takes_two(self.schedule) else self.schedule(epoch)
         try:
             rate = float(new)
@@ -41,14 +47,14 @@ class LearningRateScheduler(Callback):
                 f"LearningRateScheduler: the schedule returned {new!r} for epoch {epoch}; it has to return "
                 "a learning rate of at least 0."
             )
-        self.model.optimizer.learning_rate = rate
+        optimizer.learning_rate = rate
         if self.verbose:
             print(f"Epoch {epoch + 1}: learning rate {rate:g}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the rate."""
         if logs is not None:
-            logs["learning_rate"] = _rate_of(self.model)
+            logs |= _rates_of(self.model)
 
 
 class ReduceLROnPlateau(Monitor):
@@ -100,9 +106,9 @@ class ReduceLROnPlateau(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the epochs since the best, and lower the rate when patience runs out."""
-        rate = _rate_of(self.model)
+        rates = _rates_of(self.model)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs |= rates
         number = self.current(logs)
         if number is None:
             return
@@ -113,19 +119,25 @@ class ReduceLROnPlateau(Monitor):
             self.best, self.wait = number, 0
         elif not self.cooldown_counter:
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                self._lower(rate, epoch)
+            if self.wait >= self.patience:
+                self._lower({name: rate for name, rate in rates.items() if rate > self.min_lr}, epoch)
 
-    def _lower(self, rate: float, epoch: int) -> None:
-        rate = max(rate * self.factor, self.min_lr)
-        self.model.optimizer.learning_rate = rate
-        self.cooldown_counter, self.wait = self.cooldown, 0
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: {self.monitor} has not got better, learning rate {rate:g}.")
+    def _lower(self, rates: dict[str, float], epoch: int) -> None:
+        for name, rate in rates.items():
+            rate = max(rate * self.factor, self.min_lr)
+            _rated(self.model)[name].learning_rate = rate
+            self.cooldown_counter, self.wait = self.cooldown, 0
+            if self.verbose:
+                print(f"Epoch {epoch + 1}: {self.monitor} has not got better, {name.replace('_', ' ')} {rate:g}.")
 
 
-def _rate_of(model: Any) -> float:
-    return float(model.optimizer.learning_rate)
+def _rates_of(model: Any) -> dict[str, float]:
+    return {name: float(optimizer.learning_rate) for name, optimizer in _rated(model).items()}
+
+
+def _rated(model: Any) -> dict[str, Any]:
+    """The optimizers whose rate it is, by the rate's name in the logs."""
+    return getattr(model.optimizer, "rated", None) or {"learning_rate": model.optimizer}
 
 
 def _takes_two(schedule: Callable) -> bool:

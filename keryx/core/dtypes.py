@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import config
+from keryx import config, later
 from keryx.core.codec import Configurable, Registry
 from keryx.errors import ConfigError, DataError
 
@@ -33,6 +33,8 @@ def standardize_dtype(dtype: Any, text: bool = False) -> str:
     except TypeError:
         name = repr(dtype)
     if name not in _NAMES:
+        if name.startswith(("int8_from_", "int4", "float8_from_", "gptq", "awq")):
+            raise ConfigError(f"There is no policy {name!r} yet: {later.reason('quantize')}.")
         raise ConfigError(f"There is no dtype {dtype!r}. Known: {', '.join(sorted(_NAMES))}.")
     return name
 
@@ -78,19 +80,22 @@ def narrowed(array: Any, what: str) -> Any:
     return array
 
 
-@registry.register("FloatDTypePolicy")
+@registry.register()
 class DTypePolicy(Configurable):
     """A dtype to compute in and one to keep weights in.
 
     Args:
-        name: A dtype (both are it), or `mixed_float16` or `mixed_bfloat16` (weights stay float32).
+        name: A dtype (both are it), or `mixed_float16` or `mixed_bfloat16` (weights stay float32). The name of the
+            default policy unless given.
 
     >>> DTypePolicy("mixed_bfloat16").compute_dtype
     'bfloat16'
     """
 
-    def __init__(self, name: str = "float32"):
-        self.name = str(name)
+    quantization_mode = None
+
+    def __init__(self, name: str | None = None):
+        self.name = config.policy_name() if name is None else str(name)
         mixed = self.name.startswith("mixed_")
         self.compute_dtype = standardize_dtype(self.name.removeprefix("mixed_"))
         self.variable_dtype = "float32" if mixed else self.compute_dtype
@@ -104,12 +109,18 @@ class DTypePolicy(Configurable):
         return hash(self.name)
 
 
-DTypePolicy.config_module = "keras"  # Keras's configs name it there
+@registry.register()
+class FloatDTypePolicy(DTypePolicy):
+    """The same, by an older name."""
+
+
+DTypePolicy.config_module = FloatDTypePolicy.config_module = "keras"  # Keras's configs name them there
+registry.homes["DTypePolicyMap"] = "keryx.core.policy_map"
 
 
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that are given no dtype."""
-    return DTypePolicy(config.dtype_policy())
+    return DTypePolicy(config.policy_name())
 
 
 def get(identifier: Any) -> DTypePolicy:

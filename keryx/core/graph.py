@@ -147,7 +147,7 @@ def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
 
     given = _KEY, {i: Spec(s.shape, s.dtype) for i, s in symbols.items()}, masked
     outputs, masks = shapes.results(call, given, [leaf.shape for leaf in leaves if hasattr(leaf, "shape")])
-    traced = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype, "traced"), outputs)
+    traced = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype, name="traced"), outputs)
     for symbol, mask in zip(jax.tree.leaves(traced), masks, strict=True):
         symbol.mask = mask
     return traced

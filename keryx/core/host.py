@@ -123,9 +123,8 @@ def trial(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     def symbol(first: Any, second: Any) -> SymbolicTensor:
         shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
         text = first.dtype.kind in "USOT"
-        return SymbolicTensor(
-            shape, "string" if text else dtypes.narrowed(np.empty(0, first.dtype), "output").dtype, "tried"
-        )
+        dtype = "string" if text else dtypes.narrowed(np.empty(0, first.dtype), "output").dtype
+        return SymbolicTensor(shape, dtype, name="tried")
 
     return jax.tree.map(symbol, *map(call, _TRIED))
 

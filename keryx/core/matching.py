@@ -1,6 +1,5 @@
 """Data given by name or by position, put in the order in which a model wants it."""
 
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from keryx.core.dtypes import narrowed
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.errors import DataError, ShapeError, did_you_mean, listing
+from keryx.errors import DataError, ShapeError, did_you_mean, listing, warn
 
 
 def wanted(symbols: Sequence[SymbolicTensor]) -> str:
@@ -103,7 +102,7 @@ def _by_name(given: dict[str, Any], names: Sequence[str], role: str, partial: bo
 
 @cache
 def _say_left_aside(extra: tuple[str, ...], names: tuple[str, ...]) -> None:
-    warnings.warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.", stacklevel=2)
+    warn(f"The inputs are {listing(names)}; left aside: {listing(extra)}.")
 
 
 def _alike(given: Any, structure: Any, names: Sequence[str], role: str) -> list[Any]:

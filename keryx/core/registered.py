@@ -33,12 +33,12 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 @contextmanager
-def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
-    """A block in which configs that this thread reads may name `objects`, a dict of classes and functions by name."""
-    if not objects:
+def custom_object_scope(custom_objects: dict[str, Any] | None) -> Iterator[None]:
+    """A block in which configs that this thread reads may name these classes and functions, a dict by name."""
+    if not custom_objects:
         yield
         return
-    token = _scopes.set((*_scopes.get(), dict(objects)))
+    token = _scopes.set((*_scopes.get(), dict(custom_objects)))
     try:
         yield
     finally:
@@ -72,9 +72,9 @@ def get_custom_objects() -> dict[str, Any]:
     return _everywhere
 
 
-def get_registered_name(thing: Any) -> str:
-    """The name under which `thing` was registered, else its own name."""
-    return name_of(thing) or thing.__name__
+def get_registered_name(obj: Any) -> str:
+    """The name under which `obj` was registered, else its own name."""
+    return name_of(obj) or obj.__name__
 
 
 def get_registered_object(

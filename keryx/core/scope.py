@@ -34,6 +34,7 @@ class Scope:
         masks: The masks that travel beside arrays, and the arrays, by the identity of the array.
         autocast: The dtype that floats of the running layer are read in; None is their own.
         draws: How many keys were folded from the random key.
+        gathered: What a model that was called as a pure function has added to the loss, for the `losses` of the model.
     """
 
     values: "dict[Variable, jax.Array] | None" = None
@@ -43,6 +44,7 @@ class Scope:
     masks: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     autocast: str | None = None
     draws: int = 0
+    gathered: list[jax.Array] | None = None
 
     def read(self, variable: "Variable") -> jax.Array:
         """The value of a variable, in the dtype that the running layer computes in."""

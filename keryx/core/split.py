@@ -108,7 +108,7 @@ def halves(graph: Graph | None) -> Halves:
             on_host.append(node)
         else:
             feeding = Node(inner.feed, node.args, {})
-            feeding.outputs = Fed([SymbolicTensor(s.shape, s.dtype, s.name) for s in inner.device.flat_inputs])
+            feeding.outputs = Fed([SymbolicTensor(s.shape, s.dtype, name=s.name) for s in inner.device.flat_inputs])
             on_host.append(feeding)
             computing = Node(node.operation, (feeding.outputs,), node.kwargs)
             computing.outputs = node.outputs
@@ -161,7 +161,7 @@ def _hand_over_numbers(on_host: list[Node], on_device: list[Node]) -> None:
         tried = host.trial(before, node.args, node.kwargs)
         made = Node(before, node.args, node.kwargs)
         shape = tuple(n or None for n in tried.shape)  # of no words, 0
-        made.outputs = SymbolicTensor(shape, tried.dtype, f"numbers of {node.operation.name}")
+        made.outputs = SymbolicTensor(shape, tried.dtype, name=f"numbers of {node.operation.name}")
         rest = Node(behind, (made.outputs,), {})
         rest.outputs = node.outputs
         on_host[i] = made

@@ -24,6 +24,9 @@ class SymbolicTensor(Arithmetic):
     Args:
         shape: Its sizes; None where a size is not known yet.
         dtype: Its dtype; `string` for text, which stays on the host.
+        sparse: False; sparse tensors are for later.
+        ragged: False; ragged tensors are for later.
+        record_history: Ignored: a call on it is always written down.
         name: Its name.
         node: The call that made it.
         index: Its place among the results of that call.
@@ -36,7 +39,19 @@ class SymbolicTensor(Arithmetic):
 
     __array_priority__ = 1000
 
-    def __init__(self, shape: Shape, dtype: Any, name: str, node: "Node | None" = None, index: int = 0):
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str = "keras_tensor",
+        node: "Node | None" = None,
+        index: int = 0,
+    ):
+        if sparse or ragged:
+            raise DataError("There are no sparse and ragged tensors here: give a dense one, padded where rows differ.")
         self.shape, self.dtype, self.name = tuple(shape), standardize_dtype(dtype, text=True), name
         self.node, self.index = node, index
         self.sizes_are_open = False  # whether data may have other sizes: those here are of the first that came
@@ -47,7 +62,7 @@ class SymbolicTensor(Arithmetic):
 
     def like(self) -> "SymbolicTensor":
         """A new one of the same shape, dtype and mask."""
-        symbol = SymbolicTensor(self.shape, self.dtype, self.name)
+        symbol = SymbolicTensor(self.shape, self.dtype, name=self.name)
         symbol.mask = self.mask
         return symbol
 

@@ -34,6 +34,9 @@ class Variable(Arithmetic, Cell):
         shape: Its shape, if `initializer` is no value.
         dtype: Its dtype; by default the dtype of the value, or float32.
         trainable: Whether the optimizer changes it.
+        autocast: Whether a layer sees it in the dtype that the layer computes in.
+        aggregation: As in Keras; nothing depends on it.
+        synchronization: As in Keras; nothing depends on it.
         name: Its name among its layer's weights.
         regularizer: A function of the value that is added to the loss.
         constraint: A projection of the value, applied after each optimizer step.
@@ -45,7 +48,6 @@ class Variable(Arithmetic, Cell):
     Array([4., 6.], dtype=float32)
     """
 
-    autocast = True  # whether a layer sees it in the dtype that the layer computes in
     transient = False  # whether it only holds where a sequence stands: not a weight, and in no file
 
     def __init__(
@@ -54,11 +56,16 @@ class Variable(Arithmetic, Cell):
         shape: tuple[int, ...] | None = None,
         dtype: Any = None,
         trainable: bool = True,
-        name: str = "variable",
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
         regularizer: Callable | None = None,
         constraint: Callable | None = None,
     ):
-        self.name, self.trainable = name, trainable
+        name = name or "variable"
+        self.name, self.trainable, self.autocast = name, trainable, autocast
+        self.aggregation, self.synchronization = aggregation, synchronization
         self.regularizer, self.constraint = regularizer, constraint
         self.path = "/".join((*scope.names(), name))
         if isinstance(initializer, (str, type, dict)):

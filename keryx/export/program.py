@@ -105,7 +105,7 @@ def traced(
             f"{what} cannot be compiled {where}: {reason} {sizes if open_ones else 'Give other platforms=.'}"
         ) from errors[0]
     avals = [known(aval) for aval in exported.out_avals]
-    outputs = [SymbolicTensor(shape, dtype, f"output_{i}") for i, (shape, dtype) in enumerate(avals)]
+    outputs = [SymbolicTensor(shape, dtype, name=f"output_{i}") for i, (shape, dtype) in enumerate(avals)]
     outputs = jax.tree.unflatten(jax.tree.structure(seen[0]), outputs)
     return Program(bytes(exported.serialize()), inputs, outputs, list(variables), least)
 

@@ -63,7 +63,7 @@ def of_model(model: Any, input_signature: Any = None) -> Any:
             f"such as [keryx.Input((10,))]; got {input_signature!r}."
         )
     symbols = [
-        SymbolicTensor(spec.shape, spec.dtype or own.dtype, own.name)
+        SymbolicTensor(spec.shape, spec.dtype or own.dtype, name=own.name)
         for spec, own in zip(given, model.inputs, strict=True)
     ]
     return jax.tree.unflatten(jax.tree.structure(model.input), symbols)
@@ -80,7 +80,7 @@ def of_arguments(input_signature: Any) -> tuple[Any, ...]:
             f"argument; got {input_signature!r}."
         )
     symbols = [
-        SymbolicTensor(x.shape, x.dtype or "float32", getattr(x, "name", None) or f"input_{i}")
+        SymbolicTensor(x.shape, x.dtype or "float32", name=getattr(x, "name", None) or f"input_{i}")
         for i, x in enumerate(leaves)
     ]
     return tuple(jax.tree.unflatten(nest, symbols))
@@ -128,7 +128,7 @@ def read(data: Any, depth: int = 0) -> Any:
     if kind == "list" and isinstance(value, list):
         return [read(inner, depth + 1) for inner in value]
     if kind == "tensor" and isinstance(value, dict) and isinstance(value.get("name"), str):
-        return SymbolicTensor(*array_spec(value, unknown=True), value["name"])
+        return SymbolicTensor(*array_spec(value, unknown=True), name=value["name"])
     raise FileError(f"The signature of the file is no nest of tensors: {data!r:.80}.")
 
 

@@ -8,7 +8,6 @@ import ctypes
 import functools
 import importlib.metadata
 import os
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import jax
 
 from keryx import config
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, warn
 from keryx.kernels import processor
 
 # Each is a handler that a library exports; the number at the end changes when its arguments do.
@@ -115,7 +114,7 @@ def _best(folders: tuple[Path, ...]) -> str | None:
     found = _load_all(folders)
     best = next((name for name, library in found.items() if library.refused is None), None)
     if best is None:
-        warnings.warn(_why_none(found), NativeKernelsMissing, stacklevel=2)
+        warn(_why_none(found), NativeKernelsMissing)
     return best
 
 

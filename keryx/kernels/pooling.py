@@ -13,7 +13,7 @@ from keryx.kernels import native
 from keryx.kernels.geometry import Sizes, each_axis
 from keryx.kernels.kernel import Kernel, Trained, Way, linear
 
-# Places in a window that one byte can tell apart.
+# Positions in a window that one byte can tell apart.
 _MOST_PLACES = 256
 
 
@@ -77,9 +77,9 @@ def _largest_and_where(x, window, strides, padding):
     if prod(window) <= _MOST_PLACES and jnp.issubdtype(x.dtype, jnp.inexact):
         pads = [(*pair, 0) for pair in lax.padtype_to_pads(x.shape, window, strides, padding.upper())]
         x = lax.pad(x, np.array(-jnp.inf, x.dtype), pads)
-        for number, place in reversed(list(enumerate(itertools.product(*map(range, window))))):
-            ends = [at + (n - 1) * step + 1 for at, n, step in zip(place, largest.shape, strides, strict=True)]
-            here = lax.slice(x, place, ends, strides)
+        for number, position in reversed(list(enumerate(itertools.product(*map(range, window))))):
+            ends = [at + (n - 1) * step + 1 for at, n, step in zip(position, largest.shape, strides, strict=True)]
+            here = lax.slice(x, position, ends, strides)
             index = jnp.where((here == largest) | (here != here), np.uint8(number), index)
     return largest, index, largest
 
@@ -96,26 +96,26 @@ def _to_the_largest_of_tiles(x, index, largest, dy, window, strides, padding):
     tiled = tuple(n for count, step in zip(dy.shape, window, strict=True) for n in (count, step))
     covered = tuple(count * step for count, step in zip(dy.shape, window, strict=True))
     tiles = x[tuple(map(slice, covered))].reshape(tiled)  # (count, window) of each axis in turn
-    places = list(itertools.product(*map(range, window)))
-    index_dtype = np.int8 if len(places) < 128 else np.int32
-    winner = jnp.full(dy.shape, len(places), index_dtype)
-    for number, place in reversed(list(enumerate(places))):
-        here = tiles[tuple(i for at in place for i in (slice(None), at))]
+    positions = list(itertools.product(*map(range, window)))
+    index_dtype = np.int8 if len(positions) < 128 else np.int32
+    winner = jnp.full(dy.shape, len(positions), index_dtype)
+    for number, position in reversed(list(enumerate(positions))):
+        here = tiles[tuple(i for at in position for i in (slice(None), at))]
         winner = jnp.where(here == largest, index_dtype(number), winner)
     between = tuple(range(1, 2 * dy.ndim, 2))
-    numbers = np.arange(len(places), dtype=index_dtype).reshape([n for step in window for n in (1, step)])
+    numbers = np.arange(len(positions), dtype=index_dtype).reshape([n for step in window for n in (1, step)])
     dx = jnp.where(jnp.expand_dims(winner, between) == numbers, jnp.expand_dims(dy, between), 0)
     beyond = [(0, size - n) for size, n in zip(x.shape, covered, strict=True)]
     return (jnp.pad(dx.reshape(covered), beyond),)
 
 
 def _counts(shape, dtype, window, strides, padding):
-    """How many places of each window lie within; one number if that is the same for all."""
+    """How many positions of each window lie within; one number if that is the same for all."""
     if padding == "valid":
         return np.array(prod(window), dtype)
     counts = jnp.ones((1,) * len(window), dtype)
     for axis, (size, w, step) in enumerate(zip(shape, window, strides, strict=True)):
-        if w > 1:  # axis by axis: XLA would fold all places into a constant for seconds
+        if w > 1:  # axis by axis: XLA would fold all positions into a constant for seconds
             along = lax.reduce_window(jnp.ones(size, dtype), np.array(0, dtype), lax.add, (w,), (step,), "SAME")
             counts = counts * jnp.expand_dims(along, [i for i in range(len(window)) if i != axis])
     return counts
@@ -135,7 +135,7 @@ def _spread(dy, sizes, window, strides, padding):
 
 
 def _moving(window, strides):
-    """From which axis to which the window is more than one place; before lies the batch, behind lie the channels."""
+    """From which axis to which the window is more than one position; before lies the batch, behind lie the channels."""
     axes = [i for i, pair in enumerate(zip(window, strides, strict=True)) if pair != (1, 1)]
     return (axes[0], axes[-1] + 1) if axes else (0, 0)
 

@@ -10,9 +10,12 @@ import numpy as np
 from keryx.kernels import native
 from keryx.kernels.kernel import Kernel
 
+# Weights in one call: what XLA takes to compile a call grows with the square of its operands.
+_AT_ONCE = 64
+
 
 class Rule(NamedTuple):
-    """What happens to a weight: `(rate, w, g, *slots, *numbers) -> (w, *slots)`, number by number."""
+    """What happens to a weight: `(rate, w, g, *slots, *numbers) -> (w, *slots)`, elementwise."""
 
     step: Callable
     slots: int  # arrays beside each weight
@@ -83,11 +86,16 @@ def update(
     >>> print(weights[0].round(2))
     [0.9 0.9 0.9]
     """
-    leaves, nest = jax.tree.flatten(weights)
-    flat = [leaf for tree in (weights, gradients, *slots) for leaf in jax.tree.leaves(tree)]
-    new = _update(rate, *flat, rule=rule, numbers=tuple(float(n) for n in numbers))
-    count = len(leaves)
-    return tuple(jax.tree.unflatten(nest, new[i * count :][:count]) for i in range(1 + len(slots)))
+    nest = jax.tree.structure(weights)
+    trees = [jax.tree.leaves(tree) for tree in (weights, gradients, *slots)]
+    exact = tuple(float(n) for n in numbers)
+    new: list[list[Any]] = [[] for _ in range(1 + len(slots))]
+    for begin in range(0, len(trees[0]), _AT_ONCE):
+        parts = [leaves[begin : begin + _AT_ONCE] for leaves in trees]
+        results = _update(rate, *(array for part in parts for array in part), rule=rule, numbers=exact)
+        for i, kind in enumerate(new):
+            kind += results[i * len(parts[0]) :][: len(parts[0])]
+    return tuple(jax.tree.unflatten(nest, kind) for kind in new)
 
 
 def _groups(arrays, rule):

@@ -23,6 +23,7 @@ from keryx.layers.core import Lambda as Lambda
 from keryx.layers.core import Masking as Masking
 from keryx.layers.einsum_dense import EinsumDense as EinsumDense
 from keryx.layers.embedding import Embedding as Embedding
+from keryx.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from keryx.layers.global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
 from keryx.layers.global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
 from keryx.layers.global_pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
@@ -147,6 +148,24 @@ def _elsewhere(name: str) -> Any:
 _LATER: dict[str, str] = {
     "keryx.layers.preprocessing": "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup Normalization "
     "StringLookup TextVectorization",
+    "keryx.layers.image.bending": "RandomElasticTransform RandomPerspective",
+    "keryx.layers.image.color": "RandomColorDegeneration RandomColorJitter RandomGrayscale RandomHue RandomSaturation",
+    "keryx.layers.image.hiding": "RandomErasing RandomGaussianBlur RandomSharpness",
+    "keryx.layers.image.histograms": "AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization",
+    "keryx.layers.image.light": "RandomBrightness RandomContrast RandomInvert RandomPosterization Solarization",
+    "keryx.layers.image.mixing": "CutMix MixUp",
+    "keryx.layers.image.moving": "RandomFlip RandomRotation RandomShear RandomTranslation RandomZoom",
+    "keryx.layers.image.pipeline": "MaxNumBoundingBoxes Pipeline",
+    "keryx.layers.image.policies": "AugMix RandAugment",
+    "keryx.layers.image.sizes": "CenterCrop RandomCrop Rescaling Resizing",
+    "keryx.layers.sound": "MelSpectrogram STFTSpectrogram",
+    "keryx.layers.adaptive_pooling": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
+    "keryx.layers.grouped_attention": "GroupQueryAttention GroupedQueryAttention",
+    "keryx.layers.jax_layer": "FlaxLayer JaxLayer",
+    "keryx.layers.jax_modules": "from_equinox from_nnx",
+    "keryx.layers.recurrent.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    "keryx.layers.spectral": "SpectralNormalization",
 }
-registry.homes.update(lazy.home_of(_LATER))
+registry.homes.update(lazy.home_of(_LATER) | {"Distiller": "keryx.distillation.distiller"})
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)

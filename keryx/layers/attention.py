@@ -22,8 +22,103 @@ def causal_mask(queries: int, keys: int) -> jax.Array:
     return (jnp.arange(queries)[:, None] >= jnp.arange(keys))[None]
 
 
+class Heads(Layer):
+    """What attention in several projections of queries, keys and values has in common, however many of each."""
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        dropout: float,
+        use_bias: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        kernel_initializer: Any,
+        bias_initializer: Any,
+        kernel_regularizer: Any,
+        bias_regularizer: Any,
+        activity_regularizer: Any,
+        kernel_constraint: Any,
+        bias_constraint: Any,
+        use_gate: bool,
+        seed: int | None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        where = f"{type(self).__name__}()"
+        self.dropout = fraction(where, "dropout", dropout)
+        self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
+        if sliding_window is not None:
+            sizes(where, "sliding_window", sliding_window, 1)
+        self.sliding_window, self.flash_attention = sliding_window, flash_attention
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.projection_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def project(
+        self, name: str, shape: Shape, last: tuple[int, ...], bound: int = 1, activation: Any = None
+    ) -> EinsumDense:
+        """A built projection of the last `bound` axes of inputs of this shape to axes of the sizes `last`."""
+        free = ascii_lowercase[: len(shape) - bound]
+        summed = ascii_lowercase[len(free) : len(shape)]
+        new = ascii_lowercase[len(shape) : len(shape) + len(last)]
+        dense = EinsumDense(
+            f"{free}{summed},{summed}{new}->{free}{new}",
+            (*[None] * (len(free) - 1), *last),
+            activation=activation,
+            bias_axes=new if self.use_bias else None,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            activity_regularizer=self.projection_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        with scope.named(name):
+            dense.build(shape)
+        dense.built = True
+        return dense
+
+    def combined_mask(self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask) -> Any:
+        """What all the masks leave, (batch, T, S); None where there is none."""
+        masks = [
+            None if query_mask is None else jnp.expand_dims(query_mask.astype(bool), -1),
+            None if value_mask is None else jnp.expand_dims(value_mask.astype(bool), -2),
+            None if key_mask is None else jnp.expand_dims(key_mask.astype(bool), -2),
+            None if attention_mask is None else attention_mask.astype(bool),
+        ]
+        queries, keys = query.shape[1], value.shape[1]
+        if use_causal_mask:
+            masks.append(causal_mask(queries, keys))
+        if self.sliding_window is not None:
+            distance = jnp.abs(jnp.arange(queries)[:, None] - jnp.arange(keys))
+            masks.append((distance < self.sliding_window)[None])
+        combined = None
+        for mask in masks:
+            if mask is not None:
+                combined = mask if combined is None else _both(combined, mask)
+        return combined
+
+    def shares(self, scores: jax.Array, axes: tuple[int, ...], mask: Any, exact: bool, training: bool | None) -> Any:
+        """The softmax of scores (batch, heads, T, S), before dropout and after."""
+        if mask is not None:
+            mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
+            if not (self.dropout or exact):
+                # As Keras has it: in this case alone, a query with nothing to attend to gets the mean of all.
+                scores, mask = jnp.where(mask, scores, jnp.finfo(scores.dtype).min / 2), None
+        scores = masked_softmax(scores, axes, mask)
+        return scores, dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
+
+
 @registry.register()
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(Heads):
     """Attention in several projections: `softmax(q @ k.T / sqrt(key_dim)) @ v` in each, projected back.
 
     Args:
@@ -57,8 +152,6 @@ class MultiHeadAttention(Layer):
     (None, 10, 16)
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         num_heads: int,
@@ -81,25 +174,15 @@ class MultiHeadAttention(Layer):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        kernel = kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+        heads = dropout, use_bias, sliding_window, flash_attention, *kernel, activity_regularizer
+        super().__init__(*heads, kernel_constraint, bias_constraint, use_gate, seed, **kwargs)
         where = "MultiHeadAttention()"
         (self.num_heads,) = sizes(where, "num_heads", num_heads, 1)
         (self.key_dim,) = sizes(where, "key_dim", key_dim, 1)
         (self.value_dim,) = sizes(where, "value_dim", value_dim or key_dim, 1)
-        self.dropout = fraction(where, "dropout", dropout)
-        self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else output_shape and tuple(output_shape)
         self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        if sliding_window is not None:
-            sizes(where, "sliding_window", sliding_window, 1)
-        self.sliding_window, self.flash_attention = sliding_window, flash_attention
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.projection_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; the activity regularizer is that of the projections."""
@@ -120,43 +203,16 @@ class MultiHeadAttention(Layer):
                 f"and {value_shape}."
             )
         heads, rank = self.num_heads, len(query_shape)
-        self.query_dense = self._project("query", query_shape, (heads, self.key_dim))
-        self.key_dense = self._project("key", key_shape, (heads, self.key_dim))
+        self.query_dense = self.project("query", query_shape, (heads, self.key_dim))
+        self.key_dense = self.project("key", key_shape, (heads, self.key_dim))
         if self.use_gate:
-            self._gate_dense = self._project("gate", query_shape, (heads, self.value_dim), activation="sigmoid")
-        self.value_dense = self._project("value", value_shape, (heads, self.value_dim))
+            self._gate_dense = self.project("gate", query_shape, (heads, self.value_dim), activation="sigmoid")
+        self.value_dense = self.project("value", value_shape, (heads, self.value_dim))
         mixed_shape = (*query_shape[:-1], heads, self.value_dim)
         back = self.output_shape or (query_shape[-1],)
-        self.output_dense = self._project("attention_output", mixed_shape, back, bound=2)
+        self.output_dense = self.project("attention_output", mixed_shape, back, bound=2)
         axes = self.attention_axes or range(1, rank - 1)
         self._equations = attention_equations(rank, [axis % rank for axis in axes])
-
-    def _project(
-        self, name: str, shape: Shape, last: tuple[int, ...], bound: int = 1, activation: Any = None
-    ) -> EinsumDense:
-        """A built projection of the last `bound` axes of inputs of this shape to axes of the sizes `last`."""
-        free = ascii_lowercase[: len(shape) - bound]
-        summed = ascii_lowercase[len(free) : len(shape)]
-        new = ascii_lowercase[len(shape) : len(shape) + len(last)]
-        dense = EinsumDense(
-            f"{free}{summed},{summed}{new}->{free}{new}",
-            (*[None] * (len(free) - 1), *last),
-            activation=activation,
-            bias_axes=new if self.use_bias else None,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
-            activity_regularizer=self.projection_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        with scope.named(name):
-            dense.build(shape)
-        dense.built = True
-        return dense
 
     def call(
         self,
@@ -187,36 +243,10 @@ class MultiHeadAttention(Layer):
         )
         to_scores, to_outputs, summed = self._equations
         scores = jnp.einsum(to_scores, k, q * jnp.asarray(self.key_dim**-0.5, q.dtype))  # (batch, heads, T, S)
-        if mask is not None:
-            mask = jnp.expand_dims(mask, tuple(range(1, 1 + scores.ndim - mask.ndim)))
-            if not (self.dropout or return_attention_scores or query.ndim > 3):
-                # As Keras has it: in this case alone, a query with nothing to attend to gets the mean of all.
-                scores, mask = jnp.where(mask, scores, jnp.finfo(scores.dtype).min / 2), None
-        scores = masked_softmax(scores, summed, mask)
-        kept = dropout(scores, self.dropout, scores.shape, self.seed) if training and self.dropout else scores
+        scores, kept = self.shares(scores, summed, mask, return_attention_scores or query.ndim > 3, training)
         mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
         outputs = self.output_dense(mixed * self._gate_dense(query) if self.use_gate else mixed)
         return (outputs, scores) if return_attention_scores else outputs
-
-    def combined_mask(self, query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask) -> Any:
-        """What all the masks leave, (batch, T, S); None where there is none."""
-        masks = [
-            None if query_mask is None else jnp.expand_dims(query_mask.astype(bool), -1),
-            None if value_mask is None else jnp.expand_dims(value_mask.astype(bool), -2),
-            None if key_mask is None else jnp.expand_dims(key_mask.astype(bool), -2),
-            None if attention_mask is None else attention_mask.astype(bool),
-        ]
-        queries, keys = query.shape[1], value.shape[1]
-        if use_causal_mask:
-            masks.append(causal_mask(queries, keys))
-        if self.sliding_window is not None:
-            distance = jnp.abs(jnp.arange(queries)[:, None] - jnp.arange(keys))
-            masks.append((distance < self.sliding_window)[None])
-        combined = None
-        for mask in masks:
-            if mask is not None:
-                combined = mask if combined is None else _both(combined, mask)
-        return combined
 
 
 def _both(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -26,6 +26,8 @@ class Calling:
 
     autograph_info__: ClassVar[dict] = {}  # by which TensorFlow leaves the code of a call as it is
     input_spec: Any
+    _policy_map: Any = None  # a DTypePolicyMap, which is looked into when the path of the layer is known
+    _remat: Any = None  # the RematScope that it was made in
     _built_for: dict[str, Any] | None = None
 
     def __call__(self: Any, *args, **kwargs) -> Any:
@@ -33,6 +35,8 @@ class Calling:
         if "name" not in vars(self):
             raise StateError(f"{type(self).__name__}.__init__ has to call super().__init__() before all else.")
         try:
+            if self._policy_map is not None:
+                self._choose_policy()
             leaves, nest = jax.tree.flatten((args, kwargs))
             if SymbolicTensor in map(type, leaves):
                 self._build_for_call(args, kwargs)
@@ -50,6 +54,11 @@ class Calling:
         except Exception as error:
             self._note_call(error, args)
             raise
+
+    def _choose_policy(self: Any) -> None:
+        """Take the policy that the map has for the path of the layer."""
+        within = scope.names()
+        self._dtype_policy = self._policy_map["/".join(within if within[-1:] == (self.name,) else (*within, self.name))]
 
     def _call_eagerly(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute as the outermost layer."""
@@ -100,7 +109,7 @@ class Calling:
         running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
         here.names.append(self.name)
         try:
-            outputs = self.call(*args, **kwargs)
+            outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **kwargs)
         finally:
             here.names.pop()
             running.training, running.autocast = before

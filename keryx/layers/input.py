@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from keryx.core import dtypes
-from keryx.core.codec import reads
 from keryx.core.graph import Node
 from keryx.core.symbol import Shape, SymbolicTensor
 from keryx.errors import ArgumentError, ShapeError
@@ -20,12 +19,37 @@ class InputLayer(Layer):
         shape: The tensor's shape without the batch axis.
         batch_size: The size of the batch axis, where it is fixed.
         dtype: The tensor's dtype.
+        sparse: Not offered: True raises, as of the next two and `optional`.
+        ragged: Not offered.
         batch_shape: The shape with the batch axis, in place of the first two.
+        input_tensor: Not offered: a symbolic tensor has its layer already.
+        optional: Not offered.
         name: The name of the layer and the tensor.
     """
 
-    def __init__(self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs):
+    def __init__(
+        self,
+        shape=None,
+        batch_size=None,
+        dtype=None,
+        sparse=None,
+        ragged=None,
+        batch_shape=None,
+        input_tensor=None,
+        optional=False,
+        name=None,
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
+        for word, value in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
+            if value:
+                raise ArgumentError(
+                    f"Input({word}=True) is not offered: give a dense tensor, with Masking for padding."
+                )
+        if input_tensor is not None:
+            raise ArgumentError(
+                "InputLayer(input_tensor=) is not offered: use the tensor itself, or Input(tensor=...)."
+            )
         declared = self._declared_shape  # input_shape=, as it was before Keras 3
         batch_shape = declared if shape is None and batch_shape is None else batch_shape
         if shape is None and batch_shape is None:
@@ -42,7 +66,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(None if n is None else int(n) for n in self.batch_shape)
         self.input_dtype = dtypes.standardize_dtype(dtype, text=True)
         self.built = True
-        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, self.name))
+        Node(self, (), {}).end_in(SymbolicTensor(self.batch_shape, self.input_dtype, name=self.name))
 
     @property
     def dtype(self) -> str:
@@ -53,16 +77,6 @@ class InputLayer(Layer):
         """The shape with its batch axis, the dtype and the name."""
         kind = {"batch_shape": self.batch_shape, "dtype": self.input_dtype, "sparse": False, "ragged": False}
         return kind | {"name": self.name, "optional": False}
-
-    @reads
-    def from_config(cls, config: dict[str, Any]):
-        """A new one; a config of Keras may hold what is not offered here, as long as it is off."""
-        for word in ("sparse", "ragged", "optional"):
-            if config.get(word):
-                raise ArgumentError(
-                    f"Input({word}=True) is not offered; the config of {config.get('name')!r} asks for it."
-                )
-        return cls(**{name: value for name, value in config.items() if name not in ("sparse", "ragged", "optional")})
 
 
 def Input(
@@ -94,10 +108,6 @@ def Input(
     >>> keryx.Input((100,), dtype="int32", name="words")
     <SymbolicTensor words (batch, 100) int32>
     """
-    for word, value in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
-        if value:
-            raise ArgumentError(f"Input({word}=True) is not offered: give a dense tensor, with Masking for padding.")
     if tensor is not None:
         return tensor
-    layer = InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, batch_shape=batch_shape, name=name)
-    return layer.output
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, None, optional, name).output

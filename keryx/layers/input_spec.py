@@ -13,10 +13,25 @@ class InputSpec:
         ndim: The number of axes, exactly.
         min_ndim: The number of axes, at least.
         axes: Sizes of single axes, such as `{-1: 64}`.
+        allow_last_axis_squeeze: Whether a last axis of size 1 may be there or not, in the input and in `shape`.
+        name: The key of the input in a dict.
+        optional: Whether it may be None.
     """
 
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, **_):
+    def __init__(
+        self,
+        dtype=None,
+        shape=None,
+        ndim=None,
+        max_ndim=None,
+        min_ndim=None,
+        axes=None,
+        allow_last_axis_squeeze=False,
+        name=None,
+        optional=False,
+    ):
         self.dtype, self.shape, self.max_ndim, self.min_ndim = dtype, shape, max_ndim, min_ndim
+        self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
         self.ndim = len(shape) if shape is not None else ndim
         self.fitting: set[Any] = set()  # the shapes that were found to be as wanted
         self.axes = dict(axes or {})
@@ -25,7 +40,13 @@ class InputSpec:
 
     def check(self, layer: Any, x: Any) -> None:
         """Raise ShapeError unless `x` is as wanted."""
-        shape, wants = tuple(x.shape), ""
+        given = shape = tuple(x.shape)
+        if self.allow_last_axis_squeeze and self.shape is not None:
+            if len(shape) == len(self.shape) + 1 and shape[-1] == 1:
+                shape = shape[:-1]
+            elif len(shape) == len(self.shape) - 1 and self.shape[-1] == 1:
+                shape = (*shape, 1)
+        wants = ""
         if self.ndim is not None and len(shape) != self.ndim:
             wants = f"{self.ndim} axes"
         elif self.min_ndim is not None and len(shape) < self.min_ndim:
@@ -37,9 +58,9 @@ class InputSpec:
             if not wants and size is not None and not (here and shape[axis] in (size, None)):
                 wants = f"{size} in axis {axis}"
         if wants:
-            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(shape)}.")
-        if all(isinstance(n, int) for n in shape):
-            self.fitting.add(shape)
+            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(given)}.")
+        if all(isinstance(n, int) for n in given):
+            self.fitting.add(given)
 
 
 def declared_shape(declared: dict[str, Any]) -> tuple[int | None, ...] | None:

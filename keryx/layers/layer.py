@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx import constraints, initializers, old_words, regularizers
-from keryx.core import dtypes, graph, plain, scope
+from keryx import constraints, initializers, later, old_words, regularizers
+from keryx.core import dtypes, graph, plain, remat, scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
@@ -84,6 +84,8 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
         layer.built = False
         layer._call_losses = []
         layer._given = given_arguments(cls, args, kwargs)
+        if (rematerialized := remat.current()) is not None:
+            layer._remat = rematerialized
         return layer
 
     def __init__(
@@ -155,17 +157,16 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
         plain.spend(tuple(shape or ()), np.dtype(dtype).itemsize)
         within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
         with nullcontext() if within else scope.named(self.name):
-            variable = Variable(
+            return Variable(
                 initializers.get(initializer),
                 tuple(shape or ()),
                 dtype,
                 trainable,
-                name or "variable",
-                regularizers.get(regularizer),
-                constraints.get(constraint),
+                autocast,
+                name=name or "variable",
+                regularizer=regularizers.get(regularizer),
+                constraint=constraints.get(constraint),
             )
-        variable.autocast = autocast
-        return variable
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the loss of the model that this layer runs in: call it within `call`."""
@@ -189,26 +190,27 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
     @property
     def dtype_policy(self) -> dtypes.DTypePolicy:
         """Which dtype the weights have, and which the layer computes in; weights that there are keep theirs."""
-        return self._dtype_policy
+        return self._dtype_policy if self._policy_map is None else self._policy_map
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = dtypes.get(value)
+        self._policy_map = self._dtype_policy if hasattr(self._dtype_policy, "policy_map") else None
 
     @property
     def dtype(self) -> str:
         """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
+        return self._dtype_policy.variable_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
+        return self._dtype_policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The dtype that the layer computes in."""
-        return self.dtype_policy.compute_dtype
+        return self._dtype_policy.compute_dtype
 
     @property
     def input(self) -> Any:
@@ -290,6 +292,9 @@ class Layer(Calling, OutputSpec, Owner, Copyable, Configurable):
         elif "shapes_dict" in config:
             self.build(**config["shapes_dict"])
 
+    quantize = later.method("quantize")
+    enable_lora = later.method("enable_lora")
+
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
@@ -302,6 +307,8 @@ def _that_marks_built(build: Callable) -> Callable:
 
     @functools.wraps(build)
     def built(self, *args, **kwargs):
+        if self._policy_map is not None:
+            self._choose_policy()
         result = build(self, *args, **kwargs)
         self.built = True
         return result

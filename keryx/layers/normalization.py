@@ -75,9 +75,9 @@ class Affine(Layer):
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
 
-    def add_gamma_and_beta(self, shape: tuple[int, ...]) -> None:
+    def add_gamma_and_beta(self, shape: tuple[int, ...], scale: bool | None = None, center: bool | None = None) -> None:
         """Add the scale and the shift, if there are to be any."""
-        if self.scale:
+        if self.scale if scale is None else scale:
             self.gamma = self.add_weight(
                 shape,
                 self.gamma_initializer,
@@ -87,15 +87,14 @@ class Affine(Layer):
                 self.gamma_constraint,
                 "gamma",
             )
-        if self.center:
+        if self.center if center is None else center:
             self.beta = self.add_weight(
                 shape, self.beta_initializer, None, True, self.beta_regularizer, self.beta_constraint, "beta"
             )
 
-    def normalize(self, x: jax.Array, mean: jax.Array, variance: jax.Array, shape: list[int]) -> jax.Array:
+    def normalize(self, x: jax.Array, mean: Any, variance: jax.Array, shape: list[int]) -> jax.Array:
         """Normalize, scale and shift; `shape` is that in which gamma and beta broadcast against x."""
-        gamma = self.gamma.value.reshape(shape) if self.scale else None
-        beta = self.beta.value.reshape(shape) if self.center else None
+        gamma, beta = (None if w is None else w.value.reshape(shape) for w in (self.gamma, self.beta))
         return _scale_and_shift(x, mean, variance, self.epsilon, gamma, beta).astype(self.compute_dtype)
 
 
@@ -121,7 +120,8 @@ class LayerNormalization(Affine):
         gamma_regularizer: A penalty of gamma.
         beta_constraint: A projection of beta after each step.
         gamma_constraint: A projection of gamma after each step.
-        rms_scaling: Not offered: True raises.
+        rms_scaling: An old word of Keras, with True: `gamma * x / sqrt(variance + epsilon)`, which is not yet what
+            RMSNormalization does.
 
     Source: Ba et al., Layer Normalization, 2016.
 
@@ -147,8 +147,6 @@ class LayerNormalization(Affine):
     ):
         beta_and_gamma = beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer
         super().__init__(epsilon, center, scale, *beta_and_gamma, beta_constraint, gamma_constraint, **kwargs)
-        if rms_scaling:
-            raise ConfigError("LayerNormalization(rms_scaling=True) is not offered: use RMSNormalization.")
         self.axis, self.rms_scaling = _axes("LayerNormalization()", axis), rms_scaling
         self.autocast = False
 
@@ -156,7 +154,8 @@ class LayerNormalization(Affine):
         """Add gamma and beta, of the shape of the axes."""
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
         sizes = {axis: known_size(self.title, input_shape, axis) for axis in axes}
-        self.add_gamma_and_beta(tuple(sizes.values()))
+        scale, center = self.scale or self.rms_scaling, self.center and not self.rms_scaling
+        self.add_gamma_and_beta(tuple(sizes.values()), scale, center)
         self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: jax.Array) -> jax.Array:
@@ -165,7 +164,8 @@ class LayerNormalization(Affine):
         axes = tuple(a % x.ndim for a in ([self.axis] if isinstance(self.axis, int) else self.axis))
         shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
         with whole_weights():
-            return self.normalize(x, x.mean(axes, keepdims=True), x.var(axes, keepdims=True), shape)
+            mean = 0.0 if self.rms_scaling else x.mean(axes, keepdims=True)
+            return self.normalize(x, mean, x.var(axes, keepdims=True), shape)
 
 
 @registry.register()

@@ -18,7 +18,7 @@ class OutputSpec:
 
         They are found by tracing `call`. A layer that defines this method itself is believed.
         """
-        symbols = shapes.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype, "x"), input_shapes)
+        symbols = shapes.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype, name="x"), input_shapes)
         return jax.tree.map(lambda symbol: symbol.shape, OutputSpec.compute_output_spec(self, *symbols))
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -42,7 +42,8 @@ class OutputSpec:
             if not any(None in symbol.shape[1:] for symbol in graph.symbols_in((args, kwargs))):
                 raise
             traced = []
-        outputs = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype or self.compute_dtype, "told"), told)
+        dtype = self.compute_dtype
+        outputs = jax.tree.map(lambda spec: SymbolicTensor(spec.shape, spec.dtype or dtype, name="told"), told)
         leaves = jax.tree.leaves(outputs)
         if traced and len(leaves) != len(traced):
             raise ShapeError(

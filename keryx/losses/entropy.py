@@ -1,13 +1,12 @@
 """The steps that the cross-entropies have in common."""
 
-import warnings
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.errors import ShapeError
+from keryx.errors import ShapeError, warn
 from keryx.losses.base import aligned
 
 
@@ -43,11 +42,10 @@ def class_targets(y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -
     y_true, y_pred = aligned(y_true, y_pred)
     classes = y_pred.shape[axis]
     if classes == 1:
-        warnings.warn(
+        warn(
             f"A categorical crossentropy of outputs {y_pred.shape} has one class and is always 0. "
             "For a yes or no, use binary_crossentropy.",
             SyntaxWarning,
-            stacklevel=3,
         )
     return smoothed(y_true, label_smoothing, classes), y_pred
 

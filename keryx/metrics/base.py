@@ -252,7 +252,7 @@ def same_shape(y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     if given.shape != outputs.shape:
         raise ShapeError(
             f"The targets have shape {np.shape(y_true)}, the outputs {np.shape(y_pred)}; this metric "
-            "compares them number by number and wants the same shape."
+            "compares them element by element and wants the same shape."
         )
     return given, outputs
 

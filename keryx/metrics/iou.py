@@ -1,6 +1,5 @@
 """Intersection over union of the predicted and the true members of a class."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, warn
 from keryx.metrics.base import Metric, registry
 
 
@@ -56,9 +55,7 @@ class IoU(Metric):
         y_true, y_pred = y_true.ravel().astype(jnp.int32), y_pred.ravel().astype(jnp.int32)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight)
         if jnp.issubdtype(weights.dtype, jnp.floating) and self.dtype.startswith("int"):
-            warnings.warn(
-                f"{self.name} counts in {self.dtype}, so weights lose their fractions: give it a float dtype."
-            )
+            warn(f"{self.name} counts in {self.dtype}, so weights lose their fractions: give it a float dtype.")
         weights = weights.ravel() if weights.ndim else weights
         n = self.num_classes
         counts = (y_true >= 0) & (y_true < n) & (y_pred >= 0) & (y_pred < n)

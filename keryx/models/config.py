@@ -99,7 +99,8 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
         (node,) = calls[op]
         name, options, args, kwargs = ops.write_call(op.op_name, _plain_arguments(node), node.kwargs)
         config = {"name": names[op]} | serialize(options)
-        plain = {"module": "keras.src.ops", "class_name": name, "config": config, "registered_name": name}
+        home = ops.module_name(op.op_name)
+        plain = {"module": home, "class_name": name, "config": config, "registered_name": name}
         return plain | {"name": names[op], "inbound_nodes": [inbound(args, kwargs)]}
 
     return {

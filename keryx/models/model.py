@@ -220,7 +220,7 @@ class Model(Trainer, Files, Structure):
         (outputs, penalties, masks), updates, losses = function([jnp.asarray(v) for v in values], raw)
         new = [updates.get(len(trained) + i, value) for i, value in enumerate(non_trainable_variables)]
         if outer is not None:  # a step of the user's own: its compute_loss wants them
-            outer.losses[:] = losses + penalties
+            outer.gathered = losses + penalties
             for output, mask in zip(jax.tree.leaves(outputs), masks, strict=True):
                 scope.set_mask(output, mask) if mask is not None else None
         return (outputs, new, losses + penalties) if return_losses else (outputs, new)
@@ -229,7 +229,7 @@ class Model(Trainer, Files, Structure):
     def losses(self) -> list[jax.Array]:
         """What the last call added with add_loss, then the regularization of the weights."""
         running = scope.current()
-        return super().losses if running is None or running.values else list(running.losses)
+        return super().losses if running is None or running.gathered is None else list(running.gathered)
 
     def __getstate__(self) -> dict[str, Any]:
         # The models within come first, the innermost first, so that copying does not descend from one to the next.

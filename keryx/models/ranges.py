@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keryx.core.graph import Graph
+from keryx.core.graph import Graph, Node
 from keryx.core.matching import match
 from keryx.core.split import Fed
 from keryx.core.symbol import SymbolicTensor
@@ -18,7 +18,7 @@ def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
         inner: Any = node.operation
         while inner is not None and not getattr(inner, "input_range", None) and not getattr(inner, "inputs", None):
             inner = getattr(inner, "layer", None)
-        if inner is None:
+        if inner is None or (inner is node.operation and _reversed(node)):
             continue
         if getattr(inner, "input_range", None):
             ranges = [(f"{type(inner).__name__} {inner.name!r}", *inner.input_range)]
@@ -32,3 +32,8 @@ def ranges_of(graph: Graph) -> list[tuple[str, int, int] | None]:
             if allowed and (symbol not in found or allowed[2] < found[symbol][2]):
                 found[symbol] = allowed
     return [found.get(symbol) for symbol in graph.flat_inputs]
+
+
+def _reversed(node: Node) -> bool:
+    """Whether it is the call of a ReversibleEmbedding on vectors."""
+    return node.kwargs.get("reverse", node.args[1] if len(node.args) > 1 else False) is True

@@ -126,6 +126,9 @@ def _adaptive(reduce: Callable, inputs: Any, output_size: Sizes, data_format: st
     first = 1 if _layout(data_format) == "channels_last" else 2
     for axis, count in enumerate(each_axis(output_size, x.ndim - 2), start=first):
         size = x.shape[axis]
+        if isinstance(size, int) and size and size % count == 0:
+            x = reduce(jnp.reshape(x, (*x.shape[:axis], count, size // count, *x.shape[axis + 1 :])), axis + 1)
+            continue
         edges = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
         windows = [jax.lax.slice_in_dim(x, start, end, axis=axis) for start, end in edges]
         x = jnp.stack([reduce(window, axis) for window in windows], axis)

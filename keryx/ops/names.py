@@ -16,30 +16,37 @@ from keryx.core.codec import Registry
 from keryx.core.dtypes import DTypePolicy, standardize_dtype
 from keryx.core.graph import Op, lift, symbols_in
 from keryx.errors import ConfigError, did_you_mean
-from keryx.ops import control, convolution, core, creation, linalg, math, nn, numpy
+from keryx.ops import control, convolution, core, creation, ctc, image, linalg, math, nn, numpy, patterns
 
 _HOMES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
-_MODULES = (convolution, core, creation, linalg, math, nn, numpy)
+_MODULES = (convolution, core, creation, ctc, image, linalg, math, nn, numpy, patterns)
 
 # Arguments of these names are tensors; all others are options.
 _TENSORS = frozenset(
-    """a abs_ angle array b beta bias bins choicelist condition condlist constant_values data default depthwise_kernel
-    fill_value gamma indices inputs kernel key mask mean offset operands output output_length pointwise_kernel pred
-    predictions q query scale segment_ids sorted_sequence start start_indices step stop target target_length targets
+    """a abs_ angle array b beta bias bins choicelist condition condlist constant_values coordinates data default
+    depthwise_kernel end_points fill_value gamma image1 image2 images indices inputs kernel key mask mean offset
+    operands output output_length pointwise_kernel pred predictions q query scale segment_ids sequence_lengths
+    sorted_sequence start start_indices start_points step stop target target_length targets transform translation
     updates value values variable variance weights x x1 x2 xs y true false""".split()  # noqa: SIM905
 )
 _OPTIONS_OF = {
     "bincount": {"weights"}, "diagonal": {"offset"}, "histogram": {"bins"}, "squareplus": {"b"},
     "trace": {"offset"}, "trapezoid": {"x"}, "unique": {"fill_value"},
+    "affine_transform": {"fill_value"}, "elastic_transform": {"fill_value"}, "map_coordinates": {"fill_value"},
+    "perspective_transform": {"fill_value"}, "resize": {"fill_value"},
 }  # fmt: skip
-_TENSORS_OF = {"isclose": {"rtol", "atol"}}
+_TENSORS_OF = {
+    "isclose": {"rtol", "atol"}, "rearrange": {"tensor", "pattern", "axes_lengths"},
+    "scale_and_translate": {"output_shape"},
+}  # fmt: skip
 
 # The classes that are not called as the function is, in camel case.
 _CLASSES = {
-    "allclose": "AllClose", "batch_normalization": "BatchNorm", "cdist": "CDist", "ctc_loss": "CTCLoss", "fft": "FFT",
-    "fft2": "FFT2", "ifft2": "IFFT2", "irfft": "IRFFT", "isin": "IsIn", "istft": "ISTFT",
-    "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT", "rms_normalization": "RMSNorm",
-    "searchsorted": "SearchSorted", "stft": "STFT", "svd": "SVD",
+    "allclose": "AllClose", "batch_normalization": "BatchNorm", "cdist": "CDist", "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss", "fft": "FFT", "fft2": "FFT2", "hsv_to_rgb": "HSVToRGB", "ifft2": "IFFT2", "irfft": "IRFFT",
+    "isin": "IsIn", "istft": "ISTFT", "layer_normalization": "LayerNorm", "psnr": "PSNR", "rfft": "RFFT",
+    "rgb_to_grayscale": "RGBToGrayscale", "rgb_to_hsv": "RGBToHSV", "rms_normalization": "RMSNorm",
+    "searchsorted": "SearchSorted", "ssim": "SSIM", "stft": "STFT", "svd": "SVD",
 }  # fmt: skip
 
 MAX_SECTIONS = 10_000  # a graph holds a symbol for each
@@ -91,6 +98,15 @@ def class_name(name: str) -> str:
     if "." in name:
         return name
     return _CLASSES.get(name) or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def module_name(name: str) -> str:
+    """The module in which Keras finds the class of an op.
+
+    >>> module_name("sum"), module_name("resize")
+    ('keras.src.ops', 'keras.src.ops.image')
+    """
+    return "keras.src.ops.image" if hasattr(image, name) else "keras.src.ops"
 
 
 @functools.cache

@@ -46,7 +46,7 @@ threshold = op(activations.threshold, "x threshold default_value")
 
 @lift
 def binary_crossentropy(target, output, from_logits=False):
-    """-target log(output) - (1 - target) log(1 - output), number by number."""
+    """-target log(output) - (1 - target) log(1 - output), elementwise."""
     return entropy.binary(jnp.asarray(target), jnp.asarray(output), from_logits)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import optax
 
+from keryx import lazy
 from keryx.core import codec
 from keryx.errors import ConfigError
 from keryx.optimizers import rules as rules
@@ -37,7 +38,7 @@ def get(identifier: Any) -> Optimizer | None:
         return OptaxOptimizer(identifier)
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    if isinstance(identifier, str) and identifier.lower() in registry.table:
+    if isinstance(identifier, str) and registry.known(identifier.lower()):
         identifier = identifier.lower()
     found = registry.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
@@ -65,5 +66,16 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     name = config.get("class_name")
     if isinstance(name, str):  # Keras 2 wrote 'Custom>Adam' for its own
         name = name.removeprefix("Custom>")
-        config = {**config, "class_name": name.lower() if name.lower() in registry.table else name}
+        config = {**config, "class_name": name.lower() if registry.known(name.lower()) else name}
     return codec.deserialize(config, registry, custom_objects)
+
+
+# What most programs do without, by module.
+_LATER = {
+    "keryx.optimizers.adafactor": "Adafactor",
+    "keryx.optimizers.multi_optimizer": "MultiOptimizer OptimizerMap",
+    "keryx.optimizers.muon": "Muon",
+    "keryx.optimizers.schedule_free_adamw": "ScheduleFreeAdamW",
+}
+registry.homes.update({alias: home for name, home in lazy.home_of(_LATER).items() for alias in (name, name.lower())})
+__getattr__, __dir__ = lazy.exports(__name__, _LATER | {"keryx.optimizers.legacy": ""})

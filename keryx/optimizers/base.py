@@ -1,8 +1,7 @@
 """What every optimizer shares around its pure half: the learning rate, the Variables of its state, its config."""
 
 import inspect
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ from keryx.core.copying import Copyable
 from keryx.core.lending import hand_out, put
 from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing, warn
 from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
 
@@ -128,6 +127,16 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         """The schedule or function that the learning rate follows; None where it is a number."""
         return None if isinstance(self._learning_rate, Variable) else self._learning_rate
 
+    @property
+    def rated(self) -> dict[str, "Optimizer"]:
+        """The optimizers that have a learning rate, by the rate's name in logs."""
+        return {"learning_rate": self}
+
+    @property
+    def schedules(self) -> tuple:
+        """What is compiled into a step of the schedules that its learning rates follow."""
+        return (self.schedule,)
+
     def _rate(self, iteration: jax.Array) -> jax.Array:
         rate = self._learning_rate
         if isinstance(rate, Variable):
@@ -160,8 +169,8 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
 
     def begin(self, variables: Mapping[str, Variable], state: State | None) -> None:
         """Start for these Variables by path, with this state, or afresh; of abstract arrays others give the values."""
-        self.owners, self._compiled = dict(variables), None
-        self.decide_decay(self.owners)
+        self._compiled = None
+        self.decide(variables)
         self._hold(self.init({path: v.value for path, v in self.owners.items()}) if state is None else state)
 
     def forget(self) -> None:
@@ -170,20 +179,26 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
 
     def rename(self, variables: Mapping[str, Variable]) -> None:
         """Go by these paths of the same Variables from here on."""
-        state, old = self.state, dict(zip(self.owners, variables, strict=True))
+        new = dict(zip(self.owners, variables, strict=True))
+        state = self.each_by_path(lambda nest: {new[path]: value for path, value in nest.items()}, self.state)
+        self._compiled = None
+        self.decide(variables)
+        self._hold(state)
+
+    def each_by_path(self, change: Callable, state: Any, *others: Any) -> Any:
+        """A state with each of its dicts by path changed by `change(nest, *nests_of_others)`."""
 
         def is_by_path(nest: Any) -> bool:
-            return isinstance(nest, dict) and nest.keys() == old.keys()
+            return isinstance(nest, dict) and nest.keys() == self.owners.keys()
 
-        def renamed(nest: Any) -> Any:
-            return {old[path]: value for path, value in nest.items()} if is_by_path(nest) else nest
+        def changed(nest: Any, *nests: Any) -> Any:
+            return change(nest, *nests) if is_by_path(nest) else nest
 
-        self.owners, self._compiled = dict(variables), None
-        self.decide_decay(self.owners)
-        self._hold(jax.tree.map(renamed, state, is_leaf=is_by_path))
+        return jax.tree.map(changed, state, *others, is_leaf=is_by_path)
 
-    def decide_decay(self, variables: Mapping[str, Variable]) -> None:
-        """Settle which of these Variables decay, where some were excluded."""
+    def decide(self, variables: Mapping[str, Variable]) -> None:
+        """Settle what depends on the Variables that it trains: which of them decay, where some were excluded."""
+        self.owners = dict(variables)
         if any(self._excluded):
             self._decays = {path: not self._is_excluded(v) for path, v in variables.items()}
 
@@ -194,7 +209,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         if self.built and structure == known and [v.shape for v in variables] == [leaf.shape for _, leaf in entries]:
             put(variables, [leaf for _, leaf in entries])
             return
-        own = {"iteration": self._iteration, "learning_rate": self._learning_rate}
+        own = self.standing()
         held: list[Variable] = []
         del state
         while entries:
@@ -205,6 +220,16 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
                 own[name].put(leaf)
             held.append(own[name] if name in own else self._variable(leaf, name))
         self._held = structure, held
+
+    def standing(self) -> dict[str, Variable]:
+        """The Variables of its state that there are before it is built, by name."""
+        rate = {} if self.schedule is not None else {"learning_rate": self._learning_rate}
+        return {"iteration": self._iteration} | rate
+
+    def path_of(self, keys: Any) -> str:
+        """The path of the Variable that stands at these keys of the weights; of arrays the keys themselves."""
+        place = jax.tree_util.keystr(keys, simple=True, separator="/")
+        return self.owners[place].path if place in self.owners else place
 
     def _variable(self, value: Any, name: str) -> Variable:
         if isinstance(value, jax.ShapeDtypeStruct):
@@ -234,7 +259,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         """The Variables of its state; before `build` those that are no weight's."""
         if self.built:
             return list(self._held[1])
-        return [self._iteration] + ([] if self.schedule is not None else [self._learning_rate])
+        return list(self.standing().values())
 
     # Steps in loops of your own
 
@@ -281,7 +306,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         if missing and len(missing) == len(grads):
             raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing)}.")
         if missing:
-            warnings.warn(f"No gradient came for {listing(missing)}: they stay as they are.", stacklevel=2)
+            warn(f"No gradient came for {listing(missing)}: they stay as they are.")
         if not self.built:
             self.build(variables)
         if self._compiled is None:
@@ -290,10 +315,20 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         before = self._by_path([v.value for v in variables]), self.state
         after = self._compiled(self._by_path(given), before[1], before[0])
         still = {path for path, g in zip(self.owners, grads, strict=True) if g is None}
-        values, self.state = _with_old(after, before, still) if still else after
+        if still:
+            after = self._with_old(after, before, still)
+        values, self.state = after
         for variable, path in zip(variables, self.owners, strict=True):
             constraint = getattr(variable, "constraint", None)
             variable.store(constraint(values[path]) if constraint else values[path])
+
+    def _with_old(self, after: Any, before: Any, paths: set[str]) -> Any:
+        """`after` with what `before` holds at these paths of each of its dicts by path."""
+
+        def mix(new: Any, old: Any) -> Any:
+            return {path: (old if path in paths else new)[path] for path in new}
+
+        return mix(after[0], before[0]), self.each_by_path(mix, after[1], before[1])
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """One step on pairs (gradient, Variable), in place."""
@@ -336,18 +371,6 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         if config.get("epsilon", 0) is None:
             del config["epsilon"]
         return cls(**config)
-
-
-def _with_old(after: Any, before: Any, paths: set[str]) -> Any:
-    """`after` with what `before` holds at these paths of each of its dicts by path."""
-
-    def is_by_path(nest: Any) -> bool:
-        return isinstance(nest, dict) and paths <= nest.keys()
-
-    def mix(new: Any, old: Any) -> Any:
-        return {path: (old if path in paths else new)[path] for path in new} if is_by_path(new) else new
-
-    return jax.tree.map(mix, after, before, is_leaf=is_by_path)
 
 
 def _hint(cls: type, word: str) -> str:

@@ -1,6 +1,6 @@
 """Loss scaling: gradients that a float of 16 bits would round to 0 are multiplied on their way, and divided after."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -57,7 +57,7 @@ class LossScaleOptimizer(Optimizer):
                 f"initial_scale and dynamic_growth_steps are above 0; got {initial_scale!r}, {dynamic_growth_steps!r}."
             )
         self.inner_optimizer = inner_optimizer
-        super().__init__(inner_optimizer.schedule or inner_optimizer.learning_rate, name=name, **options)
+        super().__init__(None, name=name, **options)
         if any(
             getattr(self, option) for option in ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
         ):
@@ -109,9 +109,39 @@ class LossScaleOptimizer(Optimizer):
         """The steps taken so far, without those that were left out."""
         return super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1)
 
-    def decide_decay(self, variables: Mapping[str, Variable]) -> None:
+    @property
+    def learning_rate(self) -> Any:
         """As of the optimizer within."""
-        self.inner_optimizer.decide_decay(variables)
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if value is not None:
+            self.inner_optimizer.learning_rate = value
+            self._compiled = None
+
+    @property
+    def rated(self) -> dict[str, Optimizer]:
+        """As of the optimizer within."""
+        return self.inner_optimizer.rated
+
+    @property
+    def schedules(self) -> tuple:
+        """As of the optimizer within."""
+        return self.inner_optimizer.schedules
+
+    def standing(self) -> dict[str, Variable]:
+        """Those of the optimizer within, but the steps are counted here."""
+        return self.inner_optimizer.standing() | {"iteration": self._iteration}
+
+    def decide(self, variables: Mapping[str, Variable]) -> None:
+        """As of the optimizer within."""
+        self.owners = dict(variables)
+        self.inner_optimizer.decide(variables)
+
+    def each_by_path(self, change: Callable, state: Any, *others: Any) -> Any:
+        """As of the optimizer within."""
+        return self.inner_optimizer.each_by_path(change, state, *others)
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """As of the optimizer within."""

@@ -112,7 +112,7 @@ class PureOptimizer:
         raise NotImplementedError
 
     def _take(self, rate, t, weights, grads, slots):
-        return self.apply_rule(rate, t, self._decay(weights, rate), self._clip(grads), slots)
+        return self.apply_rule(rate, t, self._decay(weights, rate, slots), self._clip(grads), slots)
 
     def _clip(self, grads):
         limit = self.clipvalue or self.clipnorm or self.global_clipnorm or 0.0
@@ -127,17 +127,22 @@ class PureOptimizer:
             return jax.tree.map(lambda g: g * factor.astype(g.dtype), grads)
         return grads
 
-    def _decay(self, weights, rate):
-        if self.weight_decay is None:
+    def decay_of(self, weights: Any, slots: State) -> Any:
+        """The weight decay of each weight, None where it has none, in the nest of the weights."""
+        return jax.tree.map(lambda _: self.weight_decay, weights)
+
+    def _decay(self, weights, rate, slots):
+        amounts = self.decay_of(weights, slots)
+        if not jax.tree.leaves(amounts):
             return weights
         if self._decays is None:
             raise StateError("exclude_from_weight_decay() needs build(variables) before the first step.")
 
-        def shrink(w, decays):
-            return w - w * (self.weight_decay * rate).astype(w.dtype) if decays else w
+        def shrink(w, amount, decays):
+            return w - w * (amount * rate).astype(w.dtype) if decays and amount is not None else w
 
-        decays = self._decays
-        return jax.tree.map(shrink, weights, jax.tree.map(lambda _: True, weights) if decays is True else decays)
+        decays = jax.tree.map(lambda _: True, weights) if self._decays is True else self._decays
+        return jax.tree.map(shrink, weights, amounts, decays)
 
     def _follow(self, weights, state):
         steps = state["iteration"] // (self.gradient_accumulation_steps or 1)

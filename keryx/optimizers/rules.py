@@ -37,8 +37,9 @@ class WeightRule(Optimizer):
     def each(self, step: Callable, weights: Any, gradients: Any, slots: State) -> tuple[Any, State]:
         """One step of `step(w, g, *slots)` for every weight."""
         names = list(self.slots())
-        nest = jax.tree.structure(weights)
-        flat = [jax.tree.leaves(tree) for tree in (weights, gradients, *(slots[name] for name in names))]
+        nest: Any = jax.tree.structure(weights)
+        # Up to the weights' leaves: None stands where a weight has nothing in a slot.
+        flat = [nest.flatten_up_to(tree) for tree in (weights, gradients, *(slots[name] for name in names))]
         new = list(zip(*(step(*one) for one in zip(*flat, strict=True)), strict=True)) or [()] * (1 + len(names))
         weights, *kept = [jax.tree.unflatten(nest, column) for column in new]
         return weights, dict(zip(names, kept, strict=True))

@@ -3,8 +3,7 @@
 import importlib
 from typing import Any
 
-from keryx.core.codec import deserialize as deserialize_keras_object
-from keryx.core.codec import serialize as serialize_keras_object
+from keryx.core import codec
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
 from keryx.core.registered import get_registered_name as get_registered_name
@@ -12,7 +11,32 @@ from keryx.core.registered import get_registered_object as get_registered_object
 from keryx.core.registered import register_keras_serializable as register_keras_serializable
 
 CustomObjectScope = custom_object_scope
-__all__ = ["deserialize_keras_object", "serialize_keras_object"]
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """`obj` as plain data: numbers, strings, lists, tuples and dicts.
+
+    Raises:
+        ConfigError: For functions that are not registered, lambdas among them, and objects without a get_config.
+    """
+    return codec.serialize(obj)
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
+    """What `serialize_keras_object` wrote down, or Keras, made again.
+
+    Args:
+        config: Plain data; a dict with `class_name` and `config` becomes an object.
+        custom_objects: Classes and functions of yours that the data names.
+        safe_mode: Ignored: no config runs code.
+
+    Raises:
+        ConfigError: Whatever is wrong with the data.
+    """
+    return codec.deserialize(config, None, custom_objects, safe_mode, **kwargs)
+
 
 _ELSEWHERE = {
     "KerasFileEditor": "editor",

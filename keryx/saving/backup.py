@@ -1,7 +1,6 @@
 """Backups of a run: all that training changes, in one file, from which the run goes on to the same bits."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from keryx.callbacks import CallbackList
 from keryx.core import plain, seeds
 from keryx.core.lending import put, reading
 from keryx.core.names import snake_case, untaken
-from keryx.errors import ConfigError, FileError, listing
+from keryx.errors import ConfigError, FileError, listing, warn
 from keryx.random import SeedGenerator
 from keryx.saving import atomic, hdf5, hdf5_writer, layout
 from keryx.saving.arrays import arrays_of
@@ -71,7 +70,7 @@ def restore(folder: Path, model: Any, callbacks: CallbackList, params: dict[str,
             errors.append(error)
             continue
         for error in errors:
-            warnings.warn(f"{error} Training goes on from the backup before, {path}.", stacklevel=6)
+            warn(f"{error} Training goes on from the backup before, {path}.")
         _take(path, model, callbacks, params, about, arrays)
         return True
     if errors:
@@ -158,7 +157,7 @@ def _take(
     there, kept = _remembering(callbacks), about["callbacks"]
     if there.keys() != kept.keys():
         others = sorted(there.keys() ^ kept.keys())
-        warnings.warn(f"The callbacks are others than those of {path}: {listing(others)} begin anew.", stacklevel=7)
+        warn(f"The callbacks are others than those of {path}: {listing(others)} begin anew.")
     for name in there.keys() & kept.keys():
         there[name].set_state(_unpacked(kept[name], arrays))
     put(session.cells, [*values, about["clock"]])

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from keryx.errors import FileError
-from keryx.saving.archive import Part
+from keryx.saving.archive import Part, write_in_pieces
 
 CHECKSUM = "crc32"  # the attribute of an array that holds the checksum of its bytes
 _UNDEFINED = b"\xff" * 8
@@ -147,7 +147,7 @@ class _File:
                     checksum = beside.submit(zlib.crc32, data)
                     waiting.append((path, checksum))
                     # A part of an archive has a checksum of its own, that of all its pieces.
-                    file.write(data, checksum.result) if isinstance(file, Part) else file.write(data)
+                    file.write(data, checksum.result) if isinstance(file, Part) else write_in_pieces(file, data)
                 file.write(bytes(-(begin + len(data)) % 8))
                 while len(waiting) > _AHEAD:  # each holds its array
                     name, checksum = waiting.popleft()

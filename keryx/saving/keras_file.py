@@ -9,7 +9,6 @@ import importlib
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from keryx.core.codec import deserialize, serialize
 from keryx.core.lending import reading
 from keryx.core.registered import custom_object_scope
 from keryx.core.variable import made_later
-from keryx.errors import ConfigError, FileError
+from keryx.errors import ConfigError, FileError, warn
 from keryx.layers.layer import Layer, registry
 from keryx.models.model import Model
 from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, layout, old
@@ -75,10 +74,7 @@ def config_of(model: Model) -> dict[str, Any]:
     try:
         compiled = model.get_compile_config() if isinstance(model, Model) else None
     except ConfigError as error:
-        warnings.warn(
-            f"{model.title} is saved without what it was compiled with: {error} Compile it anew after loading.",
-            stacklevel=4,
-        )
+        warn(f"{model.title} is saved without what it was compiled with: {error} Compile it anew after loading.")
         return config
     return config | ({"compile_config": serialize(compiled)} if compiled else {})
 

@@ -22,7 +22,7 @@ from keryx.errors import FileError
 from keryx.layers.layer import Layer
 from keryx.models.model import Model
 from keryx.models.sequential import Sequential
-from keryx.optimizers import LossScaleOptimizer, Optimizer, RMSprop
+from keryx.optimizers import LossScaleOptimizer, MultiOptimizer, Optimizer, RMSprop
 from keryx.optimizers.rules import WeightRule
 from keryx.random import SeedGenerator
 from keryx.saving.hdf5_writer import Dataset, Group
@@ -94,7 +94,7 @@ def _internal(cls: Any) -> frozenset[str]:
     plain = next((kind for kind in (Sequential, Model, Layer) if issubclass(cls, kind)), None)
     made = vars(plain(name="any")).keys() if plain is not None else ()
     # What is within an optimizer that scales the loss is kept with it.
-    return frozenset(made) | {"_session", "_compile_arguments", "_held", "owners", "inner_optimizer"}
+    return frozenset(made) | {"_session", "_compile_arguments", "_held", "owners", "inner_optimizer", "optimizers"}
 
 
 @cache
@@ -123,11 +123,14 @@ def kept_by(thing: Any) -> dict[str, Any]:
 
 def state_of(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> dict[str, Any]:
     """The leaves of an optimizer's state by path from there."""
-    within = {}
-    if isinstance(optimizer, LossScaleOptimizer):  # Keras keeps what is within twice
+    parts: dict[str, tuple[Optimizer, Any, Iterable[str]]] = {}  # Keras keeps what is within twice
+    if isinstance(optimizer, LossScaleOptimizer):
         state_within = {name: value for name, value in state.items() if name not in _SCALE}
-        kept = state_of(optimizer.inner_optimizer, state_within, paths)
-        within = {f"inner_optimizer/{name}": value for name, value in kept.items()}
+        parts["inner_optimizer"] = optimizer.inner_optimizer, state_within, paths
+    elif isinstance(optimizer, MultiOptimizer):
+        for i, (name, one) in enumerate(_contents(optimizer.optimizers)):
+            parts[f"optimizers/{name}"] = one, state[str(i)], one.owners
+    within = {f"{part}/{name}": value for part, content in parts.items() for name, value in state_of(*content).items()}
     return _numbered(in_order(optimizer, state, paths)) | within
 
 
@@ -140,13 +143,17 @@ def in_order(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> list[Any
         within = {name: value for name, value in state.items() if name not in _SCALE}
         idle = np.int32(0), np.float32(0)  # Keras's own iteration and learning rate of the scale, which serve nothing
         return [*idle, *(state[name] for name in _SCALE), *in_order(optimizer.inner_optimizer, within, paths)]
+    if isinstance(optimizer, MultiOptimizer):
+        parts = [in_order(one, state[str(i)], one.owners) for i, one in enumerate(optimizer.optimizers)]
+        return [state["iteration"], np.float32(0), *(value for part in parts for value in part)]
     slots = list(optimizer.slots()) if isinstance(optimizer, WeightRule) else []
     alone = slots if isinstance(optimizer, RMSprop) else [name for name in slots if name == "velocity_hat"]
     columns = [[name] for name in ("average", "gradient_accumulator") if name in state]
     columns += [[name for name in slots if name not in alone], *([name] for name in alone)]
     found = [state[name] for name in _COUNTS if name in state]
     for names in columns:
-        found += [state[name][path] for path in paths for name in names]
+        kept = [state[name][path] for path in paths for name in names]
+        found += [value for value in kept if value is not None]
     known = {*_COUNTS, *(name for names in columns for name in names)}
     rest = {name: value for name, value in state.items() if name not in known}
     return found + jax.tree.leaves(rest, is_leaf=lambda value: isinstance(value, Variable))

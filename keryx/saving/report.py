@@ -1,9 +1,9 @@
 """Report: which of a model's variables a file had values for, and what it held beside them."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NoReturn
 
 from keryx.errors import FileError
 
@@ -38,15 +38,8 @@ class Report:
         """Whether every variable took a value, and every value was taken."""
         return not self.unused and not self.missing
 
-    def complain(self, who: str, wrong: Mapping[str, str], only_warn: bool) -> None:
-        """Say what does not fit: every difference, why, and the way out.
-
-        Raises:
-            FileError: Unless it is only to warn.
-        """
-        if only_warn:
-            warnings.warn(str(self), stacklevel=6)
-            return
+    def complain(self, who: str, wrong: Mapping[str, str]) -> NoReturn:
+        """Raise a FileError of what does not fit: every difference, why, and the way out."""
         lines = [f"  {name}: {why}" for name, why in list(wrong.items())[:_SHOWN]]
         lines += [f"  and {len(wrong) - _SHOWN:,} more"] * (len(wrong) > _SHOWN)
         way = (

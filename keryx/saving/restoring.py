@@ -1,6 +1,5 @@
 """What a file keeps of the parts of a model, put back: all is checked before anything changes."""
 
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.lending import put
 from keryx.core.variable import Variable, all_owned, made_later
-from keryx.errors import FileError
+from keryx.errors import FileError, warn
 from keryx.layers.layer import Layer
 from keryx.optimizers import Optimizer
 from keryx.saving.layout import VARIABLES, has_own, in_order, kept_by, parts, title
@@ -47,19 +46,11 @@ def restore(root: Any, values: Mapping[str, Any], skip_mismatch: bool = False, p
     report = found.report(str(path))
     wrong = {**found.missing, **found.unused}
     if wrong and not skip_mismatch:
-        lines = [f"  {name}: {why}" for name, why in list(wrong.items())[:_SHOWN]]
-        lines += [f"  and {len(wrong) - _SHOWN:,} more"] * (len(wrong) > _SHOWN)
-        raise FileError(
-            "\n".join([f"{path} does not fit {title(root)}:", *lines, "Nothing was changed. Build the model that the "
-            "file was saved from, or take what fits with skip_mismatch=True."])
-        )  # fmt: skip
+        report.complain(title(root), wrong)
     if wrong or found.optimizer or found.nested:
-        warnings.warn(str(report), stacklevel=3)
+        warn(str(report))
     found.put()
     return report
-
-
-_SHOWN = 20
 
 
 class _Found:
@@ -127,15 +118,13 @@ class _Found:
         """Why a value of the file is none for a variable; None where it is one."""
         if key is None:
             return f"the file has no {wanted}"
-        value = self.values[key]
-        shape, kind = tuple(value.shape), np.dtype(value.dtype)
-        if shape == tuple(variable.shape) and _kind(kind) <= _kind(np.dtype(variable.dtype)):
-            return None
-        return f"wants {tuple(variable.shape)} {variable.dtype}; the file has {shape} {kind.name} ({key})"
+        why = unfit(variable, self.values[key])
+        return why and f"{why} ({key})"
 
     def _look_at_optimizer(self, where: str, optimizer: Optimizer) -> None:
         owners = {} if optimizer.built else self.trained
-        self._take(f"{where}/inner_optimizer".lstrip("/"))  # the same once more
+        for part in [part for part in self.left if part.startswith((f"{where}/inner_", f"{where}/optimizers/"))]:
+            self._take(part)  # the same once more
         kept = self._take(where)
         if not kept:
             return
@@ -143,6 +132,7 @@ class _Found:
         wanted = counts = list(kept_by(optimizer).values())
         if owners:
             weights = {path: jax.ShapeDtypeStruct(v.shape, v.dtype) for path, v in owners.items()}
+            optimizer.decide(owners)
             abstract = jax.eval_shape(optimizer.init, weights)
             wanted = in_order(optimizer, abstract, owners)
         if len(kept) == len(counts) < len(wanted):  # it was saved before it had a state
@@ -192,7 +182,19 @@ class _Found:
         put(list(changed), all_owned(list(changed), list(changed.values())))
 
 
-def _kind(dtype: np.dtype) -> int:
+def unfit(variable: Any, value: Any) -> str | None:
+    """Why an array of a file is none for a variable; None where it is one.
+
+    >>> unfit(Variable("zeros", (2,)), np.zeros(3, "float32"))
+    'wants (2,) float32; the file has (3,) float32'
+    """
+    wanted, kind = np.dtype(variable.dtype), np.dtype(value.dtype)
+    if tuple(value.shape) == tuple(variable.shape) and _rank(kind) <= _rank(wanted):
+        return None
+    return f"wants {tuple(variable.shape)} {variable.dtype}; the file has {tuple(value.shape)} {kind.name}"
+
+
+def _rank(dtype: np.dtype) -> int:
     """0 of truth values, 1 of integers, 2 of floats, 3 of complex numbers: each holds what comes before it."""
     kinds = (np.bool_, np.integer, np.floating, np.complexfloating)
     return next((i for i, kind in enumerate(kinds) if jax.dtypes.issubdtype(dtype, kind)), 9)

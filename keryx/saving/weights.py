@@ -5,18 +5,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from keryx.core.lending import put
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, FileError, StateError, listing
+from keryx.errors import ArgumentError, FileError, StateError, listing, warn
 from keryx.saving import archive, atomic, hdf5, hdf5_writer, keras_file, layout, npz, orbax, safetensors, sharded
 from keryx.saving.arrays import arrays_of
 from keryx.saving.limits import head_of
 from keryx.saving.old import groups, weights_h5
 from keryx.saving.report import Report
-from keryx.saving.restoring import restore
+from keryx.saving.restoring import restore, unfit
 
 TREE, SHARDED, LAYERS = ".weights.h5", ".weights.json", (".h5", ".hdf5")
 BY_PATH = {".safetensors": safetensors, ".npz": npz}
@@ -207,24 +206,12 @@ def _by_path(
     for path, variable in named.items():
         if path not in values:
             missing[path] = "the file has no array of this name"
-        elif why := _unfit(variable, values[path]):
+        elif why := unfit(variable, values[path]):
             missing[path] = why
         else:
             found[variable] = values[path]
     unused = dict.fromkeys(values.keys() - named.keys(), "the model has no variable of this name")
     return found, dict(sorted(unused.items())), missing
-
-
-def _unfit(variable: Variable, value: np.ndarray) -> str | None:
-    """Why an array is none for a variable; None where it is one."""
-    kinds = (np.bool_, np.integer, np.floating, np.complexfloating)  # each can hold those before it
-    want, got = (
-        next((i for i, kind in enumerate(kinds) if jax.dtypes.issubdtype(np.dtype(dtype), kind)), 9)
-        for dtype in (variable.dtype, value.dtype)
-    )
-    if value.shape == variable.shape and got <= want:
-        return None
-    return f"wants {variable.shape} {variable.dtype}; the file has {value.shape} {value.dtype}"
 
 
 def _settle(
@@ -242,7 +229,9 @@ def _settle(
     wrong = {**missing, **unused}
     if by_name:  # what is not there is left out, as it is asked for
         wrong = {name: why for name, why in wrong.items() if " has no " not in f" {why}"}
+    if wrong and not skip_mismatch:
+        report.complain(model.title, wrong)
     if wrong:
-        report.complain(model.title, wrong, skip_mismatch)
+        warn(str(report))
     put(list(found), [v.owned(value) for v, value in found.items()])
     return report

@@ -128,12 +128,38 @@ def compute_loss_and_updates(
     takes = inspect.signature(model.compute_loss).parameters
     y_pred, non_trainable = model.stateless_call(trainable, non_trainable, x, training=training)
     extra = {"training": training} if "training" in takes else {}
-    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
+    loss, non_trainable, metrics = _loss_with_variables(
+        model,
+        (trainable, non_trainable, metrics),
+        training,
+        lambda: model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra),
+    )
     scaled = loss
     if training and optimizer_variables is not None:
         state = jax.tree.unflatten(model.optimizer.structure, list(optimizer_variables))
         scaled = loss * jnp.asarray(model.optimizer.loss_scale(state), loss.dtype)
     return scaled, (loss, y_pred, non_trainable, metrics)
+
+
+def _loss_with_variables(
+    model: TrainedModel, groups: tuple[list, list, list], training: bool, loss: Callable[[], Any]
+) -> tuple[Any, list, list]:
+    """A loss that may call the model's layers again and update its metrics, and the variables after it."""
+    outer = scope.current() or scope.Scope()
+    variables = [model.trainable_variables, model.non_trainable_variables, model.metrics_variables]
+
+    def run() -> Any:
+        running = scope.current()
+        assert running is not None
+        running.gathered, running.masks = outer.gathered, dict(outer.masks)
+        return loss()
+
+    key = None if outer.key is None else jax.random.key_data(scope.random_key())
+    values = [jnp.asarray(value) for group in groups for value in group]
+    result, updates, _ = scope.pure(run, [v for group in variables for v in group], training)(values, key)
+    new = [updates.get(i, value) for i, value in enumerate(values)]
+    first, second = len(variables[0]), len(variables[0]) + len(variables[1])
+    return result, new[first:second], new[second:]
 
 
 def train_step(model: TrainedModel, state: tuple, data: Any) -> tuple[dict[str, Any], tuple]:

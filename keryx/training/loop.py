@@ -1,17 +1,16 @@
 """fit and evaluate: epochs, callbacks, progress."""
 
 import math
-import warnings
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from keryx.callbacks import CallbackList, History
-from keryx.errors import DataError
+from keryx.errors import DataError, warn
 from keryx.runtime import memory
 from keryx.training import interrupts, rescue
 from keryx.training.blocks import Blocks, floats
-from keryx.training.data.door import source_of
+from keryx.training.data.door import capped, source_of
 from keryx.training.data.source import Source
 from keryx.training.data.streams import unpacked
 from keryx.training.options import FitOptions, RunOptions
@@ -124,7 +123,7 @@ def sources(session: Session, x: Any, y: Any, weight: Any, options: FitOptions) 
             again=True,
         )
     elif options.validation_split:
-        source, held_out = source.split(options.validation_split, own_size, options.validation_steps)
+        source, held_out = source.split(options.validation_split, own_size, capped(options.validation_steps))
     if options.class_weight is not None:
         source = source.map(lambda batch: session.checks().weighing(options.class_weight, batch))
     return source, held_out
@@ -194,6 +193,8 @@ def run_evaluation(
         state = new
         session.show_metrics(new.metrics, within_fit)
 
+    session.model.stop_evaluating = False
+    hooks.on_test_begin()  # which may change the weights
     with session.reading() as values:
         blocks = Blocks(
             session.test_program(),
@@ -206,8 +207,6 @@ def run_evaluation(
             compiling=progress.compiling,
             signals=signals,
         )
-        session.model.stop_evaluating = False
-        hooks.on_test_begin()
         progress.begin(0, source.steps)
         steps, logs = 0, dict[str, float]()
         for steps, logs in blocks.epoch(None, 0):
@@ -224,7 +223,4 @@ def run_evaluation(
 
 def _warn_of_end(epoch: int, steps: int, source: Source) -> None:
     wanted = "" if source.steps is None else f" of {source.steps}"
-    warnings.warn(
-        f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.",
-        stacklevel=4,
-    )
+    warn(f"The data ended after {steps}{wanted} steps of epoch {epoch + 1} and cannot begin again: training stops.")

@@ -1,10 +1,10 @@
 """What a model's subclass may bring of its own: the steps, the loss, what the metrics see."""
 
-import warnings
 from typing import Any, cast
 
 from keryx.core.codec import deserialize, serialize
 from keryx.core.names import is_own
+from keryx.errors import warn
 from keryx.training import keras_steps, step
 from keryx.training.protocol import TrainedModel
 from keryx.training.state import TrainState
@@ -94,10 +94,9 @@ class Overridable:
         """Compile as the model was of which `get_compile_config` told."""
         model: Any = self._model
         if not is_own(type(self).compile):  # type: ignore[attr-defined]
-            warnings.warn(
+            warn(
                 f"{model.title} is not compiled, for its class has a compile() of its own. Call it, or write "
-                "get_compile_config() and compile_from_config(config) too.",
-                stacklevel=2,
+                "get_compile_config() and compile_from_config(config) too."
             )
             return
         model.compile(**{name: deserialize(value) for name, value in config.items()})

@@ -1,5 +1,6 @@
 """What people see of fit, evaluate and predict: a bar in a terminal, a line an epoch elsewhere."""
 
+import logging
 import os
 import shutil
 import sys
@@ -8,10 +9,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from keryx import switches
 from keryx.errors import ConfigError
 
-_WIDTH = 20
-_SECONDS_BETWEEN = 0.05
 _BOLD, _GREEN, _GREY, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 
 
@@ -20,9 +20,13 @@ class Progress:
 
     Args:
         verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a
-            terminal nor a notebook, 1 is a line an epoch as well.
+            terminal nor a notebook, 1 is a line an epoch as well; where interactive logging is disabled, that line
+            goes to the logger `keryx`.
         epochs: The number of epochs; None for evaluate and predict, which have none.
         stream: Where it is written, by default `sys.stdout`.
+        width: The bar's width in characters.
+        interval: Seconds between two drawings, at least.
+        unit: What is counted.
 
     >>> progress = Progress(1, epochs=10, stream=sys.stdout)
     >>> progress.begin(0, steps=200)
@@ -30,11 +34,21 @@ class Progress:
     Epoch 1/10 - 0s ...us/step - 200 steps - accuracy: 0.9312 - loss: 2.5000e-05
     """
 
-    def __init__(self, verbose: int | str, epochs: int | None, stream: TextIO | None = None):
+    def __init__(
+        self,
+        verbose: int | str,
+        epochs: int | None,
+        stream: TextIO | None = None,
+        width: int = 20,
+        interval: float = 0.05,
+        unit: str = "step",
+    ):
         if verbose not in (0, 1, 2, "auto"):
             raise ConfigError(f"verbose is 0, 1, 2 or 'auto'; got {verbose!r}.")
-        self.epochs = epochs
+        self.epochs, self.width, self.interval, self.unit = epochs, width, interval, unit
         self.stream: Any = sys.stdout if stream is None else stream
+        if stream is None and not switches.is_interactive_logging_enabled():
+            self.stream = _Logged()
         self.shown = verbose != 0 and self.stream is not None
         self.bar = self.shown and verbose != 2 and _redraws(self.stream)
         self._drawn = 0  # the width of the line that stands there unfinished
@@ -69,10 +83,10 @@ class Progress:
             self._first = step, now
         if not self.bar or now < self._next_draw:
             return
-        self._next_draw = now + _SECONDS_BETWEEN
+        self._next_draw = now + self.interval
         pace = self._seconds_a_step(step)
         left = _clock(pace * (self.steps - step)) if self.steps else f"{now - self._start:.0f}s"
-        self._draw(self._head(step), f" {left} {_pace(pace)}{_metrics(logs)}", bold=len(left) + 1)
+        self._draw(self._head(step), f" {left} {_pace(pace, self.unit)}{_metrics(logs)}", bold=len(left) + 1)
 
     def end(self, step: int, logs: dict[str, float]) -> None:
         """The epoch is over after so many steps, with these numbers, validation included."""
@@ -81,7 +95,7 @@ class Progress:
         now = time.perf_counter()
         if self._last_step != step:
             self._last_step, self._last_time = step, now
-        took, pace = f"{now - self._start:.0f}s", _pace(self._seconds_a_step(step))
+        took, pace = f"{now - self._start:.0f}s", _pace(self._seconds_a_step(step), self.unit)
         if self.bar:
             self.steps = self.steps or step
             self._draw(self._head(step), f" {took} {pace}{_metrics(logs)}", bold=len(took) + 1, whole=True)
@@ -89,7 +103,7 @@ class Progress:
             self._drawn = 0
         else:
             epoch = "" if self.epochs is None else f"Epoch {self.epoch + 1}/{self.epochs} - "
-            self._write(f"{epoch}{took} {pace} - {step} step{'s' * (step != 1)}{_metrics(logs)}\n")
+            self._write(f"{epoch}{took} {pace} - {step} {self.unit}{'s' * (step != 1)}{_metrics(logs)}\n")
 
     def leave(self) -> None:
         """Finish a line that stands there half done, so that an error message begins on its own."""
@@ -107,12 +121,12 @@ class Progress:
         """The count of steps and the bar, as pieces of style and text."""
         if not self.steps:
             return [(_BOLD, f"{step}/Unknown")]
-        done = min(_WIDTH * step // self.steps, _WIDTH)
+        done = min(self.width * step // self.steps, self.width)
         return [
             (_BOLD, f"{step:{len(str(self.steps))}d}/{self.steps}"),
             ("", " "),
             (_GREEN, "━" * done),
-            (_GREY, "━" * (_WIDTH - done)),
+            (_GREY, "━" * (self.width - done)),
         ]
 
     def _draw(self, head: list[tuple[str, str]], rest: str, bold: int = 0, whole: bool = False) -> None:
@@ -140,6 +154,16 @@ class Progress:
         self.stream.flush()
 
 
+class _Logged:
+    """A stream whose lines go to a logger."""
+
+    def write(self, text: str) -> None:
+        logging.getLogger("keryx").info(text.rstrip("\n"))
+
+    def flush(self) -> None:
+        pass
+
+
 def _redraws(stream: Any) -> bool:
     """Whether a line can be written over: in a terminal, and in a notebook."""
     isatty = getattr(stream, "isatty", None)
@@ -164,15 +188,15 @@ def _number(value: Any) -> str:
     return f"{value:.4e}" if 0 < size < 1e-3 or size >= 1e7 else f"{value:.4f}"
 
 
-def _pace(seconds: float) -> str:
+def _pace(seconds: float, unit: str = "step") -> str:
     """The time of a step.
 
     >>> _pace(2.0), _pace(0.0031), _pace(42e-6)
     ('2s/step', '3ms/step', '42us/step')
     """
     if seconds >= 0.9995:
-        return f"{seconds:.0f}s/step"
-    return f"{seconds * 1e3:.0f}ms/step" if seconds >= 0.9995e-3 else f"{seconds * 1e6:.0f}us/step"
+        return f"{seconds:.0f}s/{unit}"
+    return f"{seconds * 1e3:.0f}ms/{unit}" if seconds >= 0.9995e-3 else f"{seconds * 1e6:.0f}us/{unit}"
 
 
 def _clock(seconds: float) -> str:

@@ -29,7 +29,7 @@ class Net:
         self.session, self.loan = session, session.loan()
         self.weights = [*session.trainable.values(), *session.non_trainable.values()]
         self.kept: list[np.ndarray] = []
-        self.rate: dict[Variable, np.ndarray] = {}  # the learning rate, where it follows no schedule
+        self.rate: dict[Variable, np.ndarray] = {}  # the learning rates that follow no schedule
         self.clock: dict[str, Any] = {}
 
     def renew(self) -> None:
@@ -42,8 +42,8 @@ class Net:
                 np.copyto(kept, value)
         finally:
             self.loan.close()
-        rate = self.session.optimizer.learning_rate
-        self.rate = {rate: rate.numpy()} if isinstance(rate, Variable) else {}
+        rates = [one.learning_rate for one in self.session.optimizer.rated.values()]
+        self.rate = {rate: rate.numpy() for rate in rates if isinstance(rate, Variable)}
         self.clock = {name: np.asarray(value) for name, value in self.session.clock.items()}
 
     def settle(self) -> bool:

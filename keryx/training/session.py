@@ -1,7 +1,6 @@
 """A model under training: its weights lent to a TrainState and taken back, and its compiled programs."""
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ from keryx.core import scope
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.variable import Variable, is_variable
-from keryx.errors import StateError, listing
+from keryx.errors import StateError, listing, warn
 from keryx.metrics import Mean
 from keryx.training import keras_steps
 from keryx.training.asked import Asked
@@ -113,7 +112,7 @@ class Session(Copyable):
                 "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
             )
         if not self.trainable:
-            warnings.warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.", stacklevel=5)
+            warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.")
         if not self.optimizer.built or [*self.optimizer.owners.values()] != [*self.trainable.values()]:
             self.optimizer.build(self.trainable)
         elif self.optimizer.owners.keys() != self.trainable.keys():
@@ -299,7 +298,7 @@ class Session(Copyable):
             return train_step(state, batch)
 
         run = stop_at_nan(step) if guard else lambda state, fixed, batch: step(state, fixed, batch)[0]
-        return self._program(("train", guard, self.optimizer.schedule), run)  # a schedule is compiled in
+        return self._program(("train", guard, self.optimizer.schedules), run)  # a schedule is compiled in
 
     def test_program(self) -> Program:
         """The model's test_step, compiled."""

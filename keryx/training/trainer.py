@@ -4,10 +4,11 @@ from contextlib import closing, nullcontext
 from typing import Any
 
 import jax
+import numpy as np
 
-from keryx import old_words
+from keryx import old_words, switches
 from keryx.callbacks import History
-from keryx.errors import StateError
+from keryx.errors import StateError, warn
 from keryx.metrics import Metric
 from keryx.runtime import process
 from keryx.training import interrupts, keras_steps, loop, prediction
@@ -188,7 +189,7 @@ class Trainer(Overridable):
         old_words.check_arguments("fit()", unknown, ["x", "y", "sample_weight", *names_of(FitOptions)], old_words.FIT)
         options = FitOptions(
             batch_size=batch_size,
-            epochs=epochs,
+            epochs=_within_limit(epochs),
             verbose=verbose,
             callbacks=callbacks,
             validation_split=validation_split,
@@ -338,3 +339,12 @@ class Trainer(Overridable):
     def input_structure(self) -> Any:
         """The nest of the inputs; None for a subclass with a call of its own."""
         return self._model.input if self._model.has_graph else None
+
+
+def _within_limit(epochs: Any) -> Any:
+    """The epochs, or those that `config.set_max_epochs` allows where there are more."""
+    limit = switches.max_epochs()
+    if limit is None or not isinstance(epochs, (int, np.integer)) or epochs <= limit:
+        return epochs
+    warn(f"fit() takes {limit} epochs of {epochs}: config.max_epochs() is set.")
+    return limit

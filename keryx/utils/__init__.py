@@ -10,6 +10,9 @@ from keryx.core.registered import get_registered_object as get_registered_object
 from keryx.core.registered import register_keras_serializable as register_keras_serializable
 from keryx.saving import deserialize_keras_object as deserialize_keras_object
 from keryx.saving import serialize_keras_object as serialize_keras_object
+from keryx.switches import disable_interactive_logging as disable_interactive_logging
+from keryx.switches import enable_interactive_logging as enable_interactive_logging
+from keryx.switches import is_interactive_logging_enabled as is_interactive_logging_enabled
 from keryx.utils.arrays import normalize as normalize
 from keryx.utils.arrays import pad_sequences as pad_sequences
 from keryx.utils.arrays import to_categorical as to_categorical
@@ -26,7 +29,19 @@ from keryx.utils.session import set_random_seed as set_random_seed
 
 CustomObjectScope = custom_object_scope
 
-_LATER = {"keryx.utils.feature_space": "FeatureSpace"}
-_parts = lazy.home_of(_LATER | {"keryx.utils.features": "Feature Cross TFDIdentity"})
-Registry("utility", "keras.utils").homes.update(_parts)
-__getattr__, __dir__ = lazy.exports(__name__, _LATER)
+# What configs name of FeatureSpace.
+_parts = {"keryx.utils.feature_space": "FeatureSpace", "keryx.utils.features": "Feature Cross TFDIdentity"}
+Registry("utility", "keras.utils").homes.update(lazy.home_of(_parts))
+__getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "keryx.utils.bounding_boxes": "",
+        "keryx.utils.datasets": "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory",
+        "keryx.utils.download": "get_file",
+        "keryx.utils.feature_space": "FeatureSpace",
+        "keryx.utils.images": "array_to_img img_to_array load_img save_img smart_resize",
+        "keryx.utils.legacy": "",
+        "keryx.utils.named_values": "Config",
+        "keryx.utils.progbar": "Progbar",
+    },
+)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError
+from keryx.utils.formats import in_format
 
 
 class PyDataset:
@@ -157,12 +158,22 @@ class _Windows(PyDataset):
         self.on_epoch_end()
 
     def __len__(self):
-        return -(-len(self.starts) // self.batch_size)
+        return -(-len(self.starts) // (self.batch_size or 1))
 
     def __getitem__(self, index):
+        if self.batch_size is None:
+            start = self.starts[index]
+            window = self.data[start + self.offsets]
+            return window if self.targets is None else (window, self.targets[start])
         starts = self.starts[index * self.batch_size : (index + 1) * self.batch_size]
         windows = self.data[starts[:, None] + self.offsets]  # (batch, sequence_length, ...)
         return windows if self.targets is None else (windows, self.targets[starts])
+
+    def __iter__(self):
+        try:
+            yield from super().__iter__()
+        finally:  # a loop that is left early was an epoch too
+            self.on_epoch_end()
 
     def on_epoch_end(self):
         if self.generator is not None:
@@ -180,8 +191,8 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
-    format: str = "grain",
-) -> PyDataset:
+    format: str | None = None,
+) -> Any:
     """Windows of a series, in batches.
 
     Args:
@@ -190,11 +201,12 @@ def timeseries_dataset_from_array(
         sequence_length: The steps of a window.
         sequence_stride: How far apart the windows begin.
         sampling_rate: How far apart the steps of a window are.
-        batch_size: Windows in a batch.
+        batch_size: Windows in a batch; with None the elements are single windows.
         shuffle: Whether the windows come in an order that is drawn at random each epoch.
         seed: For the drawing.
         start_index: Where the part of the series begins that is used.
         end_index: Where it ends.
+        format: None for a `PyDataset`; `tf` or `grain` for a data set of these, where they are installed.
 
     >>> windows = timeseries_dataset_from_array(np.arange(5), np.arange(2, 5), sequence_length=2)
     >>> x, y = windows[0]
@@ -203,6 +215,18 @@ def timeseries_dataset_from_array(
     """
     data, targets = np.asarray(data), None if targets is None else np.asarray(targets)
     start, end = start_index or 0, len(data) if end_index is None else end_index
+    for name, value in (
+        ("sequence_length", sequence_length),
+        ("sequence_stride", sequence_stride),
+        ("sampling_rate", sampling_rate),
+    ):
+        if value <= 0:
+            raise ArgumentError(f"{name} is an integer above 0; got {value!r}.")
+    if not 0 <= start < end <= len(data):
+        raise ArgumentError(
+            f"start_index and end_index are two places in the series of {len(data)} steps, in this order; got {start} "
+            f"and {end}."
+        )
     starts = np.arange(start, end - (sequence_length - 1) * sampling_rate, sequence_stride)
     if targets is not None:
         starts = starts[starts < len(targets)]
@@ -210,4 +234,5 @@ def timeseries_dataset_from_array(
         raise DataError(f"A window of {sequence_length} steps does not fit into a series of {end - start}.")
     offsets = np.arange(sequence_length) * sampling_rate
     generator = np.random.default_rng(seed) if shuffle else None
-    return _Windows(data, targets, starts, offsets, batch_size or len(starts), generator)
+    windows = _Windows(data, targets, starts, offsets, batch_size, generator)
+    return in_format(windows, format)

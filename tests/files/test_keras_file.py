@@ -82,8 +82,14 @@ def unfrozen(K):
     return K.Model(x, K.layers.Dense(2)(K.layers.BatchNormalization(trainable=False)(y)))
 
 
+def spectral(K):
+    x = K.Input((4,))
+    return K.Model(x, K.layers.SpectralNormalization(K.layers.Dense(3), power_iterations=2)(x))
+
+
 STRUCTURES = {f.__name__: f for f in (
-    shared, nested_twice, sequential_inside, recurrent, attention, embedded, halves, bfloat16, unfrozen
+    shared, nested_twice, sequential_inside, recurrent, attention, embedded, halves, bfloat16, unfrozen,
+    spectral,
 )}  # fmt: skip
 DATA = {"shared": [X, 2 * X], "recurrent": SEQUENCES, "attention": SEQUENCES, "embedded": WORDS}
 

@@ -98,3 +98,22 @@ def test_other_dtypes_run_on_xla(dtype):
     (new,) = kernels.update("descent", jnp.float32(0.5), ones, ones)
     assert new[0].dtype == dtype
     assert new[0].tolist() == [0.5] * 5
+
+
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.native])
+def test_many_weights_go_in_several_calls(rule):
+    """XLA takes a time to compile that grows with the square of a call's operands: 2,000 layers took four minutes."""
+    shapes = [(i % 5,) for i in range(150)]
+    weights, gradients = arrays(shapes, 0), arrays(shapes, 1)
+    slots = [[np.abs(a) for a in arrays(shapes, 2 + i)] for i in range(RULES[rule].slots)]
+
+    def step(weights, gradients, *slots):
+        return kernels.update(rule, jnp.float32(0.01), weights, gradients, *slots, numbers=NUMBERS[rule])
+
+    calls = [e for e in jax.make_jaxpr(step)(weights, gradients, *slots).eqns if e.primitive.name == "keryx_update"]
+    assert [len(e.outvars) // (1 + len(slots)) for e in calls] == [64, 64, 22]
+    for mine, right in zip(
+        step(weights, gradients, *slots), in_float64(rule, 0.01, weights, gradients, slots), strict=True
+    ):
+        for a, b in zip(mine, right, strict=True):
+            np.testing.assert_allclose(a, b, rtol=3e-6, atol=5e-7)

@@ -232,7 +232,7 @@ class Exporter(Builder):
         def symbol(x: Any) -> Any:
             if not isinstance(x, Value):
                 return x
-            new = SymbolicTensor(x.shape, x.dtype, "traced")
+            new = SymbolicTensor(x.shape, x.dtype, name="traced")
             new.mask = None if x.mask is None else Spec(x.mask.shape, np.dtype(bool))
             values[new] = x
             return new

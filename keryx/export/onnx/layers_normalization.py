@@ -24,11 +24,15 @@ def layer_normalization(g: Exporter, of: Any, inputs: Value) -> Value:
     x = g.floating(inputs)
     axes = sorted(axis % x.ndim for axis in np.atleast_1d(of.axis).tolist())
     shape = [x.shape[axis] for axis in axes]
+    along: list[Any] = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    if of.rms_scaling:
+        centred = x - g.reduce("Mean", x, axes, True)
+        deviation = g.node("Sqrt", g.reduce("Mean", centred * centred, axes, True) + of.epsilon)
+        return _affine(g, of, x / deviation, along)
     if axes == list(range(axes[0], x.ndim)):
         gamma = g.weight(of.gamma) if of.scale else g.constant(np.ones(shape, "float32"))
         beta = g.weight(of.beta) if of.center else None
         return g.node("LayerNormalization", x, gamma, beta, axis=axes[0], epsilon=of.epsilon)
-    along: list[Any] = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     return _affine(g, of, _normalized(g, x, axes, of.epsilon), along)
 
 
@@ -40,8 +44,8 @@ def _normalized(g: Exporter, x: Value, axes: Any, epsilon: float) -> Value:
 
 def _affine(g: Exporter, of: Any, x: Value, along: list[int]) -> Value:
     """`x` times gamma plus beta, which lie along some axes."""
-    x = x * g.weight(of.gamma, f".{along}", lambda w: w.reshape(along)) if of.scale else x
-    return x + g.weight(of.beta, f".{along}", lambda w: w.reshape(along)) if of.center else x
+    x = x * g.weight(of.gamma, f".{along}", lambda w: w.reshape(along)) if of.gamma is not None else x
+    return x + g.weight(of.beta, f".{along}", lambda w: w.reshape(along)) if of.beta is not None else x
 
 
 @layer(layers.GroupNormalization)

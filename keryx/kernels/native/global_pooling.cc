@@ -1,4 +1,4 @@
-// The mean and the maximum over all places of (batch, places, channels).
+// The mean and the maximum over all positions of (batch, positions, channels).
 
 #include <algorithm>
 #include <limits>
@@ -30,47 +30,48 @@ struct Largest {
   }
 };
 
-// into[c] = all of x[place][c] joined, for one vector of channels at a time.
+// into[c] = all of x[position][c] joined, for one vector of channels at a time.
 template <typename Join>
-void reduce(const float* x, int64_t places, int64_t channels, float* into) {
+void reduce(const float* x, int64_t positions, int64_t channels, float* into) {
   constexpr int kApart = 4;  // so that one sum need not wait for the other
   int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     Vec joined[kApart];
     for (Vec& v : joined) v = fill(Join::start);
     int64_t p = 0;
-    for (; p + kApart <= places; p += kApart) {
+    for (; p + kApart <= positions; p += kApart) {
       for (int i = 0; i < kApart; i++) joined[i] = Join::join(joined[i], load(x + (p + i) * channels + c));
     }
-    for (; p < places; p++) joined[0] = Join::join(joined[0], load(x + p * channels + c));
+    for (; p < positions; p++) joined[0] = Join::join(joined[0], load(x + p * channels + c));
     store(into + c, Join::join(Join::join(joined[0], joined[1]), Join::join(joined[2], joined[3])));
   }
   if (c == channels) return;
   std::fill(into + c, into + channels, Join::start);
-  for (int64_t p = 0; p < places; p++) {
+  for (int64_t p = 0; p < positions; p++) {
     for (int64_t i = c; i < channels; i++) into[i] = Join::join(into[i], x[p * channels + i]);
   }
 }
 
-// Blocks of places first, then their results in order.
+// Blocks of positions first, then their results in order.
 template <typename Join>
 void pool(ffi::ThreadPool& threads, Floats x, ffi::Result<Floats> y, bool mean) {
   auto sizes = want::sizes<3>("x", x);
-  int64_t batch = sizes[0], places = sizes[1], channels = sizes[2];
+  int64_t batch = sizes[0], positions = sizes[1], channels = sizes[2];
   want::shape("y", y->dimensions(), {batch, channels});
   if (batch == 0 || channels == 0) return;
-  int64_t block = std::max<int64_t>(1, kTask / channels), blocks = std::max<int64_t>(1, (places + block - 1) / block);
+  int64_t block = std::max<int64_t>(1, kTask / channels);
+  int64_t blocks = std::max<int64_t>(1, (positions + block - 1) / block);
   std::vector<float> joined(batch * blocks * channels);  // (batch, blocks, channels)
   const float* from = x.typed_data();
   parallel(threads, batch * blocks, [&](int64_t task) {
     int64_t image = task / blocks, first = task % blocks * block;
-    reduce<Join>(from + (image * places + first) * channels, std::min(block, places - first), channels,
+    reduce<Join>(from + (image * positions + first) * channels, std::min(block, positions - first), channels,
                  joined.data() + task * channels);
   });
   for (int64_t image = 0; image < batch; image++) {
     float* result = y->typed_data() + image * channels;
     reduce<Join>(joined.data() + image * blocks * channels, blocks, channels, result);
-    for (int64_t c = 0; mean && c < channels; c++) result[c] /= static_cast<float>(places);
+    for (int64_t c = 0; mean && c < channels; c++) result[c] /= static_cast<float>(positions);
   }
 }
 

@@ -1,7 +1,8 @@
 // The maximum and the mean of windows, and their gradients.
 //
-// All four are one walk: each place of the result looks up its partners on the other side. For a window that is the
-// places within it; for a gradient, the windows that the place lies in. So each number is written once, by one task.
+// All four are one walk: each position of the result looks up its partners on the other side. For a window that is the
+// positions within it; for a gradient, the windows that the position lies in. So each element is written once, by one
+// task.
 
 #include <algorithm>
 #include <vector>
@@ -13,10 +14,10 @@
 namespace keryx {
 namespace {
 
-constexpr int64_t kMostPlaces = 256;  // an index is one byte
+constexpr int64_t kMostPositions = 256;  // an index is one byte
 constexpr int64_t kTask = 1 << 15;    // floats written in a task
 
-// The partners of a place along one axis: where they begin, how many, and their numbers within the window.
+// The partners of a position along one axis: where they begin, how many, and their numbers within the window.
 struct Partners {
   int64_t first, count, number, step;
 
@@ -45,10 +46,10 @@ struct Run {
   size_t pattern;
 };
 
-struct Places {
+struct Positions {
   int count = 0;
-  ptrdiff_t offset[kMostPlaces];
-  int number[kMostPlaces];
+  ptrdiff_t offset[kMostPositions];
+  int number[kMostPositions];
 };
 
 struct Pool {
@@ -61,7 +62,7 @@ struct Pool {
     return side == kWindows ? axis.of_window(i) : axis.of_input(i);
   }
 
-  // The runs of a row, and what tells their lists of places apart: few, though there may be a run a pixel.
+  // The runs of a row, and what tells their lists of positions apart: few, though there may be a run a pixel.
   std::vector<Run> runs(std::vector<Partners>& patterns) const {
     std::vector<Run> found;
     for (int64_t i = 0; i < here(width, side); i++) {
@@ -80,7 +81,7 @@ struct Pool {
     return found;
   }
 
-  // work(places, from, to, count): `count` floats from the offset `to` on, whose partners are at `from + places`.
+  // work(positions, from, to, count): `count` floats from the offset `to` on, whose partners are at `from + positions`.
   template <typename Work>
   void walk(ffi::ThreadPool& pool, Work work) const {
     int64_t deep = here(depth, side), high = here(height, side), wide = here(width, side);
@@ -92,27 +93,28 @@ struct Pool {
     std::vector<Run> across = runs(patterns);
     int64_t in_task = std::max<int64_t>(1, kTask / row);
     parallel(pool, (rows + in_task - 1) / in_task, [&](int64_t task) {
-      std::vector<Places> places(patterns.size());
+      std::vector<Positions> positions(patterns.size());
       for (int64_t r = task * in_task; r < std::min(rows, (task + 1) * in_task); r++) {
         Partners down = partners(depth, r / high % deep), along = partners(height, r % high);
-        for (size_t i = 0; i < patterns.size(); i++) fill(places[i], down, along, patterns[i], far_high, line);
+        for (size_t i = 0; i < patterns.size(); i++) fill(positions[i], down, along, patterns[i], far_high, line);
         int64_t start = r / high / deep * image + (down.first * far_high + along.first) * line;
         for (const Run& run : across) {
-          work(places[run.pattern], start + run.partner * channels, r * row + run.at * channels, run.length * channels);
+          work(positions[run.pattern], start + run.partner * channels, r * row + run.at * channels,
+               run.length * channels);
         }
       }
     });
   }
 
-  void fill(Places& places, const Partners& down, const Partners& along, const Partners& sideways, int64_t far_high,
-            int64_t line) const {
-    places.count = 0;
+  void fill(Positions& positions, const Partners& down, const Partners& along, const Partners& sideways,
+            int64_t far_high, int64_t line) const {
+    positions.count = 0;
     for (int64_t d = 0; d < down.count; d++) {
       for (int64_t h = 0; h < along.count; h++) {
         int64_t number = (down.number + d * down.step) * height.window + along.number + h * along.step;
         for (int64_t w = 0; w < sideways.count; w++) {
-          places.offset[places.count] = (d * far_high + h) * line + w * channels;
-          places.number[places.count++] = number * width.window + sideways.number + w * sideways.step;
+          positions.offset[positions.count] = (d * far_high + h) * line + w * channels;
+          positions.number[positions.count++] = number * width.window + sideways.number + w * sideways.step;
         }
       }
     }
@@ -167,38 +169,38 @@ void each(int64_t count, Step step) {
   }
 }
 
-// -- what is done at a place ------------------------------------------------------------------------------------------
+// -- what is done at a position --------------------------------------------------------------------------------------
 
-void largest(const Places& places, const float* x, float* y, uint8_t* index, int64_t count) {
+void largest(const Positions& positions, const float* x, float* y, uint8_t* index, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
-    auto most = load(lanes, x + places.offset[0] + i);
-    typename decltype(lanes)::Numbers none{}, winner = places.number[0] - none;
-    for (int p = 1; p < places.count; p++) {
-      auto other = load(lanes, x + places.offset[p] + i);
+    auto most = load(lanes, x + positions.offset[0] + i);
+    typename decltype(lanes)::Numbers none{}, winner = positions.number[0] - none;
+    for (int p = 1; p < positions.count; p++) {
+      auto other = load(lanes, x + positions.offset[p] + i);
       auto wins = (other > most) | ((other != other) & (most == most));  // the first NaN wins
       most = wins ? other : most;
-      winner = wins ? places.number[p] - none : winner;
+      winner = wins ? positions.number[p] - none : winner;
     }
     store(lanes, y + i, most);
     if (index) store(lanes, index + i, winner);
   });
 }
 
-void to_winners(const Places& places, const float* dy, const uint8_t* index, float* dx, int64_t count) {
+void to_winners(const Positions& positions, const float* dy, const uint8_t* index, float* dx, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
     typename decltype(lanes)::Floats total{}, zero{};
-    for (int p = 0; p < places.count; p++) {
-      auto won = load(lanes, index + places.offset[p] + i) == places.number[p];
-      total += won ? load(lanes, dy + places.offset[p] + i) : zero;
+    for (int p = 0; p < positions.count; p++) {
+      auto won = load(lanes, index + positions.offset[p] + i) == positions.number[p];
+      total += won ? load(lanes, dy + positions.offset[p] + i) : zero;
     }
     store(lanes, dx + i, total);
   });
 }
 
-void total(const Places& places, const float* x, float divisor, float* y, int64_t count) {
+void total(const Positions& positions, const float* x, float divisor, float* y, int64_t count) {
   each(count, [&](auto lanes, int64_t i) {
     typename decltype(lanes)::Floats sum{};
-    for (int p = 0; p < places.count; p++) sum += load(lanes, x + places.offset[p] + i);
+    for (int p = 0; p < positions.count; p++) sum += load(lanes, x + positions.offset[p] + i);
     store(lanes, y + i, sum / divisor);
   });
 }
@@ -206,15 +208,15 @@ void total(const Places& places, const float* x, float divisor, float* y, int64_
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
 // Numbers are (batch, depth, height, width, channels); windows, strides and padding (depth, height, width). Each window
-// has a place within x.
+// has a position within x.
 Pool pool_of(Numbers x, Numbers y, Numbers window, Numbers strides, Numbers before, Side side) {
   want::rank("x", x, 5);
   want::rank("y", y, 5);
   want::length("window", window.size(), 3);
   want::length("strides", strides.size(), 3);
   want::length("before", before.size(), 3);
-  want::between("window", window, 1, kMostPlaces);
-  want::between("places in the window", window[0] * window[1] * window[2], 1, kMostPlaces);
+  want::between("window", window, 1, kMostPositions);
+  want::between("positions in the window", window[0] * window[1] * window[2], 1, kMostPositions);
   want::between("strides", strides, 1, want::kFar);
   want::shape("y", y, {x[0], y[1], y[2], y[3], x[4]});
   for (int i = 0; i < 3; i++) {
@@ -236,8 +238,8 @@ ffi::Error max_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y, ff
   float* to = y->typed_data();
   if (index->element_count()) want::same("index", index->dimensions(), y->dimensions());
   uint8_t* winners = index->element_count() ? index->typed_data() : nullptr;
-  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
-    largest(places, from + image, to + at, winners ? winners + at : nullptr, count);
+  pool.walk(threads, [=](const Positions& positions, int64_t image, int64_t at, int64_t count) {
+    largest(positions, from + image, to + at, winners ? winners + at : nullptr, count);
   });
   return ffi::Error::Success();
 }
@@ -249,8 +251,8 @@ ffi::Error max_pool_gradient(ffi::ThreadPool threads, Bytes index, Floats dy, ff
   const uint8_t* winners = index.typed_data();
   const float* from = dy.typed_data();
   float* to = dx->typed_data();
-  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
-    to_winners(places, from + image, winners + image, to + at, count);
+  pool.walk(threads, [=](const Positions& positions, int64_t image, int64_t at, int64_t count) {
+    to_winners(positions, from + image, winners + image, to + at, count);
   });
   return ffi::Error::Success();
 }
@@ -260,21 +262,21 @@ ffi::Error average_pool(ffi::ThreadPool threads, Floats x, ffi::Result<Floats> y
   Pool pool = pool_of(x.dimensions(), y->dimensions(), window, strides, before, kWindows);
   const float* from = x.typed_data();
   float* to = y->typed_data();
-  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
-    total(places, from + image, places.count, to + at, count);
+  pool.walk(threads, [=](const Positions& positions, int64_t image, int64_t at, int64_t count) {
+    total(positions, from + image, positions.count, to + at, count);
   });
   return ffi::Error::Success();
 }
 
-// Each number of dy over `divisor` to all the places of its window.
+// Each number of dy over `divisor` to all the positions of its window.
 ffi::Error average_pool_gradient(ffi::ThreadPool threads, Floats dy, ffi::Result<Floats> dx, Numbers window,
                                  Numbers strides, Numbers before, int64_t divisor) {
-  want::between("divisor", divisor, 1, kMostPlaces);
+  want::between("divisor", divisor, 1, kMostPositions);
   Pool pool = pool_of(dx->dimensions(), dy.dimensions(), window, strides, before, kInputs);
   const float* from = dy.typed_data();
   float* to = dx->typed_data();
-  pool.walk(threads, [=](const Places& places, int64_t image, int64_t at, int64_t count) {
-    total(places, from + image, divisor, to + at, count);
+  pool.walk(threads, [=](const Positions& positions, int64_t image, int64_t at, int64_t count) {
+    total(positions, from + image, divisor, to + at, count);
   });
   return ffi::Error::Success();
 }

@@ -43,8 +43,8 @@ struct Images {
       : count(sizes[0]), height(sizes[1]), width(sizes[2]), channels(sizes[3]) {}
 };
 
-// A square of Size x Size places in an image; the next is Step columns away. What sticks out of the image reads as zeros
-// and is not written.
+// A square of Size x Size elements of an image; the next is Step columns away. What sticks out of the image reads as
+// zeros and is not written.
 template <int Size, int Step>
 struct Square {
   int64_t corner, row, column;

@@ -71,20 +71,25 @@ class Cell(Layer):
         """The shape of the bias."""
         return (self.gates * self.units,)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Add the kernels (features, gates * units) and (units, gates * units), and the bias."""
+    def kernel_shapes(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of the kernel for the inputs, (features, gates * units), and for the state."""
         features = input_shape[-1]
         if features is None:
             raise ShapeError(f"{self.title} wants a known last size; got {input_shape}.")
+        return (features, self.gates * self.units), (self.units, self.gates * self.units)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Add the kernels and the bias."""
+        kernel_shape, recurrent_shape = self.kernel_shapes(input_shape)
         self.kernel = self.add_weight(
-            (features, self.gates * self.units),
+            kernel_shape,
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             name="kernel",
         )
         self.recurrent_kernel = self.add_weight(
-            (self.units, self.gates * self.units),
+            recurrent_shape,
             self.recurrent_initializer,
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,

@@ -72,13 +72,14 @@ class RNN(Layer):
 
     def build(self, sequences_shape: tuple[int | None, ...]) -> None:
         """Build the cell for one step, and make the states where they are kept."""
-        batch, _, features = sequences_shape
-        if features is None:
-            raise ShapeError(f"{self.title} wants a known last size; got {sequences_shape}.")
-        self.input_spec = InputSpec(ndim=3, axes={2: features})
+        batch, _, *step = sequences_shape
+        if None in step:
+            wanted = "last size" if len(step) == 1 else "size of all axes but batch and time"
+            raise ShapeError(f"{self.title} wants a known {wanted}; got {sequences_shape}.")
+        self.input_spec = InputSpec(ndim=2 + len(step), axes=dict(enumerate(step, start=2)))
         if isinstance(self.cell, Layer) and not self.cell.built:
             with scope.named(self.cell.name):
-                self.cell.build((batch, features))
+                self.cell.build((batch, *step))
             self.cell.built = True
         if self.stateful:
             if batch is None:
@@ -131,8 +132,9 @@ class RNN(Layer):
         if len(states) != len(self.state_size):
             raise ShapeError(f"{self.title} has {len(self.state_size)} states; got {len(states)} to begin with.")
         for state, size in zip(states, self.state_size, strict=True):
-            if isinstance(size, int) and state.shape != (batch, size):
-                raise ShapeError(f"{self.title} begins with states of {describe((None, size))}; got {state.shape}.")
+            wanted = (size,) if isinstance(size, int) else size
+            if isinstance(wanted, tuple) and state.shape != (batch, *wanted):
+                raise ShapeError(f"{self.title} begins with states of {describe((None, *wanted))}; got {state.shape}.")
         return jax.tree.map(lambda s: s.astype(self.compute_dtype), states)
 
     def run(self, x: jax.Array, states: list[Any], mask: Any, training: bool) -> tuple[jax.Array, list[Any]]:

@@ -1,14 +1,13 @@
 """What a model of an older file was compiled with, and where its optimizer stood."""
 
 import math
-import warnings
 from typing import Any
 
 import jax
 import numpy as np
 
 from keryx.core import codec
-from keryx.errors import ConfigError, KeryxError
+from keryx.errors import ConfigError, KeryxError, warn
 from keryx.saving import layout
 from keryx.saving.hdf5 import Array, Group
 from keryx.saving.old import weights_h5
@@ -53,10 +52,9 @@ def restore_optimizer(model: Any, group: Group, weights: Group, origin: Origin) 
         optimizer.state = _state(model, values, _is_by_weight(origin, group), origin, weights)
     except (_Unfit, KeryxError) as error:
         optimizer.forget()
-        warnings.warn(
+        warn(
             f"The state of the optimizer in the file does not fit {type(optimizer).__name__} here ({error}): it begins "
-            "anew. The weights are the file's.",
-            stacklevel=4,
+            "anew. The weights are the file's."
         )
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from keryx import switches
 from keryx.errors import DataError
 from keryx.training.data.arrays import is_array
 from keryx.training.data.source import Admit, Arrays, Source
@@ -44,6 +45,7 @@ def source_of(
     if x is None:
         raise DataError(f"{who} was given no data: x is None.")
     around = around and steps is not None
+    steps = capped(steps)
     if not yields_batches(x):
         return Arrays(admit(x, y, weight), int(batch_size or 32), shuffle, steps, around)
     kind, length = type(x).__name__, length_of(x)
@@ -63,6 +65,11 @@ def source_of(
     if is_data_set or (hasattr(x, "__getitem__") and not hasattr(x, "__iter__")):
         return Numbered(x, admit, steps, around, shuffle and is_data_set)
     return Stream(x, admit, steps, around)
+
+
+def capped(steps: int | None) -> int | None:
+    """`steps`, or the limit that holds for the process where that is less."""
+    return min((n for n in (steps, switches.max_steps_per_epoch()) if n is not None), default=None)
 
 
 def yields_batches(x: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Layers that prepare images, and change them at random in training."""
