@@ -47,7 +47,26 @@ def test_a_feature_space_in_a_model():
     same = keryx.Model(other, model.layers[-1](made(other)))
     table = {name: np.array(column) for name, column in TABLE.items()}
     model.compile("sgd", "mse")
-    model.fit(table, np.ones((3, 1)), verbose=0)
+    begin, ends = model.get_weights(), []
+
+    class Rows(keryx.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return {name: column[i : i + 1] for name, column in table.items()}, np.ones((1, 1))
+
+    data = Rows()
+    for given in (
+        {"x": table, "y": np.ones((3, 1)), "batch_size": 1},
+        {"x": map(data.__getitem__, range(3))},
+        {"x": data},
+    ):
+        model.set_weights(begin)
+        model.fit(**given, shuffle=False, verbose=0)
+        ends.append(model.get_weights()[-2])
+    assert np.any(ends[0] != begin[-2])
+    np.testing.assert_allclose(ends[1:], ends[:1] * 2, rtol=1e-5)
     np.testing.assert_allclose(model.predict(table, verbose=0), same.predict(table, verbose=0), rtol=1e-6)
 
 
