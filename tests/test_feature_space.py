@@ -47,7 +47,26 @@ def test_a_feature_space_in_a_model():
     same = keryx.Model(other, model.layers[-1](made(other)))
     table = {name: np.array(column) for name, column in TABLE.items()}
     model.compile("sgd", "mse")
-    model.fit(table, np.ones((3, 1)), verbose=0)
+    begin, ends = model.get_weights(), []
+
+    class Rows(keryx.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return {name: column[i : i + 1] for name, column in table.items()}, np.ones((1, 1))
+
+    data = Rows()
+    for given in (
+        {"x": table, "y": np.ones((3, 1)), "batch_size": 1},
+        {"x": map(data.__getitem__, range(3))},
+        {"x": data},
+    ):
+        model.set_weights(begin)
+        model.fit(**given, shuffle=False, verbose=0)
+        ends.append(model.get_weights()[-2])
+    assert np.any(ends[0] != begin[-2])
+    np.testing.assert_allclose(ends[1:], ends[:1] * 2, rtol=1e-5)
     np.testing.assert_allclose(model.predict(table, verbose=0), same.predict(table, verbose=0), rtol=1e-6)
 
 
@@ -59,20 +78,22 @@ def test_kinds_of_columns():
             "b": FeatureSpace.string_hashed(3, output_mode="int"),
             "c": FeatureSpace.feature("string", texts, "float"),
             "d": "float",
+            "e": FeatureSpace.float_rescaled(scale=2.0, offset=1.0),
         },
         crosses=[FeatureSpace.cross(("a", "b"), 5, output_mode="int")],
         output_mode="dict",
     )
-    data = {"a": [0.5, 2.0], "b": ["x", "y"], "c": ["an ant", "an elk"], "d": [1.0, 2.0]}
+    data = {"a": [0.5, 2.0], "b": ["x", "y"], "c": ["an ant", "an elk"], "d": [1.0, 2.0], "e": [3.0, 4.0]}
     made.adapt(data)
     encoded = made(data)
     assert encoded["a"].tolist() == [[0, 1, 0], [0, 0, 1]]
     assert encoded["c"].tolist() == [[0, 1, 0, 1], [0, 1, 1, 0]]
+    assert encoded["e"].tolist() == [[7.0], [9.0]]
     assert encoded["b"].dtype == encoded["a_X_b"].dtype == "int32"
     assert texts.get_vocabulary() == ["[UNK]", "an", "elk", "ant"]
     again = FeatureSpace.from_config(made.get_config())
     assert again.get_config().keys() == made.get_config().keys()
-    assert [f.output_mode for f in again.features.values()] == ["one_hot", "int", "float", "float"]
+    assert [f.output_mode for f in again.features.values()] == ["one_hot", "int", "float", "float", "float"]
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,8 @@ def test_shapes_before_the_run():
     lookup = layers.StringLookup(vocabulary=["a"], num_oov_indices=0)
     assert (lookup(line).shape, lookup(line).dtype) == ((None, 1), "int32")
     assert layers.StringLookup(vocabulary=["a"], invert=True)(keryx.Input((3,), dtype="int32")).dtype == "string"
+    assert layers.Discretization(num_bins=4)(keryx.Input((3,))).shape == (None, 3)  # adapted later
+    assert layers.Discretization(num_bins=4, output_mode="one_hot")(keryx.Input((3,))).shape == (None, 3, 4)
     assert layers.Hashing(4, output_mode="one_hot")(keryx.Input((3,), dtype="string")).shape == (None, 3, 4)
 
 

@@ -54,7 +54,7 @@ def as_text(x: Any, what: str = "input") -> np.ndarray:
 
 
 def _is_array(x: Any) -> bool:
-    return hasattr(x, "dtype") or hasattr(x, "to_numpy")
+    return hasattr(x, "__array__") or hasattr(x, "to_numpy")
 
 
 def _decoded(value: Any, what: str) -> str:

@@ -52,6 +52,4 @@ def call(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
 def _symbol(tensor: Any) -> SymbolicTensor:
     if tensor.shape.rank is None:
         raise DataError(f"{tensor} has no known number of axes: give it one, tensor.set_shape(...), or batch the data.")
-    return SymbolicTensor(
-        tuple(tensor.shape), "string" if tensor.dtype.name == "string" else tensor.dtype.name, name="tensor"
-    )
+    return SymbolicTensor(tuple(tensor.shape), tensor.dtype.name, name="tensor")

@@ -30,8 +30,8 @@ def refuse_sparse(layer: str, sparse: Any, what: str = "sparse") -> None:
     """Raise ConfigError where sparse or ragged tensors are asked for."""
     if sparse:
         raise ConfigError(
-            f"{layer}({what}=True) would give a {what} tensor, which is not offered here, as in Keras on JAX: leave it "
-            f"out. {'The rows are padded with 0' if what == 'ragged' else 'The outputs are dense arrays'} instead."
+            f"{layer}({what}=True) would give a {what} tensor, which is not offered: leave it out. "
+            f"{'The rows are padded with 0' if what == 'ragged' else 'The outputs are dense arrays'} instead."
         )
 
 
