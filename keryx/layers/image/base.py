@@ -1,5 +1,6 @@
 """What all layers of images are: a change that is drawn once, and made to images, masks, boxes and labels alike."""
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -7,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core import scope
+from keryx.core import scope, seeds
+from keryx.core.names import config_arguments
 from keryx.errors import ConfigError, DataError, ShapeError, listing
 from keryx.layers.layer import Layer
 from keryx.layers.sizes import choice, layout
@@ -39,6 +41,7 @@ class ImageLayer(Layer):
         **kwargs: Those of Layer: name, dtype, trainable.
     """
 
+    _made_again = (*Layer._made_again, "_programs")
     always = False  # whether it does the same outside of training
     moves = False
     keeps_integers = False  # else the images that come out are floats
@@ -163,20 +166,46 @@ class ImageLayer(Layer):
                 f"{self.title} is called on boxes, and does not know their format: make it with "
                 "bounding_box_format='xyxy', or as they are."
             )
-        rank = parts["images"].ndim
-        if rank not in (3, 4):
+        if parts["images"].ndim not in (3, 4):
             raise ShapeError(f"{self.title} wants images of rank 4, or 3 for one; got {parts['images'].shape}.")
-        own = {name: jax.tree.map(jnp.asarray, parts[name]) for name in PARTS if name in parts}
-        if rank == 3:
-            own = jax.tree.map(lambda x: x[None], own)
+        own = {name: parts[name] for name in PARTS if name in parts}
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(own))
+        if traced or "get_random_transformation" in vars(self):
+            changed = self._changed(own, training)
+        else:
+            changed = self._program(bool(training))(self._key(), own)
+        return {**parts, **changed} if isinstance(data, dict) else changed["images"]
+
+    def _changed(self, own: dict[str, Any], training: bool) -> dict[str, Any]:
+        """The parts, all changed in the same way."""
+        single = own["images"].ndim == 3
+        own = jax.tree.map(lambda x: jnp.asarray(x)[None] if single else jnp.asarray(x), own)
         transformation = self.get_random_transformation(own, training=training)
         changed = {
             name: getattr(self, f"transform_{name}")(part, transformation, training=training)
             for name, part in own.items()
         }
-        if rank == 3:
-            changed = jax.tree.map(lambda x: x[0], changed)
-        return {**parts, **changed} if isinstance(data, dict) else changed["images"]
+        return jax.tree.map(lambda x: x[0], changed) if single else changed
+
+    def _program(self, training: bool) -> Callable:
+        """All of a call as one compiled program `(key, parts) -> parts`, for arguments as they are now."""
+        programs = vars(self).setdefault("_programs", {})
+        place = training, repr([getattr(self, name, None) for name in config_arguments(type(self))])
+        if place not in programs:
+
+            def run(key: jax.Array, own: dict[str, Any]) -> dict[str, Any]:
+                with scope.run(scope.Scope({}, key, training)):
+                    return self._changed(own, training)
+
+            programs[place] = jax.jit(run)
+        return programs[place]
+
+    def _key(self) -> Any:
+        """A raw key for a call on arrays."""
+        running = scope.current()
+        if running is None or running.key is None:
+            return seeds.next_key()
+        return jax.random.key_data(scope.random_key())
 
 
 def dense(bounding_boxes: dict[str, Any]) -> dict[str, Any]:

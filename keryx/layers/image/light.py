@@ -83,7 +83,8 @@ class RandomContrast(ImageLayer):
         return {"contrast_factor": uniform(key, an_image(shape), (1 - less, 1 + more))}
 
     def change(self, images: jax.Array, transformation: Any, interpolation: str) -> jax.Array:
-        mean = images.mean((self.height_axis, self.width_axis), keepdims=True)
+        # One axis after the other: a processor adds whole rows up.
+        mean = images.mean(self.height_axis, keepdims=True).mean(self.width_axis, keepdims=True)
         factor = jnp.asarray(transformation["contrast_factor"]).astype(images.dtype)
         return jnp.clip((images - mean) * factor + mean, *self.value_range)
 

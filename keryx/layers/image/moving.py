@@ -50,8 +50,10 @@ class RandomFlip(ImageLayer):
         return {"flips": uniform(key, an_image(shape), (0, 1)) <= 0.5, "input_shape": shape}
 
     def change(self, images: jax.Array, transformation: Any, interpolation: str) -> jax.Array:
-        axes = [self.width_axis] * ("horizontal" in self.mode) + [self.height_axis] * ("vertical" in self.mode)
-        return jnp.where(transformation["flips"], jnp.flip(images, axes), images)
+        for side, axis in (("horizontal", self.width_axis), ("vertical", self.height_axis)):
+            if side in self.mode:
+                images = jnp.where(transformation["flips"], jnp.flip(images, axis), images)
+        return images
 
     def change_boxes(self, boxes: jax.Array, transformation: Any, height: int, width: int) -> jax.Array:
         left, top, right, bottom = (boxes[..., i] for i in range(4))
