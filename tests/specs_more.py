@@ -14,9 +14,9 @@ ADAPTIVE = [
     for rank, shape, init, unknown in [
         (1, (2, 7, 3), {"output_size": 3}, (1,)),
         (1, (2, 3, 7), {"output_size": 2, "data_format": "channels_first"}, ()),
-        (2, X4, {"output_size": (5, 2)}, (1, 2)),
+        (2, X4, {"output_size": (5, 2)}, ()),
         (2, X4, {"output_size": 4, "data_format": "channels_first"}, ()),
-        (3, X5, {"output_size": (2, 3, 1)}, (1,)),
+        (3, X5, {"output_size": (2, 3, 1)}, ()),
     ]
 ]
 
@@ -56,8 +56,7 @@ CONV_LSTM = [
         {
             "init": {"filters": 2, "kernel_size": 3, "dropout": 0.5, "recurrent_dropout": 0.5},
             "training": True,
-            "oracle": False,  # as masks are: Keras 3.15 takes (batch, 1) to broadcast against (batch, *space, filters)
-            "masks": [STEPS],
+            "oracle": False,
             "bfloat16": None,
         },
     ),

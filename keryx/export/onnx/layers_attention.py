@@ -31,13 +31,7 @@ def multi_head_attention(
     query_mask: Value | None = None, value_mask: Value | None = None, key_mask: Value | None = None,
     attention_mask: Value | None = None, return_attention_scores: bool = False, use_causal_mask: bool = False,
 ) -> Any:  # fmt: skip
-    masks = [(query_mask, -1), (value_mask, -2), (key_mask, -2), (attention_mask, None)]
-    given = [_over(g, m, axis) for m, axis in masks if m is not None]
-    queries, keys = _positions(g, query, 1), _positions(g, value, 1)
-    if use_causal_mask:
-        given.append(_causal(g, queries, keys))
-    if of.sliding_window is not None:
-        given.append(g.expand_dims(g.node("Abs", g.expand_dims(queries, 1) - keys) < of.sliding_window, 0))
+    mask = _combined(g, of, query, value, [query_mask, value_mask, key_mask, attention_mask], use_causal_mask)
     q, k, v = (
         _project(g, of.query_dense, query),
         _project(g, of.key_dense, value if key is None else key),
@@ -45,17 +39,54 @@ def multi_head_attention(
     )
     to_scores, to_outputs, summed = of._equations
     scores = g.node("Einsum", k, q * of.key_dim**-0.5, equation=to_scores)  # (batch, heads, T, S)
-    mask: Value | None = None
-    for other in given:
-        mask = other if mask is None else _both(g, mask, other)
-    if mask is not None:
-        mask = g.expand_dims(mask, *range(1, 1 + scores.ndim - mask.ndim))
-        if not (of.dropout or return_attention_scores or query.ndim > 3):
-            scores, mask = g.where(mask, scores, _LEAST), None
-    scores = masked_softmax(g, scores, summed, mask)
+    scores = _shares(g, of, scores, summed, mask, return_attention_scores or query.ndim > 3)
     mixed = g.node("Einsum", scores, v, equation=to_outputs)  # (batch, T, heads, value_dim)
     outputs = _project(g, of.output_dense, mixed * _project(g, of._gate_dense, query) if of.use_gate else mixed)
     return (outputs, scores) if return_attention_scores else outputs
+
+
+@layer(layers.GroupQueryAttention)
+def grouped_attention(
+    g: Exporter, of: Any, query: Value, value: Value, key: Value | None = None,
+    query_mask: Value | None = None, value_mask: Value | None = None, key_mask: Value | None = None,
+    attention_mask: Value | None = None, return_attention_scores: bool = False, use_causal_mask: bool = False,
+) -> Any:  # fmt: skip
+    mask = _combined(g, of, query, value, [query_mask, value_mask, key_mask, attention_mask], use_causal_mask)
+    q = _project(g, of._query_dense, query) * of.head_dim**-0.5
+    k, v = _project(g, of._key_dense, value if key is None else key), _project(g, of._value_dense, value)
+    groups, heads = of.num_key_value_heads, of.num_query_heads
+    (batch, queries, *_), keys = g.sizes(q), g.size(k, 1)
+    q = g.reshape(q, [batch, queries, groups, heads // groups, of.head_dim])
+    scores = g.node("Einsum", q, k, equation="btgrd,bsgd->bgrts")
+    scores = g.reshape(scores, [batch, heads, queries, keys])
+    scores = _shares(g, of, scores, (-1,), mask, return_attention_scores)
+    kept = g.reshape(scores, [batch, groups, heads // groups, queries, keys])
+    mixed = g.reshape(g.node("Einsum", kept, v, equation="bgrts,bsgd->btgrd"), [batch, queries, heads, of.head_dim])
+    outputs = _project(g, of._output_dense, mixed * _project(g, of._gate_dense, query) if of.use_gate else mixed)
+    return (outputs, scores) if return_attention_scores else outputs
+
+
+def _combined(g: Exporter, of: Any, query: Value, value: Value, masks: list[Any], use_causal_mask: bool) -> Any:
+    """What the masks of query, value, key and pairs leave, with those that the layer has of itself."""
+    given = [_over(g, m, axis) for m, axis in zip(masks, (-1, -2, -2, None), strict=True) if m is not None]
+    queries, keys = _positions(g, query, 1), _positions(g, value, 1)
+    if use_causal_mask:
+        given.append(_causal(g, queries, keys))
+    if of.sliding_window is not None:
+        given.append(g.expand_dims(g.node("Abs", g.expand_dims(queries, 1) - keys) < of.sliding_window, 0))
+    mask: Value | None = None
+    for other in given:
+        mask = other if mask is None else _both(g, mask, other)
+    return mask
+
+
+def _shares(g: Exporter, of: Any, scores: Value, axes: Any, mask: Value | None, exact: bool) -> Value:
+    """The softmax of the scores, as `Heads.shares` has it."""
+    if mask is not None:
+        mask = g.expand_dims(mask, *range(1, 1 + scores.ndim - mask.ndim))
+        if not (of.dropout or exact):
+            scores, mask = g.where(mask, scores, _LEAST), None
+    return masked_softmax(g, scores, axes, mask)
 
 
 def _over(g: Exporter, mask: Value, axis: int | None) -> Value:

@@ -11,11 +11,13 @@ from keryx.export.onnx.value import Value
 from keryx.kernels.geometry import pads_of_transpose, reaches
 
 
-def _channels_first(g: Exporter, of: Any, x: Value) -> Value:
+def channels_first(g: Exporter, of: Any, x: Value) -> Value:
+    """An image, or what comes of a layer's images, with its channels behind the batch."""
     return g.move(x, -1, 1) if of.data_format == "channels_last" else x
 
 
-def _as_it_was(g: Exporter, of: Any, y: Value) -> Value:
+def as_it_was(g: Exporter, of: Any, y: Value) -> Value:
+    """What `channels_first` gave, with the channels where the layer has them."""
     return g.move(y, 1, -1) if of.data_format == "channels_last" else y
 
 
@@ -38,7 +40,7 @@ def _padding(padding: str, space: Shape, window: Any, strides: Any, dilation: An
     return {"pads": np.array(counts).T.ravel().tolist()}
 
 
-def _kernel(g: Exporter, variable: Any, channels: int, filters: int) -> Value:
+def kernel_of(g: Exporter, variable: Any, channels: int, filters: int) -> Value:
     """(*window, ...) as (filters, channels a group, *window), or the other way round."""
 
     def change(k: np.ndarray) -> np.ndarray:
@@ -48,7 +50,7 @@ def _kernel(g: Exporter, variable: Any, channels: int, filters: int) -> Value:
     return g.weight(variable, ".channels_first", change)
 
 
-def _conv(g: Exporter, x: Value, kernel: Value, bias: Any, of: Any, groups: int) -> Value:
+def convolution(g: Exporter, x: Value, kernel: Value, bias: Any, of: Any, groups: int) -> Value:
     """A convolution of (batch, channels, *space)."""
     window = kernel.shape[2:]
     around = _padding(of.padding, x.shape[2:], window, of.strides, of.dilation_rate)
@@ -60,14 +62,14 @@ def _conv(g: Exporter, x: Value, kernel: Value, bias: Any, of: Any, groups: int)
 def _finish(g: Exporter, of: Any, y: Value) -> Value:
     """The activation, while the channels come first if it does not matter to it."""
     if g.is_elementwise(of.activation):
-        return _as_it_was(g, of, g.activate(of.activation, y))
-    return g.activate(of.activation, _as_it_was(g, of, y))
+        return as_it_was(g, of, g.activate(of.activation, y))
+    return g.activate(of.activation, as_it_was(g, of, y))
 
 
 @layer(layers.Conv1D, layers.Conv2D, layers.Conv3D)
 def conv(g: Exporter, of: Any, inputs: Value) -> Value:
-    kernel = _kernel(g, of.kernel, channels=0, filters=1)
-    return _finish(g, of, _conv(g, _channels_first(g, of, inputs), kernel, of.bias, of, of.groups))
+    kernel = kernel_of(g, of.kernel, channels=0, filters=1)
+    return _finish(g, of, convolution(g, channels_first(g, of, inputs), kernel, of.bias, of, of.groups))
 
 
 def _depthwise(g: Exporter, x: Value, variable: Any, bias: Any, of: Any) -> Value:
@@ -75,18 +77,18 @@ def _depthwise(g: Exporter, x: Value, variable: Any, bias: Any, of: Any) -> Valu
         *window, channels, filters = k.shape
         return np.moveaxis(k.reshape(*window, 1, channels * filters), (-1, -2), (0, 1))
 
-    return _conv(g, x, g.weight(variable, ".channels_first", change), bias, of, variable.shape[-2])
+    return convolution(g, x, g.weight(variable, ".channels_first", change), bias, of, variable.shape[-2])
 
 
 @layer(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def depthwise_conv(g: Exporter, of: Any, inputs: Value) -> Value:
-    return _finish(g, of, _depthwise(g, _channels_first(g, of, inputs), of.kernel, of.bias, of))
+    return _finish(g, of, _depthwise(g, channels_first(g, of, inputs), of.kernel, of.bias, of))
 
 
 @layer(layers.SeparableConv1D, layers.SeparableConv2D)
 def separable_conv(g: Exporter, of: Any, inputs: Value) -> Value:
-    y = _depthwise(g, _channels_first(g, of, inputs), of.depthwise_kernel, None, of)
-    mix = _kernel(g, of.pointwise_kernel, channels=0, filters=1)
+    y = _depthwise(g, channels_first(g, of, inputs), of.depthwise_kernel, None, of)
+    mix = kernel_of(g, of.pointwise_kernel, channels=0, filters=1)
     return _finish(g, of, g.node("Conv", y, mix, g.weight(of.bias) if of.use_bias else None))
 
 
@@ -99,11 +101,11 @@ def conv_transpose(g: Exporter, of: Any, inputs: Value) -> Value:
         before.append(reach - 1 - first)
         after.append(max(reach - 1 - last, 0))
         more.append(max(last - reach + 1, 0))
-    kernel = _kernel(
+    kernel = kernel_of(
         g, of.kernel, channels=0, filters=1
     )  # (channels, filters, *window): as it transposes a convolution
     y = g.node(
-        "ConvTranspose", _channels_first(g, of, inputs), kernel, g.weight(of.bias) if of.use_bias else None,
+        "ConvTranspose", channels_first(g, of, inputs), kernel, g.weight(of.bias) if of.use_bias else None,
         kernel_shape=list(of.kernel_size), strides=list(of.strides), dilations=list(of.dilation_rate),
         pads=[*before, *after], output_padding=more,
     )  # fmt: skip
@@ -114,9 +116,9 @@ def conv_transpose(g: Exporter, of: Any, inputs: Value) -> Value:
 
 
 def _pool(g: Exporter, op: str, of: Any, inputs: Value) -> Value:
-    x = _channels_first(g, of, inputs)
+    x = channels_first(g, of, inputs)
     around = _padding(of.padding, x.shape[2:], of.pool_size, of.strides, (1,) * of.rank)
-    return _as_it_was(g, of, g.node(op, x, kernel_shape=list(of.pool_size), strides=list(of.strides), **around))
+    return as_it_was(g, of, g.node(op, x, kernel_shape=list(of.pool_size), strides=list(of.strides), **around))
 
 
 @layer(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)
@@ -146,3 +148,18 @@ def global_average_pooling_1d(g: Exporter, of: Any, inputs: Value, mask: Value |
     mask = g.cast(g.expand_dims(g.cast(mask, "bool"), 2 if of.data_format == "channels_last" else 1), inputs.dtype)
     valid = g.where(g.cast(mask, "bool"), inputs, 0)
     return g.reduce("Sum", valid, of.axes, of.keepdims) / g.reduce("Sum", mask, of.axes, of.keepdims)
+
+
+@layer(
+    layers.AdaptiveMaxPooling1D, layers.AdaptiveMaxPooling2D, layers.AdaptiveMaxPooling3D,
+    layers.AdaptiveAveragePooling1D, layers.AdaptiveAveragePooling2D, layers.AdaptiveAveragePooling3D,
+)  # fmt: skip
+def adaptive_pooling(g: Exporter, of: Any, inputs: Value) -> Value:
+    x, op = inputs, "Max" if "Max" in type(of).__name__ else "Mean"
+    for axis, count in enumerate(of.output_size, start=1 if of.data_format == "channels_last" else 2):
+        size = x.shape[axis]
+        if size is None:
+            g.refuse("adaptive pooling has windows that depend on an unknown size", "Give it a size in Input(...).")
+        edges = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+        x = g.concat([g.reduce(op, g.slice(x, axis, start, end), [axis], True) for start, end in edges], axis)
+    return x

@@ -36,6 +36,21 @@ def embedding_mask(g: Exporter, of: Any, inputs: Value, masks: Any) -> Value | N
     return ~g.elementwise("Equal", inputs, 0) if of.mask_zero else None
 
 
+@layer(layers.ReversibleEmbedding)
+def reversible_embedding(g: Exporter, of: Any, inputs: Value, reverse: bool = False) -> Value:
+    if not reverse:
+        return embedding(g, of, inputs)
+    tied = of.tie_weights
+    kernel = g.weight(of.embeddings, ".transposed", np.transpose) if tied else g.weight(of.reverse_embeddings)
+    logits, cap = g.floating(inputs) @ kernel, of.logit_soft_cap
+    return logits if cap is None else g.node("Tanh", logits / cap) * cap
+
+
+@masks_of(layers.ReversibleEmbedding)
+def reversible_embedding_mask(g: Exporter, of: Any, inputs: Value, masks: Any) -> Value | None:
+    return None if "float" in inputs.dtype else embedding_mask(g, of, inputs, masks)
+
+
 @layer(layers.Masking)
 def masking(g: Exporter, of: Any, inputs: Value) -> Value:
     return g.where(g.expand_dims(masking_mask(g, of, inputs), -1), inputs, 0)

@@ -1,5 +1,6 @@
 """Recurrent layers in ONNX: its own LSTM, GRU and RNN where they compute the same, else a loop over the cell's step."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -8,7 +9,9 @@ import numpy as np
 from keryx import activations, layers
 from keryx.core.names import is_own
 from keryx.export.onnx.exporter import Exporter, layer, masks_of
+from keryx.export.onnx.layers_convolution import as_it_was, channels_first, convolution, kernel_of
 from keryx.export.onnx.value import Value
+from keryx.layers.recurrent.conv_lstm import ConvLSTMCell
 
 _NAMES = {
     activations.tanh: "Tanh", activations.sigmoid: "Sigmoid", activations.relu: "Relu",
@@ -163,16 +166,18 @@ def _by_loop(g: Exporter, of: Any, x: Value, given: Any, mask: Value | None) -> 
     if given is None:
         if hasattr(of.cell, "get_initial_state") and not is_own(type(of.cell)):
             g.refuse("the loop begins with states that its cell makes", "Give initial_state= in the call.")
-        given = jax.tree.map(lambda n: g.zeros([batch, n], x.dtype), of.state_size)
+        given = jax.tree.map(
+            lambda n: g.zeros([batch, *np.atleast_1d(n).tolist()], x.dtype), of.state_size, is_leaf=_is_shape
+        )
     states = g.leaves(given)
-    nest = jax.tree.structure(of.state_size)
+    nest = jax.tree.structure(of.state_size, is_leaf=_is_shape)
     # The output at a step that is masked is the one before; that before the first is a state, where one is like it.
     first = states[0] if hasattr(of, "fast") and of.fast(False) else g.leaves(given[-1])[0]
     units: Any = of.cell.output_size if hasattr(of.cell, "output_size") else first.shape[-1]
-    before = first if first.shape[-1] == units else g.zeros([batch, units], x.dtype)
+    before = first if first.shape[-1] == units or first.ndim > 2 else g.zeros([batch, units], x.dtype)
     steps = [g.transpose(x, (1, 0, *range(2, x.ndim)))]
     if mask is not None:
-        steps.append(g.expand_dims(g.transpose(mask, (1, 0)), 2))  # (time, batch, 1)
+        steps.append(g.expand_dims(g.transpose(mask, (1, 0)), *range(2, 1 + first.ndim)))  # (time, batch, 1)
 
     def step(carried: list[Value], at: list[Value]) -> tuple[list[Value], list[Value]]:
         *old, before = carried
@@ -185,20 +190,36 @@ def _by_loop(g: Exporter, of: Any, x: Value, given: Any, mask: Value | None) -> 
         return [*new, output], [output]
 
     (*states, last), (outputs,) = g.scan(step, [*states, before], steps, of.go_backwards)
-    outputs = g.transpose(outputs, (1, 0, 2))
+    outputs = g.transpose(outputs, (1, 0, *range(2, outputs.ndim)))
     if mask is not None and of.zero_output_for_mask:
-        outputs = g.where(g.expand_dims(mask, 2), outputs, 0)
+        outputs = g.where(g.expand_dims(mask, *range(2, outputs.ndim)), outputs, 0)
         end = 0 if of.go_backwards else -1
         last = g.squeeze(g.slice(outputs, 1, end, end + 1 or None), 1)
     return outputs, last, states
 
 
+def _is_shape(n: Any) -> bool:
+    return isinstance(n, tuple)
+
+
 @layer(layers.LSTMCell)
 def lstm_cell(g: Exporter, of: Any, inputs: Value, states: Any) -> tuple[Value, list[Value]]:
-    h, c = states
-    z = inputs @ g.weight(of.kernel) + h @ g.weight(of.recurrent_kernel)
-    i, f, g_, o = g.split(z + g.weight(of.bias) if of.use_bias else z, 4, -1)
-    gate = of.recurrent_activation
+    z = inputs @ g.weight(of.kernel) + states[0] @ g.weight(of.recurrent_kernel)
+    return _gated(g, of, z + g.weight(of.bias) if of.use_bias else z, -1, states)
+
+
+@layer(ConvLSTMCell)
+def conv_lstm_cell(g: Exporter, of: Any, inputs: Value, states: Any) -> tuple[Value, list[Value]]:
+    once = SimpleNamespace(padding="same", strides=(1,) * of.rank, dilation_rate=(1,) * of.rank)
+    x, h = (channels_first(g, of, image) for image in (inputs, states[0]))
+    z = convolution(g, x, kernel_of(g, of.kernel, channels=0, filters=1), of.bias, of, 1)
+    z = z + convolution(g, h, kernel_of(g, of.recurrent_kernel, channels=0, filters=1), None, once, 1)
+    return _gated(g, of, as_it_was(g, of, z), 1 if of.data_format == "channels_first" else -1, states)
+
+
+def _gated(g: Exporter, of: Any, z: Value, axis: int, states: Any) -> tuple[Value, list[Value]]:
+    i, f, g_, o = g.split(z, 4, axis)
+    c, gate = states[1], of.recurrent_activation
     c = g.activate(gate, f) * c + g.activate(gate, i) * g.activate(of.activation, g_)
     h = g.activate(gate, o) * g.activate(of.activation, c)
     return h, [h, c]
