@@ -7,7 +7,14 @@ import jax
 
 from keryx.errors import ConfigError
 
-_limits: dict[str, Any] = {}  # read from the environment when they are first asked for
+
+def _from_environment() -> dict[str, Any]:
+    """The limits that the process was started with: None, or text that is looked at when a limit is asked for."""
+    names = "MAX_EPOCHS", "MAX_STEPS_PER_EPOCH"
+    return {name: os.environ.get(f"KERYX_{name}") or os.environ.get(f"KERAS_{name}") or None for name in names}
+
+
+_limits = _from_environment()
 _flags: dict[str, Any] = {"interactive_logging": True, "flash_attention": None}
 
 
@@ -33,7 +40,8 @@ def max_epochs() -> int | None:
 
     The environment variable KERYX_MAX_EPOCHS, or Keras's KERAS_MAX_EPOCHS, sets it for a process.
     """
-    return _limit("MAX_EPOCHS")
+    limit = _limits["MAX_EPOCHS"]
+    return _checked("The environment's MAX_EPOCHS", limit) if isinstance(limit, str) else limit
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
@@ -52,7 +60,8 @@ def max_steps_per_epoch() -> int | None:
 
     The environment variable KERYX_MAX_STEPS_PER_EPOCH, or Keras's KERAS_MAX_STEPS_PER_EPOCH, sets it for a process.
     """
-    return _limit("MAX_STEPS_PER_EPOCH")
+    limit = _limits["MAX_STEPS_PER_EPOCH"]
+    return _checked("The environment's MAX_STEPS_PER_EPOCH", limit) if isinstance(limit, str) else limit
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
@@ -64,14 +73,6 @@ def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
     >>> set_max_steps_per_epoch(None)
     """
     _limits["MAX_STEPS_PER_EPOCH"] = _checked("max_steps_per_epoch", max_steps_per_epoch)
-
-
-def _limit(name: str) -> int | None:
-    if name not in _limits:
-        variables = [f"{start}_{name}" for start in ("KERYX", "KERAS")]
-        given = next(((v, os.environ[v]) for v in variables if os.environ.get(v)), None)
-        _limits[name] = None if given is None else _checked(*given)
-    return _limits[name]
 
 
 def _checked(what: str, value: Any) -> int | None:

@@ -250,6 +250,8 @@ def test_an_operation_of_ones_own_is_a_node():
     assert add.output is model.output
     assert add.get_config() == {"amount": 2.0, "name": add.name}
     assert Told(1.0)(x).shape == (7, 7)
+    again = keryx.Model.from_config(model.get_config(), {"Add": Add})
+    np.testing.assert_allclose(again.predict(X, verbose=0), 3 * X + 2, rtol=1e-6)
     with pytest.raises(UndefinedError, match="was called 0 times"):
         _ = Add(1.0).input
     with pytest.raises(NotImplementedError, match=r"wants a method call\(\)"):
@@ -268,6 +270,8 @@ def test_symbolic_tensors_and_variables_take_keras_arguments():
     variable = keryx.Variable(np.ones(2), None, "float32", True, False, "mean", "on_read", "v")
     assert (variable.name, variable.autocast, variable.aggregation) == ("v", False, "mean")
     assert variable.synchronization == "on_read"
+    with pytest.raises(ConfigError, match="come with training on many devices"):
+        keryx.Variable(0.0, layout="x")
     assert keryx.version() == keryx.__version__
 
 

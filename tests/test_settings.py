@@ -207,14 +207,14 @@ def test_limits_hold_for_all_that_runs():
 def test_limits_come_from_the_environment(monkeypatch):
     from keryx import switches
 
-    monkeypatch.setattr(switches, "_limits", {})
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "7")
     monkeypatch.setenv("KERAS_MAX_STEPS_PER_EPOCH", "8")
     monkeypatch.setenv("KERYX_MAX_STEPS_PER_EPOCH", "9")
+    monkeypatch.setattr(switches, "_limits", switches._from_environment())
     assert (keryx.config.max_epochs(), keryx.config.max_steps_per_epoch()) == (7, 9)
-    monkeypatch.setattr(switches, "_limits", {})
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "all")
-    with pytest.raises(ConfigError, match="KERAS_MAX_EPOCHS is a whole number"):
+    monkeypatch.setattr(switches, "_limits", switches._from_environment())
+    with pytest.raises(ConfigError, match="MAX_EPOCHS is a whole number above 0, or None; got 'all'"):
         keryx.config.max_epochs()
 
 

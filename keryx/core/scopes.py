@@ -1,5 +1,6 @@
 """Blocks that a user opens: around the names of variables, their values, and the device that computes."""
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,20 +40,25 @@ class name_scope:
 
     def __enter__(self) -> "name_scope":
         here = scope.here
-        outer = _callers[-1] if _callers else None
+        outer = _here.callers[-1] if _here.callers else None
         again = self.deduplicate and self.caller is not None and outer == (id(self.caller), self.name)
         self._before.append(here.names)
-        _callers.append((id(self.caller), self.name))
+        _here.callers.append((id(self.caller), self.name))
         parents = here.names if self.override_parent is None else [p for p in self.override_parent.split("/") if p]
         here.names = list(here.names) if again else [*parents, self.name]
         return self
 
     def __exit__(self, *error: object) -> None:
         scope.here.names = self._before.pop()
-        _callers.pop()
+        _here.callers.pop()
 
 
-_callers: list[tuple[int, str]] = []  # of the blocks that are open
+class _Thread(threading.local):
+    def __init__(self):
+        self.callers: list[tuple[int, str]] = []  # of the blocks that are open
+
+
+_here = _Thread()
 
 
 def device(device_name: Any) -> Any:

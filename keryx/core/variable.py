@@ -16,7 +16,7 @@ from keryx.core.arithmetic import Arithmetic
 from keryx.core.codec import registry_of
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.lending import Away, Cell, Kept, lock, reading
-from keryx.errors import ArgumentError, DataError, ShapeError, StateError
+from keryx.errors import ConfigError, DataError, ShapeError, StateError
 from keryx.runtime import process
 
 
@@ -39,6 +39,7 @@ class Variable(Arithmetic, Cell):
         aggregation: As in Keras; nothing depends on it.
         synchronization: As in Keras; nothing depends on it.
         name: Its name among its layer's weights.
+        layout: None; layouts come with training on many devices.
         regularizer: A function of the value that is added to the loss.
         constraint: A projection of the value, applied after each optimizer step.
 
@@ -66,7 +67,7 @@ class Variable(Arithmetic, Cell):
         constraint: Callable | None = None,
     ):
         if layout is not None:
-            raise ArgumentError(f"Variable() takes no layout= yet: {later.ARGUMENTS['layout']}.")
+            raise ConfigError(f"Variable() takes no layout= yet: {later.ARGUMENTS['layout']}.")
         name = name or "variable"
         self.name, self.trainable, self.autocast = name, trainable, autocast
         self.aggregation, self.synchronization = aggregation, synchronization

@@ -11,6 +11,7 @@ import numpy as np
 
 from keryx.core import graph, plain
 from keryx.core.codec import deserialize, serialize
+from keryx.core.function import Operation
 from keryx.core.names import init_arguments
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ConfigError
@@ -91,9 +92,9 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
             "kwargs": jax.tree.map(written, kwargs, is_leaf=_is_leaf),
         }
 
-    def layer_entry(layer: Layer) -> dict[str, Any]:
+    def layer_entry(layer: Any) -> dict[str, Any]:
         nodes = [inbound(node.args, node.kwargs) for node in calls.get(layer, [])]
-        return serialize(layer) | {"name": layer.name, "inbound_nodes": nodes}
+        return serialize(layer) | {"name": names[layer], "inbound_nodes": nodes}
 
     def op_entry(op: graph.Op) -> dict[str, Any]:
         (node,) = calls[op]
@@ -109,7 +110,11 @@ def of_graph(model: Any, closed: graph.Graph) -> dict[str, Any]:
         "layers": [
             *map(_as_input, midst),
             *map(layer_entry, model.layers),
-            *(op_entry(operation) for operation in calls if not isinstance(operation, Layer)),
+            *(
+                (layer_entry if isinstance(operation, Operation) else op_entry)(operation)
+                for operation in calls
+                if not isinstance(operation, Layer)
+            ),
         ],
         "input_layers": jax.tree.map(end, closed.inputs),
         "output_layers": jax.tree.map(end, closed.outputs),

@@ -45,7 +45,8 @@ def source_of(
     if x is None:
         raise DataError(f"{who} was given no data: x is None.")
     around = around and steps is not None
-    steps = capped(steps)
+    if switches.max_steps_per_epoch() is not None:
+        steps = capped(steps)
     if not yields_batches(x):
         return Arrays(admit(x, y, weight), int(batch_size or 32), shuffle, steps, around)
     kind, length = type(x).__name__, length_of(x)
