@@ -58,7 +58,7 @@ __getattr__, __dir__ = _lazy.exports(
         "keryx.core.function": "Function Operation",
         "keryx.core.remat": "RematScope remat",
         "keryx.core.scopes": "StatelessScope SymbolicScope device name_scope",
-        "keryx.layers.input_spec": "InputSpec",
+        "keryx.layers.base.input_spec": "InputSpec",
         "keryx.applications": "",
         "keryx.datasets": "",
         "keryx.distillation": "",

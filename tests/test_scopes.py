@@ -270,7 +270,7 @@ def test_symbolic_tensors_and_variables_take_keras_arguments():
     variable = keryx.Variable(np.ones(2), None, "float32", True, False, "mean", "on_read", "v")
     assert (variable.name, variable.autocast, variable.aggregation) == ("v", False, "mean")
     assert variable.synchronization == "on_read"
-    with pytest.raises(ConfigError, match="come with training on many devices"):
+    with pytest.raises(ConfigError, match="comes with training on many devices"):
         keryx.Variable(0.0, layout="x")
     assert keryx.version() == keryx.__version__
 

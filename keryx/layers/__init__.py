@@ -9,13 +9,19 @@ from keryx.layers.activation import LeakyReLU as LeakyReLU
 from keryx.layers.activation import PReLU as PReLU
 from keryx.layers.activation import ReLU as ReLU
 from keryx.layers.activation import Softmax as Softmax
-from keryx.layers.attention import AdditiveAttention as AdditiveAttention
-from keryx.layers.attention import Attention as Attention
-from keryx.layers.attention import MultiHeadAttention as MultiHeadAttention
-from keryx.layers.batch_normalization import BatchNormalization as BatchNormalization
-from keryx.layers.convolution import Conv1D as Conv1D
-from keryx.layers.convolution import Conv2D as Conv2D
-from keryx.layers.convolution import Conv3D as Conv3D
+from keryx.layers.attention.multi_head import AdditiveAttention as AdditiveAttention
+from keryx.layers.attention.multi_head import Attention as Attention
+from keryx.layers.attention.multi_head import MultiHeadAttention as MultiHeadAttention
+from keryx.layers.convolutional.convolution import Conv1D as Conv1D
+from keryx.layers.convolutional.convolution import Conv2D as Conv2D
+from keryx.layers.convolutional.convolution import Conv3D as Conv3D
+from keryx.layers.convolutional.separable import DepthwiseConv1D as DepthwiseConv1D
+from keryx.layers.convolutional.separable import DepthwiseConv2D as DepthwiseConv2D
+from keryx.layers.convolutional.separable import SeparableConv1D as SeparableConv1D
+from keryx.layers.convolutional.separable import SeparableConv2D as SeparableConv2D
+from keryx.layers.convolutional.transposed import Conv1DTranspose as Conv1DTranspose
+from keryx.layers.convolutional.transposed import Conv2DTranspose as Conv2DTranspose
+from keryx.layers.convolutional.transposed import Conv3DTranspose as Conv3DTranspose
 from keryx.layers.core import Activation as Activation
 from keryx.layers.core import Dense as Dense
 from keryx.layers.core import Identity as Identity
@@ -24,12 +30,6 @@ from keryx.layers.core import Masking as Masking
 from keryx.layers.einsum_dense import EinsumDense as EinsumDense
 from keryx.layers.embedding import Embedding as Embedding
 from keryx.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
-from keryx.layers.global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
-from keryx.layers.global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
-from keryx.layers.global_pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
-from keryx.layers.global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
-from keryx.layers.global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
-from keryx.layers.global_pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
 from keryx.layers.input import Input as Input
 from keryx.layers.input import InputLayer as InputLayer
 from keryx.layers.layer import InputSpec as InputSpec
@@ -51,16 +51,23 @@ from keryx.layers.merging import maximum as maximum
 from keryx.layers.merging import minimum as minimum
 from keryx.layers.merging import multiply as multiply
 from keryx.layers.merging import subtract as subtract
-from keryx.layers.normalization import GroupNormalization as GroupNormalization
-from keryx.layers.normalization import LayerNormalization as LayerNormalization
-from keryx.layers.normalization import RMSNormalization as RMSNormalization
-from keryx.layers.normalization import UnitNormalization as UnitNormalization
-from keryx.layers.pooling import AveragePooling1D as AveragePooling1D
-from keryx.layers.pooling import AveragePooling2D as AveragePooling2D
-from keryx.layers.pooling import AveragePooling3D as AveragePooling3D
-from keryx.layers.pooling import MaxPooling1D as MaxPooling1D
-from keryx.layers.pooling import MaxPooling2D as MaxPooling2D
-from keryx.layers.pooling import MaxPooling3D as MaxPooling3D
+from keryx.layers.normalization.batch import BatchNormalization as BatchNormalization
+from keryx.layers.normalization.features import GroupNormalization as GroupNormalization
+from keryx.layers.normalization.features import LayerNormalization as LayerNormalization
+from keryx.layers.normalization.features import RMSNormalization as RMSNormalization
+from keryx.layers.normalization.features import UnitNormalization as UnitNormalization
+from keryx.layers.pooling.global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from keryx.layers.pooling.global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from keryx.layers.pooling.global_pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from keryx.layers.pooling.global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from keryx.layers.pooling.global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from keryx.layers.pooling.global_pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from keryx.layers.pooling.windows import AveragePooling1D as AveragePooling1D
+from keryx.layers.pooling.windows import AveragePooling2D as AveragePooling2D
+from keryx.layers.pooling.windows import AveragePooling3D as AveragePooling3D
+from keryx.layers.pooling.windows import MaxPooling1D as MaxPooling1D
+from keryx.layers.pooling.windows import MaxPooling2D as MaxPooling2D
+from keryx.layers.pooling.windows import MaxPooling3D as MaxPooling3D
 from keryx.layers.recurrent import GRU as GRU
 from keryx.layers.recurrent import LSTM as LSTM
 from keryx.layers.recurrent import RNN as RNN
@@ -90,13 +97,6 @@ from keryx.layers.reshaping import UpSampling3D as UpSampling3D
 from keryx.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from keryx.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from keryx.layers.reshaping import ZeroPadding3D as ZeroPadding3D
-from keryx.layers.separable_convolution import DepthwiseConv1D as DepthwiseConv1D
-from keryx.layers.separable_convolution import DepthwiseConv2D as DepthwiseConv2D
-from keryx.layers.separable_convolution import SeparableConv1D as SeparableConv1D
-from keryx.layers.separable_convolution import SeparableConv2D as SeparableConv2D
-from keryx.layers.transposed_convolution import Conv1DTranspose as Conv1DTranspose
-from keryx.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspose
-from keryx.layers.transposed_convolution import Conv3DTranspose as Conv3DTranspose
 from keryx.layers.wrappers import Bidirectional as Bidirectional
 from keryx.layers.wrappers import TimeDistributed as TimeDistributed
 from keryx.layers.wrappers import Wrapper as Wrapper
@@ -159,13 +159,13 @@ _LATER: dict[str, str] = {
     "keryx.layers.image.policies": "AugMix RandAugment",
     "keryx.layers.image.sizes": "CenterCrop RandomCrop Rescaling Resizing",
     "keryx.layers.sound": "MelSpectrogram STFTSpectrogram",
-    "keryx.layers.adaptive_pooling": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+    "keryx.layers.pooling.adaptive": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
     "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
-    "keryx.layers.grouped_attention": "GroupQueryAttention GroupedQueryAttention",
-    "keryx.layers.jax_layer": "FlaxLayer JaxLayer",
-    "keryx.layers.jax_modules": "from_equinox from_nnx",
+    "keryx.layers.attention.grouped": "GroupQueryAttention GroupedQueryAttention",
+    "keryx.layers.foreign.jax_layer": "FlaxLayer JaxLayer",
+    "keryx.layers.foreign.jax_modules": "from_equinox from_nnx",
     "keryx.layers.recurrent.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
-    "keryx.layers.spectral": "SpectralNormalization",
+    "keryx.layers.normalization.spectral": "SpectralNormalization",
 }
 registry.homes.update(lazy.home_of(_LATER) | {"Distiller": "keryx.distillation.distiller"})
 __getattr__, __dir__ = lazy.exports(__name__, _LATER, _elsewhere)

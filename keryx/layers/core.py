@@ -10,8 +10,8 @@ from keryx import activations, constraints, initializers, regularizers
 from keryx.core.call_plan import accepted_arguments
 from keryx.errors import ArgumentError, ShapeError
 from keryx.kernels.dense import dense
+from keryx.layers.base.sizes import whole
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import whole
 
 
 @registry.register()

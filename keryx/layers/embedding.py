@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from keryx import constraints, initializers, kernels, regularizers
 from keryx.core import scope
 from keryx.kernels.embedding import embedding
+from keryx.layers.base.sizes import sizes
 from keryx.layers.layer import Layer, registry
-from keryx.layers.sizes import sizes
 
 
 @registry.register()

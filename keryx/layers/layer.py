@@ -16,10 +16,10 @@ from keryx.core.names import config_arguments, given_arguments, init_arguments, 
 from keryx.core.owner import Owner
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
-from keryx.layers.calling import Calling
-from keryx.layers.input_spec import InputSpec, declared_shape
-from keryx.layers.keras_members import KerasMembers
-from keryx.layers.output_spec import OutputSpec
+from keryx.layers.base.calling import Calling
+from keryx.layers.base.input_spec import InputSpec, declared_shape
+from keryx.layers.base.keras_members import KerasMembers
+from keryx.layers.base.output_spec import OutputSpec
 
 registry = Registry("layer", "keras.layers")
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from keryx import regularizers
 from keryx.core import scope
 from keryx.errors import ConfigError
+from keryx.layers.base.sizes import fraction, layout
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import fraction, layout
 
 
 def _noise_shape(where: str, shape: Any) -> tuple[int | None, ...] | None:

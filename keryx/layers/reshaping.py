@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx.errors import ConfigError, ShapeError
+from keryx.layers.base.sizes import choice, layout, pairs, sizes, spatial_axes, whole
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import choice, layout, pairs, sizes, spatial_axes, whole
 
 
 @registry.register()

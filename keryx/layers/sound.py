@@ -10,8 +10,8 @@ import numpy as np
 from keryx import config, initializers, kernels, ops
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, warn
+from keryx.layers.base.sizes import choice, layout, padding_mode, whole
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import choice, layout, padding_mode, whole
 
 
 def _mel(hertz: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from keryx import layers
 from keryx.export.onnx.exporter import Exporter, layer
 from keryx.export.onnx.value import Value
-from keryx.layers.sizes import spatial_axes
+from keryx.layers.base.sizes import spatial_axes
 
 
 @layer(layers.Flatten)

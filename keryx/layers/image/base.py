@@ -11,8 +11,8 @@ import numpy as np
 from keryx.core import scope, seeds
 from keryx.core.names import config_arguments
 from keryx.errors import ConfigError, DataError, ShapeError, listing
+from keryx.layers.base.sizes import choice, layout
 from keryx.layers.layer import Layer
-from keryx.layers.sizes import choice, layout
 from keryx.ops.bounding_boxes import FORMATS, clip_to_image_size, convert_format
 from keryx.random import _key_of as key_of
 

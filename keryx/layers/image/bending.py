@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from keryx.errors import ConfigError
+from keryx.layers.base.sizes import choice
 from keryx.layers.image.base import ImageLayer, count, happens, interval, spread, uniform
 from keryx.layers.layer import registry
-from keryx.layers.sizes import choice
 from keryx.ops import image as images_ops
 from keryx.ops.bounding_boxes import around
 from keryx.ops.image.warping import FILL_MODES, bend, homography

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config
+from keryx.layers.base.sizes import fraction
 from keryx.layers.image.base import ImageLayer, count, interval, rescaled, spread, uniform, values
 from keryx.layers.image.light import BYTE, RandomBrightness, RandomContrast
 from keryx.layers.layer import registry
-from keryx.layers.sizes import fraction
 from keryx.ops import image as images_ops
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.layers.base.sizes import choice
 from keryx.layers.image.base import ImageLayer, an_image, count, interval, uniform
 from keryx.layers.layer import registry
-from keryx.layers.sizes import choice
 from keryx.ops import image as images_ops
 from keryx.ops.bounding_boxes import affine_transform
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from keryx.core import scope
 from keryx.core.codec import deserialize, reads, serialize
 from keryx.errors import ConfigError
+from keryx.layers.base.sizes import whole
 from keryx.layers.image.base import ImageLayer
 from keryx.layers.layer import Layer, registry
-from keryx.layers.sizes import whole
 
 
 @registry.register()

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from keryx import config
 from keryx.core import scope
+from keryx.layers.base.sizes import choice, whole
 from keryx.layers.image.base import ImageLayer
 from keryx.layers.layer import Layer, registry
-from keryx.layers.sizes import choice, whole
 from keryx.ops import image as images_ops
 from keryx.ops.image.sizes import INTERPOLATIONS, crop_of_aspect
 from keryx.random import _key_of as key_of

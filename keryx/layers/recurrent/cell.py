@@ -9,9 +9,9 @@ from keryx import activations, constraints, initializers, random, regularizers
 from keryx.core import scope
 from keryx.core.names import init_arguments, snake_case
 from keryx.errors import ShapeError
+from keryx.layers.base.sizes import whole
 from keryx.layers.layer import Layer
 from keryx.layers.recurrent.rnn import RNN
-from keryx.layers.sizes import whole
 
 
 class Cell(Layer):

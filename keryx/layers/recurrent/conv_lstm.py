@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from keryx import kernels, random
 from keryx.core import scope
 from keryx.errors import ConfigError, ShapeError
+from keryx.layers.base.sizes import layout, padding_mode, sizes
 from keryx.layers.layer import InputSpec, registry
 from keryx.layers.recurrent.cell import CellLayer, make_cell
 from keryx.layers.recurrent.lstm import LSTMCell
-from keryx.layers.sizes import layout, padding_mode, sizes
 
 
 @registry.register()

@@ -9,9 +9,9 @@ from keryx import config
 from keryx.core import scope
 from keryx.errors import ConfigError
 from keryx.initializers import TruncatedNormal
+from keryx.layers.base.sizes import whole
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.normalization import whole_weights
-from keryx.layers.sizes import whole
+from keryx.layers.normalization.features import whole_weights
 from keryx.layers.wrappers import Wrapper
 
 

@@ -11,10 +11,10 @@ from keryx.core import scope
 from keryx.core.symbol import Shape
 from keryx.errors import ShapeError
 from keryx.layers.activation import masked_softmax
+from keryx.layers.base.sizes import choice, fraction, sizes
 from keryx.layers.einsum_dense import EinsumDense
 from keryx.layers.layer import Layer, registry
 from keryx.layers.regularization import dropout
-from keryx.layers.sizes import choice, fraction, sizes
 
 
 def causal_mask(queries: int, keys: int) -> jax.Array:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from keryx.core.symbol import describe
 from keryx.errors import ShapeError
 from keryx.kernels import global_average_pool, global_max_pool
+from keryx.layers.base.sizes import layout, spatial_axes
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import layout, spatial_axes
 
 
 class _GlobalPooling(Layer):

@@ -7,7 +7,7 @@ import jax
 
 from keryx.core import scope
 from keryx.errors import ArgumentError, ConfigError
-from keryx.layers.jax_layer import Nest
+from keryx.layers.foreign.jax_layer import Nest
 from keryx.layers.layer import Layer, registry
 
 

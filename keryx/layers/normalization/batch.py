@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from keryx import config, initializers
 from keryx.errors import ConfigError, ShapeError
+from keryx.layers.base.sizes import known_size
 from keryx.layers.layer import InputSpec, registry
-from keryx.layers.normalization import Affine, whole_weights, wide
-from keryx.layers.sizes import known_size
+from keryx.layers.normalization.features import Affine, whole_weights, wide
 
 
 @registry.register()

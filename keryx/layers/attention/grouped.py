@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from keryx.core.symbol import Shape
 from keryx.errors import ConfigError, ShapeError
-from keryx.layers.attention import Heads
+from keryx.layers.attention.multi_head import Heads
+from keryx.layers.base.sizes import known_size, sizes
 from keryx.layers.layer import registry
-from keryx.layers.sizes import known_size, sizes
 
 
 @registry.register("GroupQueryAttention")

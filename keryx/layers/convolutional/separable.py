@@ -6,9 +6,9 @@ import jax
 
 from keryx import constraints, initializers, regularizers
 from keryx.kernels import depthwise_conv, separable_conv
-from keryx.layers.convolution import Sliding
+from keryx.layers.base.sizes import sizes
+from keryx.layers.convolutional.convolution import Sliding
 from keryx.layers.layer import registry
-from keryx.layers.sizes import sizes
 
 
 class _DepthwiseConv(Sliding):

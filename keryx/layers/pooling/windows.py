@@ -7,8 +7,8 @@ import jax
 
 from keryx.errors import ShapeError
 from keryx.kernels import average_pool, max_pool
+from keryx.layers.base.sizes import layout, padding_mode, sizes, spatial_axes
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import layout, padding_mode, sizes, spatial_axes
 
 
 class _Pooling(Layer):

@@ -7,8 +7,8 @@ import jax
 from keryx import activations, constraints, initializers, regularizers
 from keryx.errors import ConfigError, ShapeError
 from keryx.kernels import conv
+from keryx.layers.base.sizes import channel_axis, known_size, layout, padding_mode, sizes, spatial_axes
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import channel_axis, known_size, layout, padding_mode, sizes, spatial_axes
 
 
 def add_bias(outputs: jax.Array, bias: Any, data_format: str) -> jax.Array:

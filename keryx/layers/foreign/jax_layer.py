@@ -13,7 +13,7 @@ from keryx.core.codec import deserialize, reads, serialize
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, StateError, listing
 from keryx.layers.layer import Layer, registry
-from keryx.layers.normalization import whole_weights
+from keryx.layers.normalization.features import whole_weights
 
 
 class Nest:

@@ -11,7 +11,7 @@ from keryx.core import remat, scope, seeds
 from keryx.core.codec import Configurable
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ShapeError, StateError
-from keryx.layers.calling import Calling
+from keryx.layers.base.calling import Calling
 
 
 class KerasMembers:

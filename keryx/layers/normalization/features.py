@@ -12,8 +12,8 @@ import numpy as np
 from keryx import constraints, initializers, regularizers
 from keryx.core import scope
 from keryx.errors import ConfigError, ShapeError
+from keryx.layers.base.sizes import known_size, whole
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import known_size, whole
 
 
 def wide(x: jax.Array) -> jax.Array:

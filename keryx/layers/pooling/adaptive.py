@@ -6,8 +6,8 @@ from typing import Any
 import jax
 
 from keryx import ops
+from keryx.layers.base.sizes import layout, sizes
 from keryx.layers.layer import InputSpec, Layer, registry
-from keryx.layers.sizes import layout, sizes
 
 
 class _AdaptivePooling(Layer):

@@ -7,9 +7,9 @@ import jax
 from keryx import constraints, initializers, regularizers
 from keryx.errors import ConfigError
 from keryx.kernels import conv_transpose
-from keryx.layers.convolution import Sliding
+from keryx.layers.base.sizes import sizes
+from keryx.layers.convolutional.convolution import Sliding
 from keryx.layers.layer import registry
-from keryx.layers.sizes import sizes
 
 
 class _ConvTranspose(Sliding):

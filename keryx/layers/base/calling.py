@@ -14,7 +14,7 @@ from keryx.core import dtypes, graph, host, scope, shapes, tf_graph
 from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import ArgumentError, StateError, listing
-from keryx.layers.output_spec import shapes_for
+from keryx.layers.base.output_spec import shapes_for
 from keryx.runtime import process
 
 _NO_TENSORS = {str, int, float, bool, complex}

@@ -1,0 +1,1 @@
+"""Functions and modules of other libraries on JAX as layers."""

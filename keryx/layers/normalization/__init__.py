@@ -1,0 +1,1 @@
+"""Normalization: of batches, of features, of kernels."""

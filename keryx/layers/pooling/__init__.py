@@ -1,0 +1,1 @@
+"""Pooling: over windows, over all positions, to a size that is asked for."""
