@@ -197,3 +197,18 @@ def test_names_in_any_case_find_what_is_imported_late():
     assert type(optimizers.get("schedulefreeadamw")).__name__ == "ScheduleFreeAdamW"
     assert type(optimizers.get("Muon")) is optimizers.Muon
     assert "Adafactor" in dir(optimizers)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", ".*.*.*b", "(a|a)*b", "(?=a)b", r"(a)\1", "x" * 2000, "(a*)*"])
+def test_patterns_of_a_config_that_might_take_for_ever_are_refused(pattern):
+    config = keryx.optimizers.OptimizerMap(keryx.optimizers.SGD(), {"a": keryx.optimizers.Adam()}).get_config()
+    config["optimizer_map"] = {pattern: config["optimizer_map"]["a"]}
+    with pytest.raises(keryx.errors.ConfigError, match="which might take for ever to match"):
+        keryx.optimizers.OptimizerMap.from_config(config)
+
+
+def test_plain_patterns_of_a_config_are_taken():
+    made = keryx.optimizers.OptimizerMap(keryx.optimizers.SGD(), {r"enc/.*/ker\w+|[ab]/c": keryx.optimizers.Adam()})
+    read = keryx.optimizers.OptimizerMap.from_config(made.get_config())
+    assert read["enc/dense/kernel"].name == read["b/c"].name == "adam"
+    assert read["dec/dense/kernel"].name == "sgd"

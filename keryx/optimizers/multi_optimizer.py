@@ -7,13 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keryx.core.codec import Configurable
+from keryx.core.codec import Configurable, deserialize, reads
 from keryx.core.names import untaken
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, StateError, listing
+from keryx.errors import ArgumentError, ConfigError, StateError, listing
 from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.loss_scaling import LossScaleOptimizer
 from keryx.optimizers.pure import State
+
+_REPEATS = re.compile(r"(?<!\\)[*+{]")
+_SLOW = re.compile(r"\)[*+{?]|\(\?|\\[0-9]")  # a group that is repeated, an extension, a reference
 
 
 @registry.register()
@@ -45,6 +48,18 @@ class OptimizerMap(Configurable, MutableMapping):
         self.optimizer_map: dict[str, Optimizer] = {}
         for key, optimizer in (optimizer_map or {}).items():
             self[key] = optimizer
+
+    @reads
+    def from_config(cls, config: dict[str, Any]):
+        """A map made anew; of a config the keys are patterns that cannot take for ever to match."""
+        for key in config.get("optimizer_map") or {}:
+            if not isinstance(key, str) or len(key) > 1000 or _SLOW.search(key) or len(_REPEATS.findall(key)) > 2:
+                raise ConfigError(
+                    f"The config of an OptimizerMap has the pattern {key!r:.200}, which might take for ever to match: "
+                    "one of a file repeats no group, has no references, and two repetitions at most. Make the map "
+                    "yourself."
+                )
+        return cls(**{name: deserialize(value) for name, value in config.items()})
 
     def __getitem__(self, key: str) -> Optimizer:
         if key in self.optimizer_map:
