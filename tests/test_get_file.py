@@ -441,9 +441,10 @@ def test_truncated_archives(tmp_path):
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:31_000])  # within the head of the second
     with pytest.raises(FileError, match="truncated after 30,720 bytes"):
         extraction.extract(tmp_path / "a", tmp_path / "b")
-    (tmp_path / "a").write_bytes(b"text")
-    with pytest.raises(FileError, match="no tar or zip archive"):
-        extraction.extract(tmp_path / "a", tmp_path / "b")
+    for content in (b"text", b"", whole[:20]):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(FileError, match="no tar or zip archive"):
+            extraction.extract(tmp_path / "a", tmp_path / "b")
     with pytest.raises(ArgumentError, match="archive_format"):
         extraction.extract(tmp_path / "a", tmp_path / "b", "rar")
     assert left(tmp_path) == ["a"]

@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -51,8 +52,9 @@ def extract(archive: Path, folder: Path, archive_format: str | Sequence[str] | N
         raise ArgumentError(f"archive_format is 'auto', 'tar', 'zip' or a list of these; got {archive_format!r}.")
     for name in formats:
         matches, members = _READERS[name]
-        if matches(archive):
-            break
+        with suppress(*_DAMAGE):
+            if matches(archive):
+                break
     else:
         raise FileError(f"{archive} cannot be unpacked: it is no {' or '.join(formats)} archive, or is damaged.")
     with atomic.writing_folder(folder, at_once=True) as new:
