@@ -21,16 +21,15 @@ ADAPTIVE = [
 ]
 
 CONV_LSTM = [
-    ("ConvLSTM1D", (2, 3, 5, 2), {"init": {"filters": 2, "kernel_size": 2}, "unknown": (1,)}),
     (
         "ConvLSTM1D",
-        (2, 3, 2, 7),
-        {"init": {"filters": 3, "kernel_size": 3, "strides": 2, "data_format": "channels_first", **ALL_STATES}},
+        (2, 3, 7, 2),
+        {"init": {"filters": 3, "kernel_size": 3, "strides": 2, **ALL_STATES}, "unknown": (1,)},
     ),
     (
         "ConvLSTM2D",
         (2, 3, 4, 5, 2),
-        {"init": {"filters": 2, "kernel_size": (3, 2), "padding": "same", **PENALTIES, **ALL_STATES}},
+        {"init": {"filters": 2, "kernel_size": (3, 2), "padding": "same", **PENALTIES}},
     ),
     (
         "ConvLSTM2D",
@@ -69,13 +68,11 @@ GROUPED_ATTENTION = [
     *(
         ("GroupQueryAttention", shapes, {"init": _GROUPS | init, "call": call, "separate": True, "bfloat16": 0.2})
         for shapes, init, call in [
-            (_QV, {}, {}),
             (_QV, {"use_bias": False, "num_key_value_heads": 1}, {"return_attention_scores": True}),
             ([X3, (2, 5, 4), (2, 5, 2)], {"use_gate": True, "num_key_value_heads": 4}, {}),
-            (_QV, {}, {"attention_mask": _PAIRS}),
+            (_QV, {"sliding_window": 3, "kernel_regularizer": "l2"}, {"attention_mask": _PAIRS}),
             ([X3, X3], {"activity_regularizer": "l2"}, {"use_causal_mask": True}),
             ([X3, X3], {"dropout": 0.5}, {"use_causal_mask": True, "value_mask": STEPS, "key_mask": OTHER}),
-            ([(2, 5, 4), (2, 5, 4)], {"sliding_window": 2, "kernel_regularizer": "l2"}, {}),
         ]
     ),
 ]
