@@ -63,15 +63,16 @@ _QV = [X3, (2, 5, 4)]
 _PAIRS = np.arange(30).reshape(2, 3, 5) % 3 > 0  # (batch, T, S), some queries with nothing to attend to
 GROUPED_ATTENTION = [
     *(
-        ("GroupQueryAttention", shapes, {"init": _GROUPS | init, "call": call, "separate": True, "bfloat16": 0.2})
-        for shapes, init, call in [
-            (_QV, {"use_bias": False, "num_key_value_heads": 1}, {"return_attention_scores": True}),
-            ([X3, (2, 5, 4), (2, 5, 2)], {"use_gate": True, "num_key_value_heads": 4}, {}),
-            (_QV, {"sliding_window": 3, "kernel_regularizer": "l2"}, {"attention_mask": _PAIRS}),
+        ("GroupQueryAttention", shapes, {"init": _GROUPS | init, "call": call, "separate": True, "bfloat16": half})
+        for shapes, init, call, half in [
+            (_QV, {"use_bias": False, "num_key_value_heads": 1}, {"return_attention_scores": True}, 0.2),
+            ([X3, (2, 5, 4), (2, 5, 2)], {"use_gate": True, "num_key_value_heads": 4}, {}, None),
+            (_QV, {"sliding_window": 3, "kernel_regularizer": "l2"}, {"attention_mask": _PAIRS}, None),
             (
                 [X3, X3],
                 {"dropout": 0.5, "activity_regularizer": "l2"},
                 {"use_causal_mask": True, "value_mask": STEPS, "key_mask": OTHER},
+                None,
             ),
         ]
     ),
