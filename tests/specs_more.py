@@ -9,28 +9,24 @@ ALL_STATES = {"return_sequences": True, "return_state": True}
 PENALTIES = {"kernel_regularizer": "l2", "recurrent_regularizer": "l1", "activity_regularizer": "l2"}
 
 ADAPTIVE = [
-    (f"Adaptive{kind}Pooling{rank}D", shape, {"init": init, "unknown": unknown})
-    for kind in ("Max", "Average")
-    for rank, shape, init, unknown in [
-        (1, (2, 7, 3), {"output_size": 3}, (1,)),
-        (1, (2, 3, 7), {"output_size": 2, "data_format": "channels_first"}, ()),
-        (2, X4, {"output_size": (5, 2)}, ()),
-        (2, X4, {"output_size": 4, "data_format": "channels_first"}, ()),
-        (3, X5, {"output_size": (2, 3, 1)}, ()),
-    ]
+    ("AdaptiveMaxPooling1D", (2, 7, 3), {"init": {"output_size": 3}, "unknown": (1,)}),
+    ("AdaptiveMaxPooling2D", X4, {"init": {"output_size": 4, "data_format": "channels_first"}}),
+    ("AdaptiveMaxPooling3D", X5, {"init": {"output_size": 1}}),
+    ("AdaptiveAveragePooling1D", (2, 3, 7), {"init": {"output_size": 2, "data_format": "channels_first"}}),
+    ("AdaptiveAveragePooling2D", X4, {"init": {"output_size": (5, 2)}}),
+    ("AdaptiveAveragePooling3D", X5, {"init": {"output_size": (2, 3, 1)}}),
 ]
 
 CONV_LSTM = [
-    ("ConvLSTM1D", (2, 3, 5, 2), {"init": {"filters": 2, "kernel_size": 2}, "unknown": (1,)}),
     (
         "ConvLSTM1D",
-        (2, 3, 2, 7),
-        {"init": {"filters": 3, "kernel_size": 3, "strides": 2, "data_format": "channels_first", **ALL_STATES}},
+        (2, 3, 7, 2),
+        {"init": {"filters": 3, "kernel_size": 3, "strides": 2, **ALL_STATES}, "unknown": (1,)},
     ),
     (
         "ConvLSTM2D",
         (2, 3, 4, 5, 2),
-        {"init": {"filters": 2, "kernel_size": (3, 2), "padding": "same", **PENALTIES, **ALL_STATES}},
+        {"init": {"filters": 2, "kernel_size": (3, 2), "padding": "same", **PENALTIES}},
     ),
     (
         "ConvLSTM2D",
@@ -67,15 +63,17 @@ _QV = [X3, (2, 5, 4)]
 _PAIRS = np.arange(30).reshape(2, 3, 5) % 3 > 0  # (batch, T, S), some queries with nothing to attend to
 GROUPED_ATTENTION = [
     *(
-        ("GroupQueryAttention", shapes, {"init": _GROUPS | init, "call": call, "separate": True, "bfloat16": 0.2})
-        for shapes, init, call in [
-            (_QV, {}, {}),
-            (_QV, {"use_bias": False, "num_key_value_heads": 1}, {"return_attention_scores": True}),
-            ([X3, (2, 5, 4), (2, 5, 2)], {"use_gate": True, "num_key_value_heads": 4}, {}),
-            (_QV, {}, {"attention_mask": _PAIRS}),
-            ([X3, X3], {"activity_regularizer": "l2"}, {"use_causal_mask": True}),
-            ([X3, X3], {"dropout": 0.5}, {"use_causal_mask": True, "value_mask": STEPS, "key_mask": OTHER}),
-            ([(2, 5, 4), (2, 5, 4)], {"sliding_window": 2, "kernel_regularizer": "l2"}, {}),
+        ("GroupQueryAttention", shapes, {"init": _GROUPS | init, "call": call, "separate": True, "bfloat16": half})
+        for shapes, init, call, half in [
+            (_QV, {"use_bias": False, "num_key_value_heads": 1}, {"return_attention_scores": True}, 0.2),
+            ([X3, (2, 5, 4), (2, 5, 2)], {"use_gate": True, "num_key_value_heads": 4}, {}, None),
+            (_QV, {"sliding_window": 3, "kernel_regularizer": "l2"}, {"attention_mask": _PAIRS}, None),
+            (
+                [X3, X3],
+                {"dropout": 0.5, "activity_regularizer": "l2"},
+                {"use_causal_mask": True, "value_mask": STEPS, "key_mask": OTHER},
+                None,
+            ),
         ]
     ),
 ]
@@ -92,7 +90,6 @@ EMBEDDING = [
 
 _LIMITS = {"rmin": 0.5, "rmax": 1.5, "dmax": 0.4}
 NORMALIZATION = [
-    ("BatchNormalization", X3, {"init": {"renorm": True, "momentum": 0.9, "epsilon": 0.1}, "training": True}),
     ("BatchNormalization", X3, {"init": {"renorm": True, "renorm_clipping": _LIMITS}, "training": True}),
     (
         "BatchNormalization",

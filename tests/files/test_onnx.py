@@ -67,7 +67,6 @@ def eagerly(model, batch):
 REFUSED = {
     "UpSampling2D(interpolation=lanczos3)": "interpolate by lanczos3",
     "AdaptiveMaxPooling1D(output_size=3)": "windows that depend on an unknown size",
-    "AdaptiveAveragePooling1D(output_size=3)": "windows that depend on an unknown size",
 }
 RECURRENT = [
     row(kind, (2, 4, 3), init={"units": 2} | init, masks=masks, unknown=(1,))
