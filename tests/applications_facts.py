@@ -57,9 +57,9 @@ def connections(model) -> dict:
 
 
 def arrays(model) -> list:
-    """By layer, in order: the shapes of its weights, and which are trained."""
+    """By layer, in order: the names and shapes of its weights, and which are trained."""
     trained = {id(w) for w in model.trainable_weights}
-    return [[layer.name, [[list(w.shape), id(w) in trained] for w in layer.weights]] for layer in model.layers]
+    return [[layer.name, [[w.name, list(w.shape), id(w) in trained] for w in layer.weights]] for layer in model.layers]
 
 
 def settings(model) -> list:
@@ -69,7 +69,7 @@ def settings(model) -> list:
 
 def facts(model) -> dict:
     """All of it as numbers and checksums."""
-    weights = [shape for _, layer in arrays(model) for shape, _ in layer]
+    weights = [shape for _, layer in arrays(model) for _, shape, _ in layer]
     told = {"connections": connections(model), "arrays": arrays(model), "settings": settings(model)}
     return {
         "name": model.name,
