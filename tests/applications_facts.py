@@ -59,7 +59,11 @@ def connections(model) -> dict:
 def arrays(model) -> list:
     """By layer, in order: the names and shapes of its weights, and which are trained."""
     trained = {id(w) for w in model.trainable_weights}
-    return [[layer.name, [[w.name, list(w.shape), id(w) in trained] for w in layer.weights]] for layer in model.layers]
+
+    def name(weight):  # Keras numbers those that nobody named
+        return "variable" if weight.name.startswith("variable_") else weight.name
+
+    return [[layer.name, [[name(w), list(w.shape), id(w) in trained] for w in layer.weights]] for layer in model.layers]
 
 
 def settings(model) -> list:

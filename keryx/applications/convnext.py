@@ -43,7 +43,7 @@ class LayerScale(Layer):
     def build(self, input_shape: Any = None) -> None:
         """Add the factors (projection_dim,)."""
         first = initializers.Constant(self.init_values)
-        self.gamma = self.add_weight((self.projection_dim,), first)
+        self.gamma = self.add_weight((self.projection_dim,), first, name="variable")
 
     def call(self, inputs: jax.Array) -> jax.Array:
         """(batch, ..., projection_dim) -> the same."""
