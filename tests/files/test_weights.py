@@ -393,3 +393,17 @@ def test_bfloat16_is_what_it_was(tmp_path):
     npz.write(tmp_path / "a.npz", arrays)
     with np.load(tmp_path / "a.npz") as file:
         assert file["a"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_layers_of_one_name_are_all_kept(tmp_path):
+    def model():
+        x = inputs = keryx.Input((3,))
+        for units in (4, 2):
+            x = keryx.layers.Dense(units, name="same")(x)
+        return keryx.Model(inputs, x)
+
+    saved, other = model(), model()
+    saved.save_weights(tmp_path / "w.h5")
+    assert other.load_weights(tmp_path / "w.h5").is_whole
+    for a, b in zip(saved.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

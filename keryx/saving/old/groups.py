@@ -15,7 +15,8 @@ _MAX_ATTRIBUTE = 64_512  # bytes of a list of names; a longer one is cut into pi
 @contextmanager
 def groups(model: Any, keras_version: str) -> Iterator[Group]:
     """A block that is given the groups of a model's weights, which are those of one moment."""
-    layers = {layer.name: _named(layer) for layer in model.layers}
+    taken: dict[str, int] = {}  # two layers may have one name; the file goes by their order, too
+    layers = {untaken(layer.name, taken): _named(layer) for layer in model.layers}
     within = {v for weights in layers.values() for v in weights.values()}
     layers_and_top = layers | {TOP: {v.path: v for v in model.weights if v not in within}}
     flat = {f"{layer}/{name}": v for layer, weights in layers_and_top.items() for name, v in weights.items()}
