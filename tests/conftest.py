@@ -1,8 +1,11 @@
 """Before any test: the oracle's backend, Ctrl-C, and which tests `-m smoke` takes."""
 
+import ctypes
 import gc
 import os
 import signal
+import sys
+from pathlib import Path
 
 import jax
 import pytest
@@ -36,3 +39,23 @@ def quick_compilation(request):
 
 def pytest_collection_finish():
     gc.freeze()  # what was imported stays; to walk it again and again takes a part of the whole run
+
+
+_MOST_MEMORY, _TESTS_BETWEEN = 3 * 2**30, 200
+_since_the_last_time = 0
+
+
+def pytest_runtest_teardown():
+    """Thousands of compiled programs, which no test wants again, take gigabytes: now and then they go."""
+    global _since_the_last_time
+    _since_the_last_time += 1
+    if sys.platform == "linux" and _since_the_last_time >= _TESTS_BETWEEN and _memory() > _MOST_MEMORY:
+        _since_the_last_time = 0
+        jax.clear_caches()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _memory():
+    """The bytes that the process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
