@@ -1,6 +1,5 @@
 """Every layer, once for each set of weights that it can have, is saved by each library and trained on by the other."""
 
-import typing
 import warnings
 
 import jax
@@ -90,16 +89,20 @@ GROUPS = chosen()
 
 
 def test_the_table_is_whole():
-    """What is not in it is checked as a part of others, in test_keras_file.py, or is no layer to be saved."""
-    classes = {thing for thing in vars(keryx.layers).values() if isinstance(thing, type) and thing is not typing.Any}
-    within = (
-        "Layer Wrapper Lambda InputLayer InputSpec RNN StackedRNNCells TimeDistributed Bidirectional LSTMCell GRUCell "
-        "SimpleRNNCell"
+    """What is not in it is checked as a part of others, elsewhere, or is no layer to be saved."""
+    every = {getattr(keryx.layers, name) for name in dir(keryx.layers) if name[0] != "_"}
+    classes = {thing for thing in every if isinstance(thing, type) and issubclass(thing, keryx.Layer)}
+    left = (
+        "Layer Wrapper Lambda InputLayer RNN StackedRNNCells TimeDistributed Bidirectional LSTMCell GRUCell "
+        "SimpleRNNCell SpectralNormalization JaxLayer FlaxLayer"  # in test_keras_file.py
     )
-    when_asked_for = "SpectralNormalization JaxLayer FlaxLayer"
-    left = {*within.split(), *when_asked_for.split()}
+    images = "AugMix CutMix ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes MixUp"
+    text = "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization"
+    elsewhere = {*left.split(), *text.split(), *images.split(), "Pipeline", "RandAugment", "Solarization"}
     checked = {getattr(keryx.layers, spec.layer) for group in GROUPS for spec in group}
-    assert {cls.__name__ for cls in classes - checked} | set(when_asked_for.split()) == left
+    missing = {cls.__name__ for cls in classes - checked} - elsewhere
+    assert {name for name in missing if not name.startswith("Random")} == set()  # those: test_layers_image.py
+    assert elsewhere <= {cls.__name__ for cls in classes}
 
 
 @pytest.mark.slow
