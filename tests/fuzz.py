@@ -311,7 +311,9 @@ def told(model):
             return [spoken(p) for p in part]
         if isinstance(part, dict) and part.get("class_name") == "__keras_tensor__":
             return call(*part["config"]["keras_history"])
-        return {key: spoken(p) for key, p in part.items()} if isinstance(part, dict) else part
+        if isinstance(part, dict):  # Keras writes training=False into a call, and passes over it
+            return {key: spoken(p) for key, p in part.items() if (key, p) != ("training", False)}
+        return part
 
     @functools.cache
     def call(name, node, index):

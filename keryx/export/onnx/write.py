@@ -16,6 +16,7 @@ from keryx.export.onnx import (  # noqa: F401  # each enters its rows
     layers_convolution,
     layers_core,
     layers_normalization,
+    layers_preprocessing,
     layers_recurrent,
     layers_reshaping,
     ops_math,
