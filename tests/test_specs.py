@@ -142,7 +142,6 @@ def test_numbers_gradients_and_masks_are_those_of_keras(spec):
     assert_close(got, wanted)
 
 
-@pytest.mark.optimized
 @rows
 def test_compiled_is_eager(spec):
     program, values = keryx_program(spec, layer_of(spec))

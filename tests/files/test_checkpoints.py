@@ -238,7 +238,7 @@ def test_what_a_callback_remembers(tmp_path):
 
 
 def test_killed_at_random_moments():
-    kill(6)
+    kill(3)
 
 
 # -- ModelCheckpoint -----------------------------------------------------------------------------------------------
