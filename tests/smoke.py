@@ -45,6 +45,22 @@ SMOKE = {
     "test_datasets.py": ["as_keras_loads_it imdb", "nothing_is_run"],
     "test_images.py": ["saved_and_loaded"],
     "test_from_directory.py": ["fit", "parts_have_the_files_that_keras_gives_them"],
+    # Layers and networks that most programs do without.
+    "test_preprocessing.py": [
+        "in_training_from_arrays_batches_and_data_sets",
+        "long_vectors_are_made_behind_the_host_part",
+    ],
+    "test_layers_image.py": [
+        "what_keras_has_drawn_changes_images_and_masks_as_in_keras RandomZoom",
+        "masks_keep_their_dtype_and_their_classes",
+    ],
+    "test_ops_more.py": ["rearrange", "the_namespaces_hold_the_same_functions"],
+    "test_layers_more.py": ["spectral_normalization", "rms_scaling"],
+    "test_applications.py": ["layers_connections_weights_and_settings_are_those_of_keras MobileNet"],
+    "test_multi_optimizer.py": ["plain_patterns_of_a_config_are_taken"],
+    "test_scopes.py": ["remat_of_a_function_within_a_layer"],
+    "test_visualization.py": ["masks_are_those_of_keras", "a_gallery_in_a_file"],
+    "test_keras_members.py": ["state_trees_are_those_of_keras"],
     # The kernels, on the best library that is there.
     "test_kernels.py": ["dense"],
     "test_kernels_conv.py": ["sizes_of_networks"],

@@ -84,6 +84,8 @@ def test_dropout_of_a_conv_lstm():
     [("Dense", (3,), array(4, 5)), ("Conv2D", (2, 2), array(2, 4, 4, 3)), ("Embedding", (6, 3), np.array([[1, 5, 1]]))],
 )
 def test_spectral_normalization(kind, arguments, x):
+    keras.utils.clear_session(free_memory=False)
+    keryx.utils.clear_session(free_memory=False)
     ours, theirs = (
         m.SpectralNormalization(getattr(m, kind)(*arguments), power_iterations=2) for m in (layers, keras.layers)
     )
