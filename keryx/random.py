@@ -85,19 +85,19 @@ def normal(shape: Shape, mean=0.0, stddev=1.0, dtype=None, seed: Seed = None) ->
     (2, 3)
     """
     dtype = _float(dtype)
-    return jax.random.normal(_key_of(seed), tuple(shape), dtype) * stddev + mean
+    return jax.random.normal(key_of(seed), tuple(shape), dtype) * stddev + mean
 
 
 def truncated_normal(shape: Shape, mean=0.0, stddev=1.0, dtype=None, seed: Seed = None) -> jax.Array:
     """Normal numbers, none farther than two `stddev` from `mean`; their own deviation is 0.88 `stddev`."""
     dtype = _float(dtype)
-    return jax.random.truncated_normal(_key_of(seed), -2.0, 2.0, tuple(shape), dtype) * stddev + mean
+    return jax.random.truncated_normal(key_of(seed), -2.0, 2.0, tuple(shape), dtype) * stddev + mean
 
 
 def uniform(shape: Shape, minval=0.0, maxval=1.0, dtype=None, seed: Seed = None) -> jax.Array:
     """Numbers spread evenly over [minval, maxval)."""
     dtype = _float(dtype)
-    return jax.random.uniform(_key_of(seed), tuple(shape), dtype, minval, maxval)
+    return jax.random.uniform(key_of(seed), tuple(shape), dtype, minval, maxval)
 
 
 def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> jax.Array:
@@ -108,7 +108,7 @@ def randint(shape: Shape, minval, maxval, dtype="int32", seed: Seed = None) -> j
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
         raise ConfigError(f"randint() draws integers; got dtype={jnp.dtype(dtype).name!r}. Use uniform().")
-    return jax.random.randint(_key_of(seed), tuple(shape), minval, maxval, dtype)
+    return jax.random.randint(key_of(seed), tuple(shape), minval, maxval, dtype)
 
 
 def categorical(logits, num_samples: int, dtype="int32", seed: Seed = None) -> jax.Array:
@@ -120,7 +120,7 @@ def categorical(logits, num_samples: int, dtype="int32", seed: Seed = None) -> j
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
         raise ShapeError(f"categorical() wants logits (batch, classes); got {logits.shape}.")
-    drawn = jax.random.categorical(_key_of(seed), logits[..., None], axis=1, shape=(len(logits), num_samples))
+    drawn = jax.random.categorical(key_of(seed), logits[..., None], axis=1, shape=(len(logits), num_samples))
     return drawn.astype(dtype)
 
 
@@ -140,7 +140,7 @@ def dropout(inputs, rate: float, noise_shape: Sequence[int | None] | None = None
         return jnp.zeros_like(inputs)
     sizes = noise_shape or inputs.shape
     shape = tuple(own if size is None else size for size, own in zip(sizes, inputs.shape, strict=True))
-    kept = jax.random.bernoulli(_key_of(seed), 1 - rate, shape)
+    kept = jax.random.bernoulli(key_of(seed), 1 - rate, shape)
     return jnp.where(kept, inputs / (1 - rate), jnp.zeros((), inputs.dtype))
 
 
@@ -150,23 +150,23 @@ def shuffle(x, axis: int = 0, seed: Seed = None) -> jax.Array:
     >>> sorted(shuffle([3, 1, 2], seed=1).tolist())
     [1, 2, 3]
     """
-    return jax.random.permutation(_key_of(seed), jnp.asarray(x), axis, independent=True)
+    return jax.random.permutation(key_of(seed), jnp.asarray(x), axis, independent=True)
 
 
 def gamma(shape: Shape, alpha, dtype=None, seed: Seed = None) -> jax.Array:
     """Numbers of the gamma distribution with shape `alpha` and scale 1."""
-    return jax.random.gamma(_key_of(seed), jnp.asarray(alpha), tuple(shape), _float(dtype))
+    return jax.random.gamma(key_of(seed), jnp.asarray(alpha), tuple(shape), _float(dtype))
 
 
 def beta(shape: Shape, alpha, beta, dtype=None, seed: Seed = None) -> jax.Array:
     """Numbers of the beta distribution."""
-    return jax.random.beta(_key_of(seed), jnp.asarray(alpha), jnp.asarray(beta), tuple(shape), _float(dtype))
+    return jax.random.beta(key_of(seed), jnp.asarray(alpha), jnp.asarray(beta), tuple(shape), _float(dtype))
 
 
 def binomial(shape: Shape, counts, probabilities, dtype=None, seed: Seed = None) -> jax.Array:
     """How many of `counts` trials succeed, each with probability `probabilities`."""
     counts, probabilities = jnp.asarray(counts), jnp.asarray(probabilities)
-    return jax.random.binomial(_key_of(seed), counts, probabilities, tuple(shape), _float(dtype))
+    return jax.random.binomial(key_of(seed), counts, probabilities, tuple(shape), _float(dtype))
 
 
 def _float(dtype) -> Any:
@@ -176,7 +176,8 @@ def _float(dtype) -> Any:
     return dtype
 
 
-def _key_of(seed: Seed) -> jax.Array:
+def key_of(seed: Seed) -> jax.Array:
+    """The key that a seed stands for: None is the next one of the step, a SeedGenerator's its next, a key is itself."""
     if seed is None:
         from keryx.core import scope
 

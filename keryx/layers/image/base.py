@@ -14,7 +14,7 @@ from keryx.errors import ConfigError, DataError, ShapeError, listing
 from keryx.layers.base.sizes import choice, layout
 from keryx.layers.layer import Layer
 from keryx.ops.bounding_boxes import FORMATS, clip_to_image_size, convert_format
-from keryx.random import _key_of as key_of
+from keryx.random import key_of
 
 PARTS = "images", "labels", "bounding_boxes", "segmentation_masks"
 Transformation = Any

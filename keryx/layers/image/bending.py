@@ -12,7 +12,7 @@ from keryx.layers.layer import registry
 from keryx.ops import image as images_ops
 from keryx.ops.bounding_boxes import around
 from keryx.ops.image.warping import FILL_MODES, bend, homography
-from keryx.random import _key_of as key_of
+from keryx.random import key_of
 
 
 @registry.register()

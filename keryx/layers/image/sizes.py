@@ -12,7 +12,7 @@ from keryx.layers.image.base import ImageLayer
 from keryx.layers.layer import Layer, registry
 from keryx.ops import image as images_ops
 from keryx.ops.image.sizes import INTERPOLATIONS, crop_of_aspect
-from keryx.random import _key_of as key_of
+from keryx.random import key_of
 
 
 @registry.register()

@@ -10,7 +10,7 @@ from keryx.core.graph import lift
 from keryx.errors import ShapeError
 from keryx.ops.image.filters import gaussian, slide
 from keryx.ops.image.layout import as_images, axes, one_of, with_batch
-from keryx.random import _key_of as key_of
+from keryx.random import key_of
 
 ORDERS = {"nearest": 0, "bilinear": 1}
 FILL_MODES = "constant", "nearest", "wrap", "mirror", "reflect"
