@@ -65,3 +65,17 @@ def test_apply_wants_a_gradient_for_each_variable():
     with pytest.raises(ArgumentError, match="a gradient for each variable: 1; got 2"):
         optimizers.SGD().apply([np.ones(2), np.ones(2)], [w])
     np.testing.assert_array_equal(w.numpy(), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("gradients", "said"),
+    [
+        ([np.ones(2), np.ones(2)], "wants a gradient for each variable: 1; got 2"),
+        ([np.ones(3)], r"The gradient of 'w' has the variable's shape, \(2,\); got \(3,\)"),
+    ],
+)
+def test_gradients_that_do_not_fit_their_variables(gradients, said):
+    weight = keryx.Variable(np.ones(2), name="w")
+    with pytest.raises(ValueError, match=said):
+        keryx.optimizers.SGD().apply(gradients, [weight])
+    np.testing.assert_array_equal(weight.value, 1)

@@ -13,7 +13,7 @@ from keryx.core.copying import Copyable
 from keryx.core.lending import hand_out, put
 from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing, warn
+from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing, warn
 from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
 
@@ -305,6 +305,9 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         if missing and len(missing) == len(grads):
             raise ArgumentError(f"apply() wants gradients; got None for each of {listing(missing)}.")
+        for g, v in zip(grads, variables, strict=True):
+            if g is not None and np.shape(g) != tuple(v.shape):
+                raise ShapeError(f"The gradient of {v.path!r} has the variable's shape, {v.shape}; got {np.shape(g)}.")
         if missing:
             warn(f"No gradient came for {listing(missing)}: they stay as they are.")
         if not self.built:
