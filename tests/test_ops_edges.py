@@ -94,3 +94,13 @@ def test_pairs_as_complex_numbers():
 def test_int_is_a_dtype():
     assert ops.cast([1.5], "int").dtype == keras.ops.cast([1.5], "int").dtype == "int32"
     assert keryx.Input((2,), dtype="int").dtype == "int32"
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+def test_layer_normalization_by_the_old_word():
+    x = np.random.default_rng(0).normal(1, 2, (3, 4)).astype("float32")
+    gamma, beta = np.arange(4, dtype="float32"), np.ones(4, "float32")
+    theirs = keras.ops.layer_normalization(x, gamma, beta, rms_scaling=True)
+    np.testing.assert_allclose(ops.layer_normalization(x, gamma, beta, rms_scaling=True), theirs, 1e-5, 1e-5)
+    with pytest.raises(TypeError, match="epsilom"):
+        ops.layer_normalization(x, epsilom=1)

@@ -116,14 +116,17 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 @lift
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    """gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta, both along `axis` (arXiv:1607.06450)."""
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, rms_scaling=False):
+    """gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta, both along `axis` (arXiv:1607.06450).
+
+    `rms_scaling` is an old word of Keras: gamma x / sqrt(var(x) + epsilon), without beta.
+    """
     x = jnp.asarray(x)
     wide = x.astype(jnp.promote_types(x.dtype, "float32"))
-    wide = wide - jnp.mean(wide, axis, keepdims=True)
-    y = wide * jax.lax.rsqrt(jnp.var(wide, axis, keepdims=True) + _epsilon(epsilon))
+    factor = jax.lax.rsqrt(jnp.var(wide, axis, keepdims=True) + _epsilon(epsilon))
+    y = (wide if rms_scaling else wide - jnp.mean(wide, axis, keepdims=True)) * factor
     y = y if gamma is None else y * _along(gamma, x, axis)
-    y = y if beta is None else y + _along(beta, x, axis)
+    y = y if beta is None or rms_scaling else y + _along(beta, x, axis)
     return y.astype(x.dtype)
 
 
