@@ -9,6 +9,7 @@ import numpy as np
 from keryx import activations, config, losses
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import lift
+from keryx.errors import ArgumentError
 from keryx.losses import entropy
 from keryx.ops.table import as_array, op
 
@@ -116,12 +117,14 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 @lift
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, rms_scaling=False):
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     """gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta, both along `axis` (arXiv:1607.06450).
 
-    `rms_scaling` is an old word of Keras: gamma x / sqrt(var(x) + epsilon), without beta.
+    `rms_scaling=True` is an old word of Keras: gamma x / sqrt(var(x) + epsilon), without beta.
     """
-    x = jnp.asarray(x)
+    x, rms_scaling = jnp.asarray(x), kwargs.pop("rms_scaling", False)
+    if kwargs:
+        raise ArgumentError(f"layer_normalization() has no argument {next(iter(kwargs))!r}.")
     wide = x.astype(jnp.promote_types(x.dtype, "float32"))
     factor = jax.lax.rsqrt(jnp.var(wide, axis, keepdims=True) + _epsilon(epsilon))
     y = (wide if rms_scaling else wide - jnp.mean(wide, axis, keepdims=True)) * factor
@@ -167,11 +170,14 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
 @lift
 def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
-    """1 at each of the classes that a row of inputs names, else 0.
+    """1 at each of the classes that a row of inputs names, else 0. `num_tokens` is an old word for `num_classes`.
 
     >>> multi_hot([0, 2], 4).tolist()
     [1.0, 0.0, 1.0, 0.0]
     """
+    num_classes = kwargs.pop("num_tokens", num_classes)
+    if kwargs:
+        raise ArgumentError(f"multi_hot() has no argument {next(iter(kwargs))!r}.")
     inputs = jnp.asarray(inputs)
     codes = jax.nn.one_hot(inputs, num_classes, dtype=standardize_dtype(dtype), axis=axis)
     return jnp.max(codes, axis=1 if inputs.ndim > 1 else 0)
