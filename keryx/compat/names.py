@@ -60,6 +60,7 @@ _ELSEWHERE = {  # where the public things of a private folder stand
     "backend.nn": "ops.nn",
     "backend.numpy": "ops.numpy",
     "backend.random": "random",
+    "layers.preprocessing.image_preprocessing.bounding_boxes": "utils.bounding_boxes",
     "trainers.data_adapters": "utils",
 }
 # Private things that programs import all the same, by what they are here.
@@ -112,7 +113,7 @@ def _words() -> dict[str, list[str]]:
 @cache
 def _spelled() -> frozenset[str]:
     """The public names as modules spell them, but for underscores."""
-    return frozenset(word.lower() for word in _words() if word[0] != "_")
+    return frozenset(word.lower().replace("_", "") for word in _words() if word[0] != "_")
 
 
 def nearest(source: str) -> str:

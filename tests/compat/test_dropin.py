@@ -37,7 +37,10 @@ def keras_says():
             if later.reason(f"{path}.{name}") is None and later.reason(path) is None:
                 home = getattr(value, "__module__", None)
                 source = home if isinstance(home, str) and home.startswith("keras.src") else None
+                if path == "optimizers.legacy":
+                    source = None  # all of Keras's are one private class that warns
                 names[f"{path}.{name}".lstrip(".")] = (source, getattr(value, "__name__", name))
+    del names["version"]  # Keras's own
     return names
 
 
