@@ -67,6 +67,8 @@ _ELSEWHERE = {  # where the public things of a private folder stand
 _PRIVATE = {
     "KerasVariable": "Variable",
     "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
+    "get_keras_mask": "core.scope.mask_of",
+    "set_keras_mask": "core.scope.set_mask",
 }
 
 
