@@ -96,8 +96,11 @@ class Finder(MetaPathFinder, Loader):
         spec = module.__spec__
         if spec is not None and spec.origin is not None:
             module.__file__ = spec.origin
-        if _canonical(module.__name__) == "keras":
-            vars(module).update(__version__=KERAS_VERSION, version=version)
+        path = _canonical(module.__name__)
+        if path in ("keras", "keras.src", "keras.src.version"):
+            module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
+        if path == "keras":
+            module.version = version  # type: ignore[attr-defined]
             _look_at_the_environment()
         elif module.__name__ == "tensorflow":
             module.__version__ = tensorflow_face.VERSION  # type: ignore[attr-defined]
@@ -168,15 +171,20 @@ def _look(fullname: str, name: str) -> Any:
         except AttributeError:
             pass
     below = f"{fullname}.{name}"
-    source = path == "keras.src" or path.startswith("keras.src.")
-    if not source and _is_module(below):
+    if _is_module(below) and not _is_only_spelled_as_one(below):
         return importlib.import_module(below)
     try:
         return _thing(path, name)
     except AttributeError:
-        if source and _is_module(below):
+        if _is_module(below):
             return importlib.import_module(below)
         raise
+
+
+def _is_only_spelled_as_one(fullname: str) -> bool:
+    """Whether a path may be a module or a thing: below `keras.src` things go first there."""
+    path = _canonical(fullname)
+    return path.startswith("keras.src.") and not names.is_source_file(path.removeprefix("keras.src."))
 
 
 def _thing(path: str, name: str) -> Any:
@@ -184,7 +192,7 @@ def _thing(path: str, name: str) -> Any:
     if root == "tensorflow":
         return tensorflow_face.find(below, name)
     if below == "src" or below.startswith("src."):
-        return {"__version__": KERAS_VERSION, "version": version}.get(name) or names.find_source(below[4:], name)
+        return version if path == "keras.src.version" and name == "version" else names.find_source(below[4:], name)
     if below and below not in names.NAMESPACES:
         raise AttributeError(f"{path} has no {name!r}.")
     return names.find_public(below, name)
