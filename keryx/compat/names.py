@@ -99,10 +99,11 @@ def public(path: str) -> list[str]:
     (True, False, False)
     """
     home = namespace(path)
-    return [name for name in dir(home) if name[0] != "_" and _is_thing(getattr(home, name, None))]
+    return [name for name in dir(home) if name[0] != "_" and is_thing(getattr(home, name, None))]
 
 
-def _is_thing(value: Any) -> bool:
+def is_thing(value: Any) -> bool:
+    """Whether a value is a thing of Keryx's or of what it stands on, and no module or helper of Python's."""
     if isinstance(value, ModuleType):
         return False
     origin = getattr(value, "__module__", None)
@@ -193,7 +194,7 @@ def _called(path: str) -> str:
 
 
 def _hint(path: str, name: str) -> str:
-    elsewhere = [home for home in _words().get(name, ()) if home != path and _is_thing(_at(home, name))]
+    elsewhere = [home for home in _words().get(name, ()) if home != path and is_thing(_at(home, name))]
     if elsewhere and name[0] != "_":
         return f" There is {_called(elsewhere[0])}.{name}."
     return did_you_mean(name, public(path))
@@ -213,11 +214,11 @@ def find_source(path: str, name: str) -> Any:
         return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
     for home in (own, *list(_upwards(own))[1:], ""):
         value = getattr(namespace(home), name, None) if later.reason(home) is None else None
-        if value is not None and _is_thing(value):
+        if value is not None and is_thing(value):
             return value
     found: dict[int, tuple[str, Any]] = {}
     for home in _words().get(name, ()):
-        if name[0] != "_" and _is_thing(value := _at(home, name)):
+        if name[0] != "_" and is_thing(value := _at(home, name)):
             found.setdefault(id(value), (home, value))
     if len(found) == 1:
         return next(iter(found.values()))[1]

@@ -32,6 +32,10 @@ def check_tensorflow_harmless_names():
     assert tf.config.list_physical_devices("TPU") == []
     assert [device.platform for device in tf.config.list_physical_devices("CPU")][:1] == ["cpu"]
     tf.get_logger().setLevel("ERROR")
+    assert isinstance(keryx.ops.ones((2,)), tf.Tensor)
+    assert isinstance(keryx.Input((2,)), tf.Tensor)
+    assert isinstance(keryx.optimizers.SGD().learning_rate, tf.Variable)
+    assert not isinstance(np.ones(2), (tf.Tensor, tf.Variable))
     np.random.seed(1)  # noqa: NPY002
     wanted = np.random.rand()  # noqa: NPY002
     np.random.seed(1)  # noqa: NPY002
@@ -65,6 +69,8 @@ def check_tensorflow_what_else_there_is_is_refused_by_its_name():
     for name in ("GradientTape", "data", "function", "constant", "compat"):
         with pytest.raises(AttributeError, match=rf"tensorflow\.{name} is TensorFlow's own.*without --tensorflow"):
             getattr(tf, name)
+    with pytest.raises(AttributeError, match=r"tensorflow\.Variable\(\) is TensorFlow's own"):
+        tf.Variable(1.0)
     with pytest.raises(AttributeError, match=r"tensorflow\.random\.normal is TensorFlow's own"):
         tf.random.normal((2,))
     assert refused("import tensorflow.compat.v1 as tf").startswith("tensorflow.compat is TensorFlow's own")
