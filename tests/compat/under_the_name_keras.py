@@ -4,6 +4,7 @@ Prints a dict as JSON: by the name of a check the traceback of what went wrong, 
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import json
@@ -12,6 +13,7 @@ import sys
 import traceback
 import types
 
+import numpy as np
 import pytest
 
 import keryx
@@ -44,6 +46,27 @@ def check_what_tools_look_at():
     assert not hasattr(keras.layers, "nothing")
     with pytest.raises(ImportError):
         importlib.util.find_spec("keras.nothing")
+
+
+def check_what_is_said_of_the_distribution():
+    import keras
+
+    assert importlib.metadata.version("keras") == importlib.metadata.version("Keras") == keras.__version__
+    assert importlib.metadata.metadata("keras")["Name"] == "keras"
+    assert importlib.metadata.version("numpy") == np.__version__
+    named = [found for found in importlib.metadata.distributions() if found.metadata["Name"] == "keras"]
+    assert all("keryx" not in str(found.locate_file("")) for found in named)
+
+
+def check_settings_of_keras_are_taken():
+    """The file that test_dropin.py wrote."""
+    import keras
+
+    assert keras.config.image_data_format() == "channels_first"
+    assert keras.config.epsilon() == 1e-5
+    assert keras.config.floatx() == "float32"
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
 
 
 def check_ways_to_import():
