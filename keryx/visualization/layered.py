@@ -9,6 +9,7 @@ technique for drawing directed graphs", 1993.
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ def layered(
     last: Iterable[int] = (),
     gaps: Size = (24, 22),
     right_angles: bool = False,
+    sides: Sequence[float] | None = None,
 ) -> Layered:
     """Put nodes in layers, so that edges lead downwards and no two boxes or labels overlap.
 
@@ -73,6 +75,7 @@ def layered(
         gaps: The least distance between the boxes of a rank, and between ranks.
         right_angles: Whether edges turn at right angles, each in a track of its own; else they go straight from rank to
             rank.
+        sides: How much of each node's width edges may be joined to, where its corners are round; by default nearly all.
 
     >>> drawn = layered([(40, 20), (40, 20)], [Edge(0, 1)])
     >>> drawn.centres
@@ -87,7 +90,7 @@ def layered(
         cut.widths[edge.tail] = max(cut.widths[edge.tail], sizes[edge.tail][0] + 2 * (_LOOP + edges[number].label[0]))
     order = _order(cut)
     x = _across(cut, order, gaps[0])
-    ports = _ports(cut, edges, sizes, x)
+    ports = _ports(cut, edges, [w - 2 * _MARGIN for w, _ in sizes] if sides is None else sides, x)
     return _drawn(cut, order, x, ports, sizes, edges, down, gaps[1], right_angles)
 
 
@@ -288,40 +291,74 @@ def _across(cut: _Cut, order: list[list[int]], gap: float) -> list[float]:
             x[node] = place
 
     downwards, upwards = range(len(order)), range(len(order) - 1, -1, -1)
-    for _ in range(8):
+    for _ in range(6):
         for rank in downwards:
             settle(rank, [cut.above])
         for rank in upwards:
             settle(rank, [cut.below])
-    for _ in range(4):
-        for rank in (*downwards, *upwards):
-            settle(rank, [cut.above, cut.below])
+    for rank in (*downwards, *upwards):
+        settle(rank, [cut.above, cut.below])
     _straighten(cut, order, apart, x)
     return x
 
 
 def _straighten(cut: _Cut, order: list[list[int]], apart: list[list[float]], x: list[float]) -> None:
-    """Let long edges go straight where there is room for it."""
+    """Let what follows one upon another, along an edge and along a row of nodes, stand straight below one another."""
+    rows = _rows(cut, order)
+    of_node = {node: number for number, row in enumerate(rows) for node in row}
+    left: list[list[tuple[int, float]]] = [[] for _ in rows]
+    right: list[list[tuple[int, float]]] = [[] for _ in rows]
+    for rank, distances in zip(order, apart, strict=True):
+        for (a, b), distance in zip(pairwise(rank), distances[1:], strict=True):
+            left[of_node[b]].append((of_node[a], distance))
+            right[of_node[a]].append((of_node[b], distance))
+    in_order = list(TopologicalSorter({n: [a for a, _ in left[n]] for n in range(len(rows))}).static_order())
+    joined = [[(of_node[o], w) for o, w in (*cut.above[row[0]], *cut.below[row[-1]])] for row in rows]
+
+    def apart_again(wanted: list[float]) -> list[float]:
+        """Places near the wanted ones that keep all distances: half way between pushing right and pushing left."""
+        pushed_right, pushed_left = list(wanted), list(wanted)
+        for row in in_order:
+            pushed_right[row] = max((wanted[row], *(pushed_right[a] + d for a, d in left[row])))
+        for row in reversed(in_order):
+            pushed_left[row] = min((wanted[row], *(pushed_left[b] - d for b, d in right[row])))
+        return [(a + b) / 2 for a, b in zip(pushed_right, pushed_left, strict=True)]
+
+    places = apart_again([sum(x[node] for node in row) / len(row) for row in rows])
+    down = sorted(range(len(rows)), key=lambda row: cut.ranks[rows[row][0]])
+    for turn in range(16):
+        wanted = list(places)
+        for row in down if turn % 2 == 0 else reversed(down):
+            if joined[row]:
+                wanted[row] = sum(wanted[o] * w for o, w in joined[row]) / sum(w for _, w in joined[row])
+        places = apart_again(wanted)
+    for row, place in zip(rows, places, strict=True):
+        for node in row:
+            x[node] = place
+
+
+def _rows(cut: _Cut, order: list[list[int]]) -> list[list[int]]:
+    """The nodes in rows, from the top to the bottom, in which each leads to the next one alone; no two rows cross."""
     place = {node: i for rank in order for i, node in enumerate(rank)}
-    for chain in sorted(cut.chains, key=len, reverse=True):
-        inner = chain[1:-1]
-        lowest, highest = -float("inf"), float("inf")
-        for node in inner:
-            rank, i = order[cut.ranks[node]], place[node]
-            distances = apart[cut.ranks[node]]
-            if i:
-                lowest = max(lowest, x[rank[i - 1]] + distances[i])
-            if i + 1 < len(rank):
-                highest = min(highest, x[rank[i + 1]] - distances[i + 1])
-        if inner and lowest <= highest:
-            ends = [x[end] for end in (chain[0], chain[-1]) if lowest <= x[end] <= highest]
-            middle = sorted(x[node] for node in inner)[len(inner) // 2]
-            straight = ends[0] if ends else min(max(middle, lowest), highest)
-            for node in inner:
-                x[node] = straight
+    after: dict[int, int] = {}
+    for rank in order:
+        kept: list[tuple[int, int]] = []
+        alone = [(node, cut.below[node][0][0]) for node in rank if len(cut.below[node]) == 1]
+        alone = [(a, b) for a, b in alone if len(cut.above[b]) == 1]
+        for a, b in sorted(alone, key=lambda pair: pair[0] < cut.real):  # long edges before boxes
+            if all((place[a] < place[c]) == (place[b] < place[d]) for c, d in kept):
+                kept.append((a, b))
+        after.update(kept)
+    rows = []
+    for start in set(range(cut.count)).difference(after.values()):
+        row = [start]
+        while row[-1] in after:
+            row.append(after[row[-1]])
+        rows.append(row)
+    return rows
 
 
-def _ports(cut: _Cut, edges: Sequence[Edge], sizes: Sequence[Size], x: list[float]) -> dict[tuple[int, bool], float]:
+def _ports(cut: _Cut, edges: Sequence[Edge], widths: Sequence[float], x: list[float]) -> dict[tuple[int, bool], float]:
     """By edge and end (True for the upper one), its x at the box there: straight on where the box is wide enough."""
     sides = defaultdict(list)
     for number, chain in enumerate(cut.chains):
@@ -330,7 +367,7 @@ def _ports(cut: _Cut, edges: Sequence[Edge], sizes: Sequence[Size], x: list[floa
             sides[chain[-1], False].append((x[chain[-2]], number))
     ports = {}
     for (node, upper), joined in sides.items():
-        reach = max(sizes[node][0] / 2 - _MARGIN, 0.0)
+        reach = max(widths[node] / 2, 0.0)
         joined.sort()
         apart = min(14.0, 2 * reach / len(joined))
         wanted = [min(max(other - x[node], -reach), reach) for other, _ in joined]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from keryx.errors import ConfigError
@@ -172,6 +173,7 @@ class _Placing:
             [] if top else last,
             gaps=(24, 8 if picture.in_order else 22),
             right_angles=self.right_angles,
+            sides=[self._side(box, node) for box, node in zip_longest(picture.boxes, nodes)],
         )
         return self._drawn(picture, arrows, texts, inner, sizes, found, top)
 
@@ -195,7 +197,7 @@ class _Placing:
                 drawing.entries.append(points[0][across])
             if arrow.head is None:
                 drawing.exits.append(points[-1][across])
-            ends = top if arrow.head is None else inner[arrow.head] is None
+            ends = top if arrow.head is None else inner[arrow.head] is None or arrow.tail == arrow.head
             drawing.arrows.append(Routed(arrow, points, text, at(label), ends))
         return drawing
 
@@ -203,6 +205,11 @@ class _Placing:
         if box.inside is None or box.key not in self.opened:
             return None
         return self.place(box.inside, labels=model_within(box.thing) is not box.thing)
+
+    def _side(self, box: Box | None, node: Size) -> float:
+        """How much of a box's side is straight."""
+        is_round = box is not None and box.role in ("input", "op") and not self.turn.sideways
+        return node[0] - (node[1] if is_round else 16.0)
 
     def _label_size(self, text: str) -> Size:
         return self.turn.size((width(text, SIZES["label"]) + 8, LINES["label"])) if text else (0.0, 0.0)

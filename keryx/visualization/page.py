@@ -94,7 +94,7 @@ def _is_hidden(key: str, opened: set[str]) -> bool:
 
 
 def _heading(picture: Picture) -> str:
-    told = [picture.kind, f"{len(picture.boxes)} boxes"]
+    told = [picture.kind, f"{len(picture.thing.layers)} layers"]
     if count := parameters(picture.thing):
         told.append(f"{count:,} parameters")
     if picture.in_order:

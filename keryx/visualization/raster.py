@@ -75,9 +75,9 @@ class _Pen:
     """What draws with matplotlib, in points from the upper left."""
 
     def __init__(self, axes: Any):
-        from matplotlib import font_manager, patches, path, patheffects
+        from matplotlib import font_manager, patches, path
 
-        self.axes, self.patches, self.path, self.effects = axes, patches, path, patheffects
+        self.axes, self.patches, self.path = axes, patches, path
         known = set(font_manager.get_font_names())
         latin = [name for name in _FONTS if name in known][:1]
         self.fonts = [*(latin or ["DejaVu Sans"]), *(name for name in _CHINESE if name in known)]
@@ -97,7 +97,7 @@ class _Pen:
             parse_math=False,
         )
         if left or kind == "label":
-            drawn.set_path_effects([self.effects.withStroke(linewidth=4, foreground=_C["ground"])])
+            drawn.set_bbox({"facecolor": _C["ground"], "edgecolor": "none", "pad": 1.5})
 
     def rounded(self, placed: Placed, corner: float, **look: Any) -> None:
         corner = min(corner, placed.width / 2, placed.height / 2)

@@ -68,7 +68,6 @@ _RULES = Template(
 .kx text{font:10.5px $font;fill:$muted;text-anchor:middle}
 .kx .name{font-size:12px;font-weight:bold;fill:$ink}
 .kx .detail,.kx .e text{font-size:10px}
-.kx .e text,.kx .t text{paint-order:stroke;stroke:$ground;stroke-width:4px;stroke-linejoin:round}
 .kx .n rect{fill:$box;stroke:$border}
 .kx .n .bar{stroke:none}
 .kx .m>rect{fill:none;stroke:$model;stroke-dasharray:5 3}

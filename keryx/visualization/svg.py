@@ -89,11 +89,15 @@ def _frame(placed: Placed, tips: bool) -> str:
 
 def _header(placed: Placed) -> str:
     """The name of an open model, over arrows that come in."""
-    parts, x = ['<g class="t">'], placed.x + PADDING
+    parts, x = [], placed.x + PADDING
     for kind, text in placed.rows:
         parts.append(f'<text class="{kind}" x="{_n(x)}" y="{_n(placed.y + HEADER - 4)}">{escape(text)}</text>')
         x += width(text, SIZES[kind], kind == "name") + 8
-    return "".join(parts) + "</g>"
+    wide = x - placed.x - PADDING - 4
+    behind = (
+        f'<rect class="ground" x="{_n(placed.x + PADDING - 2)}" y="{_n(placed.y + 4)}" width="{_n(wide)}" height="16"/>'
+    )
+    return f'<g class="t">{behind}{"".join(parts)}</g>'
 
 
 def _arrow(routed: Routed, drawing: Drawing, curved: bool) -> str:
@@ -102,6 +106,8 @@ def _arrow(routed: Routed, drawing: Drawing, curved: bool) -> str:
         parts.append(f'<path class="h" d="{_polygon(head(routed.points, drawing.sideways, curved))}"/>')
     if routed.text:
         x, y = routed.at
+        wide = width(routed.text, SIZES["label"]) + 4
+        parts.append(f'<rect class="ground" x="{_n(x - wide / 2)}" y="{_n(y - 6)}" width="{_n(wide)}" height="12"/>')
         parts.append(f'<text x="{_n(x)}" y="{_n(y + 3.5)}">{escape(routed.text)}</text>')
     return "".join(parts) + "</g>"
 
