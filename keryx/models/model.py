@@ -245,7 +245,7 @@ class Model(Trainer, Files, Structure):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture of the model."""
-        return importlib.import_module("keryx.visualization.page").of_model(self)  # pictures stand above models
+        return importlib.import_module("keryx.visualization.model.page").of_model(self)  # pictures stand above models
 
     # -- files ---------------------------------------------------------------------------------------------------
 

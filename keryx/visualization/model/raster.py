@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 from keryx.errors import ConfigError, warn
-from keryx.visualization import style
-from keryx.visualization.layered import Point
-from keryx.visualization.layout import HEADER, LINES, PADDING, SIZES, Drawing, Placed, Routed
-from keryx.visualization.svg import MARGIN, head
-from keryx.visualization.text import width
+from keryx.visualization.model import style
+from keryx.visualization.model.layout import HEADER, PADDING, Drawing, Placed, Routed
+from keryx.visualization.model.ranking import Point
+from keryx.visualization.model.rows import LINES, SIZES
+from keryx.visualization.model.svg import MARGIN, head
+from keryx.visualization.model.text import width
 
 _POINTS = 72  # an inch
 _MOST_PIXELS = 2**16 - 1  # of a side, as far as matplotlib's canvas goes

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
-from keryx.visualization import dot, page, raster, svg
-from keryx.visualization.layout import Shown, place
-from keryx.visualization.picture import Picture, of
+from keryx.visualization.model import dot, page, raster, svg
+from keryx.visualization.model.layout import place
+from keryx.visualization.model.picture import Picture, of
+from keryx.visualization.model.rows import Shown
 
 SPLINES = ("ortho", "curved", "spline", "polyline", "line")
 _OWN = ("svg", "html", "htm", "dot", "gv")

@@ -3,12 +3,13 @@
 from html import escape
 from itertools import pairwise
 
-from keryx.visualization import style
-from keryx.visualization.layered import Point
-from keryx.visualization.layout import HEADER, LINES, PADDING, SIZES, Drawing, Placed, Routed
-from keryx.visualization.picture import Box
-from keryx.visualization.text import width
-from keryx.visualization.tips import tip
+from keryx.visualization.model import style
+from keryx.visualization.model.layout import HEADER, PADDING, Drawing, Placed, Routed
+from keryx.visualization.model.picture import Box
+from keryx.visualization.model.ranking import Point
+from keryx.visualization.model.rows import LINES, SIZES
+from keryx.visualization.model.text import width
+from keryx.visualization.model.tips import tip
 
 MARGIN = 12.0
 _HEAD = 3.5, 7.0  # half the width and the length of an arrow's head

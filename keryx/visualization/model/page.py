@@ -6,10 +6,11 @@ from html import escape
 from itertools import product
 from typing import Any
 
-from keryx.visualization import style, svg
-from keryx.visualization.layout import EVERYTHING, Shown, parameters, place
-from keryx.visualization.picture import Box, Picture, of
-from keryx.visualization.text import clipped
+from keryx.visualization.model import style, svg
+from keryx.visualization.model.layout import place
+from keryx.visualization.model.picture import Box, Picture, of
+from keryx.visualization.model.rows import EVERYTHING, Shown, parameters
+from keryx.visualization.model.text import clipped
 
 _MOST_SWITCHES = 4  # each doubles the number of pictures
 _MOST_BOXES = 1500  # in all of these pictures

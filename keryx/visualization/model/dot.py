@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from keryx.visualization.layout import Shown, rows_of, text_of
-from keryx.visualization.picture import Arrow, Box, Picture
+from keryx.visualization.model.picture import Arrow, Box, Picture
+from keryx.visualization.model.rows import Shown, rows_of, text_of
 
 
 class DotGraph:
@@ -97,7 +97,7 @@ def text(
     """The text; of a cluster for another graph where `subgraph` is set.
 
     >>> import keryx
-    >>> from keryx.visualization.picture import of
+    >>> from keryx.visualization.model.picture import of
     >>> x = keryx.Input((3,), name="x")
     >>> picture = of(keryx.Model(x, keryx.layers.Dense(2, name="y")(x), name="m"))
     >>> print(text(picture, Shown(parameters=False), False, "TB", 96, "line"))
@@ -115,7 +115,7 @@ def text(
     if not subgraph:
         lines += [f"graph [rankdir={rankdir}, dpi={dpi:g}, splines={splines}];"]
         lines += ["node [shape=box, style=rounded, fontname=Helvetica];", "edge [fontname=Helvetica, fontsize=10];"]
-    lines += _body(picture, shown, expand)
+    lines += _body(picture, shown, expand, "xlabel" if splines == "ortho" else "label")
     return "\n".join([begin, *(f"  {line}" for line in lines), "}"])
 
 
@@ -124,13 +124,13 @@ def _quoted(words: str) -> str:
     return '"' + escaped.replace("\n", "\\n") + '"'
 
 
-def _body(picture: Picture, shown: Shown, expand: bool) -> Iterable[str]:
+def _body(picture: Picture, shown: Shown, expand: bool, on_edges: str) -> Iterable[str]:
     for box in picture.boxes:
         if expand and box.inside is not None:
             label = " ".join(row for _, row in rows_of(box, shown, is_open=True))
             yield f"subgraph {_quoted('cluster_' + box.key)} {{"
             yield f"  label={_quoted(label)}; style=dashed; labeljust=l;"
-            yield from (f"  {line}" for line in _body(box.inside, shown, expand))
+            yield from (f"  {line}" for line in _body(box.inside, shown, expand, on_edges))
             yield "}"
         else:
             look = ', style="rounded,dashed"' if box.role == "input" else ""
@@ -141,7 +141,7 @@ def _body(picture: Picture, shown: Shown, expand: bool) -> Iterable[str]:
         if None not in ends:
             label = text_of(arrow, shown)
             tail, head = (_quoted(str(end)) for end in ends)
-            yield f"{tail} -> {head}" + (f" [label={_quoted(label)}];" if label else ";")
+            yield f"{tail} -> {head}" + (f" [{on_edges}={_quoted(label)}];" if label else ";")
 
 
 def _tail(picture: Picture, arrow: Arrow, expand: bool) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keryx.core import graph
 from keryx.core.variable import Variable
-from keryx.visualization.picture import Box, model_within
+from keryx.visualization.model.picture import Box, model_within
 
 _LONGEST = 72
 _MOST_WEIGHTS = 12
