@@ -243,6 +243,19 @@ class Model(Trainer, Files, Structure):
 
         return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def profile(self, x: Any, y: Any = None, training: bool | None = None, repeats: int = 10) -> Any:
+        """Where the operations, the time and the memory of a step go, layer by layer.
+
+        Args:
+            x: A batch of inputs, as for `fit`; all of it is one step.
+            y: Its targets, for a step of training.
+            training: Whether a step of training is looked at, or one of `predict`; by default as y is given or not.
+            repeats: The runs of each program that is timed, of which the median counts.
+        """
+        from keryx.models.profiling.profile import profile
+
+        return profile(self, x, y, training, repeats)
+
     # -- files ---------------------------------------------------------------------------------------------------
 
     def export(

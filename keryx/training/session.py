@@ -119,11 +119,11 @@ class Session(Copyable):
             self.optimizer.rename(self.trainable)
         if self.model.steps_by_keras:
             if True not in self.objective.step_logs:
-                with reading(self.cells) as values:
-                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
+                with self.reading_state() as state:
+                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), state)
         elif self.model.has_own_step and not self.objective.extra:
-            with reading(self.cells) as values:
-                _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
+            with self.reading_state() as state:
+                _, logs = jax.eval_shape(self.model.train_step, state, self.example)
             if "loss" not in logs:
                 raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
             extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
@@ -262,6 +262,12 @@ class Session(Copyable):
         with reading([*self.trainable.values(), *self.non_trainable.values()]) as values:
             rest = iter(values)
             yield by_path(self.trainable, rest), by_path(self.non_trainable, rest)
+
+    @contextmanager
+    def reading_state(self) -> Iterator[TrainState]:
+        """A block that is given all that training changes, to look at."""
+        with reading(self.cells) as values:
+            yield self._state_of(values)
 
     @property
     def clock(self) -> dict[str, Any]:
