@@ -29,11 +29,12 @@ from keryx.models.files import Files
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
 from keryx.models.structure import Structure
+from keryx.models.views import Views
 from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
-class Model(Trainer, Files, Structure):
+class Model(Trainer, Files, Views, Structure):
     """A graph between inputs and outputs, or a subclass with a `call` of its own, that can be trained.
 
     A model is a layer: called on symbolic tensors it nests in another graph and shares its weights.
@@ -219,42 +220,6 @@ class Model(Trainer, Files, Structure):
                 if hasattr(layer, method):
                     getattr(layer, method)()
                     break
-
-    def summary(
-        self,
-        line_length=None,
-        positions=None,
-        print_fn=None,
-        expand_nested=False,
-        show_trainable=False,
-        layer_range=None,
-    ):
-        """Print a table of the layers, their output shapes and sizes.
-
-        Args:
-            line_length: The width of the table, in characters.
-            positions: The share of the width at which each column ends.
-            print_fn: Called with the text in place of print.
-            expand_nested: Whether the layers of nested models are listed.
-            show_trainable: Whether a column tells which layers are trained.
-            layer_range: The names of the first and last layer to list.
-        """
-        from keryx.models.summary import summary
-
-        return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
-
-    def profile(self, x: Any, y: Any = None, training: bool | None = None, repeats: int = 10) -> Any:
-        """Where the operations, the time and the memory of a step go, layer by layer.
-
-        Args:
-            x: A batch of inputs, as for `fit`; all of it is one step.
-            y: Its targets, for a step of training.
-            training: Whether a step of training is looked at, or one of `predict`; by default as y is given or not.
-            repeats: The runs of each program that is timed, of which the median counts.
-        """
-        from keryx.models.profiling.profile import profile
-
-        return profile(self, x, y, training, repeats)
 
     # -- files ---------------------------------------------------------------------------------------------------
 

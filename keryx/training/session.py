@@ -123,11 +123,15 @@ class Session(Copyable):
                     self._log_by_step(True, keras_steps.adapted_train_step(self.model), state)
         elif self.model.has_own_step and not self.objective.extra:
             with self.reading_state() as state:
-                _, logs = jax.eval_shape(self.model.train_step, state, self.example)
-            if "loss" not in logs:
-                raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
-            extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
-            self.objective = replace(self.objective, extra=extra)
+                self.keep_logs(state)
+
+    def keep_logs(self, state: TrainState) -> None:
+        """Make what averages the logs of a train_step of the user's own; of the state the shapes are enough."""
+        _, logs = jax.eval_shape(self.model.train_step, state, self.example)
+        if "loss" not in logs:
+            raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
+        extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
+        self.objective = replace(self.objective, extra=extra)
 
     def _log_by_step(self, training: bool, step: Callable, *given: Any) -> None:
         """Make what keeps the logs of a step by Keras's contract."""

@@ -28,10 +28,13 @@ _ARITHMETIC = {
 _REDUCTIONS = {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "argmax", "argmin"}
 # What XLA computes together with its neighbours, so that nothing in between goes to memory.
 _FUSED = _ARITHMETIC | {
-    *("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "convert_element_type", "select_n", "iota", "copy"),
+    *("broadcast_in_dim", "convert_element_type", "pad", "select_n", "iota", "copy"),
     *("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "xor", "is_finite", "stop_gradient", "slice", "rev"),
     *("shift_left", "shift_right_logical", "shift_right_arithmetic", "bitcast_convert_type", "random_wrap"),
 }
+
+_VIEWS = {"reshape", "squeeze", "expand_dims"}  # the same bytes by another name
+_PICKS = {"gather", "dynamic_slice", "keryx_take_rows"}  # read no more of the first array than they give
 
 
 class Operation(NamedTuple):
@@ -88,18 +91,18 @@ class Program:
         """The bytes of memory that a run reads and writes, where neighbours are fused."""
         return sum(size * operation.times for operation, size in self.traffic())
 
-    def seconds(self, flops_per_second: float, bytes_per_second: float, overhead: float = 0.0) -> float:
-        """The least time of a run: each operation takes as long as its arithmetic or its memory, and an overhead.
+    def seconds(self, machine: Any) -> float:
+        """The least time of a run, by the `Ceilings` of a machine: a roofline for each operation.
 
-        Args:
-            flops_per_second: What the machine computes.
-            bytes_per_second: What its memory moves.
-            overhead: Seconds that any operation takes that is not fused with another.
+        An operation takes as long as its arithmetic or its memory, whichever is longer, and a moment for itself where
+        it is not fused with others; the call takes its own time.
         """
-        return sum(
-            operation.times * (max(operation.flops / flops_per_second, size / bytes_per_second) + overhead * (size > 0))
-            for operation, size in self.traffic()
-        )
+        total = machine.call
+        for operation, size in self.traffic():
+            speed = machine.near_bytes if size <= machine.near else machine.bytes
+            busy = max(operation.flops / machine.flops, size / speed)
+            total += operation.times * (busy + machine.operation * (size > 0))
+        return float(total)
 
     def traffic(self) -> Iterator[tuple[Operation, int]]:
         """Each operation with the bytes that one run of it moves; within a group that is fused nothing is moved."""
@@ -140,11 +143,15 @@ class Program:
             self._walk_dearest(params["branches"], given[1:], times)
         elif (inner := _called(params)) is not None and len(inner.invars) == len(given):
             return self._walk(inner, given, times)
+        elif name in _VIEWS:
+            return given[:1]
         else:
             written = [next(self._numbers) for _ in equation.outvars]
             atoms = zip(given, equation.invars, strict=True)
             reads = {n: _bytes(atom.aval) for n, atom in atoms if not hasattr(atom, "val")}  # else a number in the code
             writes = {n: _bytes(atom.aval) for n, atom in zip(written, equation.outvars, strict=True)}
+            if name in _PICKS:
+                reads |= {given[0]: min(reads[given[0]], sum(writes.values()))}
             self.operations.append(Operation(name, _flops(equation), reads, writes, times))
             return written
         return [next(self._numbers) for _ in equation.outvars]

@@ -37,17 +37,18 @@ def rendered(thing: Any, width: int = 120) -> str:
 
 def table(title: str, columns: Sequence[str], sections: Sequence[Sequence[Sequence[str]]]) -> Any:
     """A table whose sections are set apart by a line; its first column is text, the others are numbers."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title, "bold"), title_justify="left")
+    made = Table()
     for i, column in enumerate(columns):
         made.add_column(Text(column), justify="right" if i else "left", overflow="fold")
     for section in sections:
         for row in section:
             made.add_row(*map(Text, row))
         made.add_section()
-    return made
+    return Group(Text(title, "bold"), made)
 
 
 def amount(number: float) -> str:
