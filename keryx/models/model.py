@@ -264,7 +264,20 @@ class Model(Trainer, Files, Views, Structure):
         """Make the weights as they were when `get_build_config` was asked: by a call on inputs of those shapes."""
         if not is_own(type(self).build):
             super().build_from_config(config)
-            return
+        else:
+            self._build_by_call(config)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of a subclass, by a call on symbolic inputs of these shapes; a graph has made its own.
+
+        Args:
+            input_shape: A shape with the batch axis, such as `(None, 784)`, or a nest of them.
+        """
+        for_a_call = scope.names()[-1:] == (self.name,)  # which makes the weights itself
+        if self._graph is None and not for_a_call and type(self).build is Model.build and input_shape is not None:
+            self._build_by_call({"input_shape": input_shape})
+
+    def _build_by_call(self, config: dict[str, Any]) -> None:
         shapes = config["input_shape"] if "input_shape" in config else config["shapes_dict"]
         for dtype in (self.compute_dtype, "int32"):  # an Embedding wants integers
             made = functools.partial(_input, dtype)

@@ -19,6 +19,7 @@ class Views:
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
+        show_flops: bool = False,
     ) -> None:
         """Print a table of the layers, their output shapes and sizes.
 
@@ -29,10 +30,19 @@ class Views:
             expand_nested: Whether the layers of nested models are listed.
             show_trainable: Whether a column tells which layers are trained.
             layer_range: The names of the first and last layer to list.
+            show_flops: Whether a column tells the floating-point operations of one row, forward; a multiply-add is 2.
+
+        >>> import keryx
+        >>> keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2, name="head")], name="m").summary(show_flops=True)
+        Model: "m"
+        ...
+        │ head (Dense) ... │ (None, 2) ... │ 8 │ 14 │
+        ...
         """
         from keryx.models.summary import summary
 
-        return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        arguments = line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_flops
+        return summary(self, *arguments)
 
     def profile(self, x: Any, y: Any = None, training: bool | None = None, repeats: int = 10) -> "Profile":
         """Where the operations, the bytes, the time and the memory of a step go, layer by layer.

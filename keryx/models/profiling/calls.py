@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import get_opaque_trace_state
 
-from keryx.core import graph, scope
+from keryx.core import graph, scope, shapes
 from keryx.core.variable import Variable
 from keryx.models.structure import Structure
 
@@ -19,19 +19,21 @@ class Call:
 
     Args:
         operation: What is called.
-        path: The names of the models that it stands in, below the outermost, then its own.
+        models: The models that it stands in, below the outermost.
         args: Its arguments: tracers while the model is traced, afterwards arrays or what has their shape and dtype.
         kwargs: Likewise.
         training: Whether it is a call of training.
 
     Attributes:
+        path: The names of those models, then its own.
         outputs: What came out.
         moving: Which of the arrays that it is given depend on weights that are trained.
         is_repeated: Whether it stands in a loop or a function that JAX transforms, so that its arrays are not known.
     """
 
-    def __init__(self, operation: Any, path: tuple[str, ...], args: tuple, kwargs: dict[str, Any], training: bool):
-        self.operation, self.path, self.training = operation, path, training
+    def __init__(self, operation: Any, models: tuple, args: tuple, kwargs: dict[str, Any], training: bool):
+        self.operation, self.models, self.training = operation, models, training
+        self.path = tuple(one.name for one in (*models, operation))
         self.leaves, self.nest = jax.tree.flatten((args, kwargs))
         self.places = [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, jax.Array | np.ndarray)]
         self.within = scope.names()
@@ -82,8 +84,8 @@ class Recorder:
 
     def __init__(self, known: Any = ()):
         self.calls: list[Call] = []
-        self._path: tuple[str, ...] = ()
-        self._depth = 0
+        self.nested: list[Call] = []  # of models, each after those within
+        self._models: tuple = ()  # that are running, the outermost first
         self._moves: dict[int, bool] = {id(x): False for x in jax.tree.leaves(known)}  # by the array's identity
         self._any_moves = False
         self._alive: list[Any] = [known]  # so that no identity is given to another array
@@ -91,19 +93,19 @@ class Recorder:
 
     def __call__(self, operation: Any, call: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Make a call and note it; a model's is no call of its own, but those within it are."""
-        if isinstance(operation, Structure):
-            before = self._path
-            self._path = (*before, operation.name) if self._depth else ()
-            self._depth += 1
-            outputs = call(*args, **kwargs)
-            self._path, self._depth = before, self._depth - 1
-            return outputs
         running = scope.current()
-        noted = Call(operation, (*self._path, operation.name), args, kwargs, running is not None and running.training)
+        noted = Call(operation, self._models[1:], args, kwargs, running is not None and running.training)
+        noted.is_repeated = get_opaque_trace_state() != self._state
+        if isinstance(operation, Structure):
+            before = self._models
+            self._models = *before, operation
+            noted.outputs = call(*args, **kwargs)
+            self._models = before
+            self.nested.append(noted)
+            return noted.outputs
         if isinstance(operation, graph.Op):
             noted.within = (*noted.within, operation.name)
         noted.moving = [self._moves.get(id(x), self._any_moves) for x in noted.arrays]
-        noted.is_repeated = get_opaque_trace_state() != self._state
         self.calls.append(noted)
         with scope.watched(None):
             noted.outputs = outputs = call(*args, **kwargs)
@@ -115,12 +117,13 @@ class Recorder:
 
     def arrays(self) -> list[Any]:
         """What the calls were given and gave, as far as it may leave the function that is traced."""
-        return [None if call.is_repeated else (call.arrays, call.outputs) for call in self.calls]
+        everything = [*self.calls, *self.nested]
+        return [None if call.is_repeated else (call.arrays, call.outputs) for call in everything]
 
     def fill(self, arrays: Sequence[Any]) -> None:
         """Put arrays in the place of the tracers that stood for them."""
         self._alive, self._moves = [], {}
-        for call, found in zip(self.calls, arrays, strict=True):
+        for call, found in zip([*self.calls, *self.nested], arrays, strict=True):
             inputs, call.outputs = found or _made_up((call.arrays, call.outputs))
             for place, array in zip(call.places, inputs, strict=True):
                 call.leaves[place] = array
@@ -171,7 +174,41 @@ def traced(model: Any, x: Any, training: bool = False) -> list[Call]:
     """
     run, noted = watching(model, training, model.variables)
     values = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in model.variables]
-    arrays = jax.eval_shape(run, values, jax.ShapeDtypeStruct((2,), np.uint32), x)
+    before = shapes.probing.set(True)  # so that no layer takes these for shapes that it has seen
+    try:
+        arrays = jax.eval_shape(run, values, jax.ShapeDtypeStruct((2,), np.uint32), x)
+    finally:
+        shapes.probing.reset(before)
     recorder = noted()
     recorder.fill(arrays)
     return recorder.calls
+
+
+def outlined(model: Any) -> list[Call]:
+    """The calls of a model, of models within too, with the Specs of arrays: on inputs of any batch."""
+    run, noted = watching(model, False, model.variables)
+    values = [shapes.Spec(v.shape, v.dtype) for v in model.variables]
+    for x in inputs_like(model, None):
+        try:
+            arrays = shapes.results(run, (values, shapes.Spec((2,), np.dtype(np.uint32)), x))
+        except Exception:
+            continue
+        recorder = noted()
+        recorder.fill(arrays)
+        return [*recorder.calls, *recorder.nested]
+    return []
+
+
+def inputs_like(model: Any, rows: int | None) -> list[Any]:
+    """Specs of so many rows of inputs: a graph's own, or what a subclass was built for, as floats and as integers."""
+    if model.has_graph:
+        symbols = model.input if model.halves.host is None else model.halves.device.inputs
+        return [jax.tree.map(lambda s: shapes.Spec((s.shape[0] or rows, *s.shape[1:]), np.dtype(s.dtype)), symbols)]
+    given = (model._built_for or {}).get("input_shape")
+    if given is None:
+        return []
+
+    def specs(dtype: str) -> Any:
+        return shapes.map_shapes(lambda shape: shapes.Spec((rows, *shape[1:]), np.dtype(dtype)), given)
+
+    return [specs(model.compute_dtype), specs("int32")]
