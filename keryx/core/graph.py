@@ -68,7 +68,8 @@ class Op:
         self.function, self.op_name, self.name = function, name, unique_name(name)
 
     def __call__(self, *args, **kwargs):
-        return self.function(*args, **kwargs)
+        watch = scope.here.watch
+        return self.function(*args, **kwargs) if watch is None else watch(self, self.function, args, kwargs)
 
 
 class Node:

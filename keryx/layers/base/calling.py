@@ -114,7 +114,8 @@ class Calling:
         running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
         here.names.append(self.name)
         try:
-            outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **kwargs)
+            call = self.call if self._remat is None else self._remat.call_of(self)
+            outputs = call(*args, **kwargs) if here.watch is None else here.watch(self, call, args, kwargs)
         finally:
             here.names.pop()
             running.training, running.autocast = before
