@@ -36,6 +36,8 @@ def described(x: Any) -> str:
         return f"the class {x.__name__}. Make a layer of it: {x.__name__}(...)"
     if isinstance(x, type):
         return f"the class {x.__name__}"
+    if type(x).__name__ == "InputLayer":
+        return f"{x.title}, a layer. Its tensor is what Input(...) returns"
     if is_layer(x):
         return f"{x.title}, a layer that was not called. Call it on a tensor: {type(x).__name__}(...)(x)"
     if isinstance(x, SymbolicTensor):

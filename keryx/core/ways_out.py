@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from keryx.core.mistaken import title_of
 from keryx.core.symbol import Shape, SymbolicTensor
 
@@ -14,7 +16,7 @@ from keryx.core.symbol import Shape, SymbolicTensor
 def into_layer(layer: Any, x: Any, ndim: int) -> str:
     """What to write where `layer` wants another number of axes than `x` has; nothing where that is not known."""
     given, origin = tuple(n if isinstance(n, int) else None for n in x.shape), _origin(x)
-    if origin is None and None not in given:
+    if not hasattr(x, "node") and not isinstance(x, jax.core.Tracer):
         return _array_into_layer(given, ndim)
     source = _recurrent(origin)
     if source is not None and source.return_sequences != (ndim > len(given)) and {ndim, len(given)} == {2, 3}:
@@ -57,7 +59,7 @@ def _lost_axes(x: Any, ndim: int) -> bool:
 
 def _fewer_axes(layer: Any, given: Shape, ndim: int, origin: Any) -> str:
     sample, extra = given[1:], len(given) - ndim
-    if extra == 1 and _is_input(origin) and sample[-1] != 1 and ndim > 2:
+    if extra == 1 and _is_input(origin) and (ndim > 3 or (ndim == 3 and sample[-1] != 1)):
         return f" The shape of an Input is that of one sample, without the batch axis: Input({_written(sample[1:])})."
     if extra == 1 and type(origin).__name__ == "Reshape":
         return (
@@ -240,6 +242,14 @@ def _unlike_ranks(shapes: Sequence[Shape]) -> str:
         pooling = f", or GlobalAveragePooling{rank}D()(x)," if 1 <= rank <= 3 else ""
         return f" Flatten()(x){pooling} makes vectors of {longest}."
     return " Reshape(...)(x) gives them as many axes."
+
+
+def of_sample(given: Sequence[int], wanted: Sequence[int]) -> str:
+    """What to write where the elements of a sample do not fill a shape."""
+    elements, first = math.prod(given), wanted[0] if wanted else 0
+    if -1 in wanted or len(wanted) < 2 or first < 1 or elements % first:
+        return ""
+    return f" One size may be found: Reshape({_written((first, *[1] * (len(wanted) - 2), -1))})."
 
 
 # -- words ---------------------------------------------------------------------------------------------------------

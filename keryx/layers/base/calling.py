@@ -155,7 +155,7 @@ class Calling:
         if not _NO_TENSORS.isdisjoint(map(type, inputs)) or (args and self.input_spec is not None and not inputs):
             raise ArgumentError(
                 f"{self.title} is called on tensors; got {args[0]!r}. "
-                + ("Does what made it return anything? " if args[0] is None else "")
+                + ("A call without return gives None. " if args[0] is None else "")
                 + "Make it one: np.array(...)."
             )
         specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
