@@ -112,7 +112,7 @@ class Objective:
         return logs
 
     def _step_results(self, training: bool) -> dict[str, Any]:
-        """What a step by Keras's contract has last logged; where it logs the metrics, by name, what they have counted."""
+        """What a step by Keras's contract has last logged; what the metrics have counted, where those are what it logs."""
         logs = {tracker.name: tracker.result() for tracker in self.step_logs[training]}
         names, measured = {metric: name for name, metric in self.named_metrics}, dict[str, Any]()
         for metric in self.shown:
