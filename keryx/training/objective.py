@@ -112,7 +112,7 @@ class Objective:
         return logs
 
     def _step_results(self, training: bool) -> dict[str, Any]:
-        """What a step by Keras's contract has last logged; what the metrics have counted, where those are what it logs."""
+        """What a step by Keras's contract has last logged, or the metrics have counted, where it logs just those."""
         logs = {tracker.name: tracker.result() for tracker in self.step_logs[training]}
         names, measured = {metric: name for name, metric in self.named_metrics}, dict[str, Any]()
         for metric in self.shown:
