@@ -309,7 +309,7 @@ def habits_of(K):
             self.model.stop_training = epoch == 1
 
         def on_train_end(self, logs=None):
-            self.order.append(("end", sorted(logs)))
+            self.order.append(("end", logs["loss"] > 0))
 
     return Habits()
 
