@@ -27,7 +27,7 @@ def checks_in(file):
 
 def child(*words, given=None):
     """The standard output of `python -m keryx` with these words."""
-    environment = {"KERAS_HOME": str(HERE), **os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    environment = {"KERAS_HOME": os.devnull, **os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-m", "keryx", *map(str, words)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, input=given)
     assert done.returncode == 0, done.stderr
