@@ -1,5 +1,6 @@
-"""What a model shows of itself: its layers, and what they cost."""
+"""What a model shows of itself: its layers, its picture, and what they cost."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -107,3 +108,7 @@ class Views:
         from keryx.models.profiling.estimate import estimate
 
         return estimate(self, batch_size, x, y)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture of the model."""
+        return importlib.import_module("keryx.visualization.model.page").of_model(self)  # pictures stand above models
