@@ -68,7 +68,7 @@ class Progress:
     def compiling(self) -> None:
         """The next step has to be compiled first."""
         if self.screen is not None and self.bar:
-            self.screen.draw([*self._head(self._last_step), ("", " compiling...")])
+            self.screen.draw([*self._head(self._last_step), ("", " compiling...")], stays=True)
 
     def update(self, step: int, logs: dict[str, float]) -> None:
         """So many steps are done, with these means so far. Cheap: it draws at most ten times a second."""

@@ -32,8 +32,14 @@ class Lines:
         """Write a line that stays."""
         self.write(f"{text}\n")
 
-    def draw(self, pieces: Pieces, whole: bool = False) -> None:
-        """Write over the line that moves; unless it is `whole`, it is cut where there is no room."""
+    def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
+        """Write over the line that moves; unless it is `whole`, it is cut where there is no room.
+
+        Args:
+            pieces: The line.
+            whole: Whether it says more than how far it has come.
+            stays: Whether it is to be seen for a while.
+        """
 
     def stand(self, last: bool) -> None:
         """Let the line that moves stay as it is; whether it is the `last` one."""
@@ -61,7 +67,7 @@ class Terminal(Lines):
         super().__init__(stream)
         self._drawn = 0  # the width of the line that stands there unfinished
 
-    def draw(self, pieces: Pieces, whole: bool = False) -> None:
+    def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
         if not whole:
             pieces = _cut(pieces, shutil.get_terminal_size().columns - 1)
         width = sum(len(text) for _, text in pieces)
@@ -104,10 +110,10 @@ class Notebook(Lines):
         self._lines.append(text)
         self._change()
 
-    def draw(self, pieces: Pieces, whole: bool = False) -> None:
+    def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
         Notebook.present = self
         self._moving = "".join(text for _, text in pieces)
-        self._change(at_once=not whole)
+        self._change(at_once=stays)
 
     def stand(self, last: bool) -> None:
         self._lines.append(self._moving)
