@@ -163,14 +163,15 @@ def _behind(fullname: str) -> Any:
 
 def _look(fullname: str, name: str) -> Any:
     """What stands under a name: a module below, the dialect's thing, Keryx's."""
-    path = _canonical(fullname)
+    path, below = _canonical(fullname), f"{fullname}.{name}"
+    if _canonical(below).removeprefix("keras.") in names.NAMESPACES and _is_module(below):
+        return importlib.import_module(below)
     if (dialects := _dialects()) is not None:
         try:
             return dialects.name(path, name)
         except AttributeError as error:
             if isinstance(error, KeryxError):  # it was there in that age, and the error says what to write today
                 raise
-    below = f"{fullname}.{name}"
     if _is_module(below) and not _is_only_spelled_as_one(below):
         return importlib.import_module(below)
     try:
@@ -206,16 +207,19 @@ def _all(fullname: str) -> list[str]:
     path = _canonical(fullname)
     root, _, below = path.partition(".")
     dialect = _dialect(path) or {}
-    old = [name for name in dialect if name[0] != "_" and names.is_thing(dialect.get(name))]
+    old = [name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))]
     if root == "tensorflow":
         return sorted({*tensorflow_face.names(below), *old})
     if below.startswith("src."):
         below = names.nearest(below[4:])
     elif below == "src" or (below and below not in names.NAMESPACES):
         return sorted(old)
-    inner = {space.rpartition(".")[2] for space in names.NAMESPACES if space.rpartition(".")[0] == below}
-    inner = {name for name in inner if later.reason(name) is None}
-    return sorted({*names.public(below), *inner, *old, *([] if below else ["version"])})
+    return sorted({*names.public(below), *old})
+
+
+def _is_thing(value: Any) -> bool:
+    """Whether a value is a thing of Keryx's, and no module or helper of Python's."""
+    return not isinstance(value, ModuleType) and str(getattr(value, "__module__", "keryx")).startswith("keryx")
 
 
 def _refusal(fullname: str) -> MissingModuleError:

@@ -15,6 +15,7 @@ import pytest
 
 import keryx
 from keryx.compat import install, surroundings
+from keryx.compat.keras_names import NAMES
 from keryx.errors import ConfigError, StateError
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,15 @@ def keras_says():
                 names[f"{path}.{name}".lstrip(".")] = (source, getattr(value, "__name__", name))
     del names["version"]  # Keras's own
     return names
+
+
+def test_the_list_of_names_is_keras_own():
+    import keras
+    from api_coverage import namespaces, public
+
+    assert {path: set(names) for path, names in NAMES.items()} == {
+        path: set(public(module)) for path, module in namespaces(keras)
+    }
 
 
 WALK = """
