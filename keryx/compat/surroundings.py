@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ _SETTINGS: dict[str, Callable[[Any], None]] = {
 }
 
 
+@cache
 def look_around() -> None:
-    """What Keras does when it is imported: take the settings of `keras.json`; and say so where it would take an engine.
+    """What Keras does when it is first imported: take the settings of `keras.json`; and say so where it would take an engine.
 
     Raises:
         ConfigError: A setting in the file means nothing.

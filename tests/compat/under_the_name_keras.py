@@ -67,6 +67,9 @@ def check_settings_of_keras_are_taken():
     assert keras.config.floatx() == "float32"
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)
+    import keras._tf_keras.keras
+
+    assert keras.config.epsilon() == 1e-7  # the file is read once
 
 
 def check_ways_to_import():
