@@ -23,7 +23,7 @@ _SETTINGS: dict[str, Callable[[Any], None]] = {
 
 @cache
 def look_around() -> None:
-    """What Keras does when it is first imported: take the settings of `keras.json`; and say so where it would take an engine.
+    """Take the settings of `keras.json`, as Keras does when it is first imported; warn of an engine that it would take.
 
     Raises:
         ConfigError: A setting in the file means nothing.
