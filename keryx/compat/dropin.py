@@ -195,10 +195,7 @@ def _thing(path: str, name: str) -> Any:
     if below == "src" or below.startswith("src."):
         return version if path == "keras.src.version" and name == "version" else names.find_source(below[4:], name)
     if below and below not in names.NAMESPACES:
-        old = _dialect(path) or {}
-        if name not in old:
-            raise AttributeError(f"{path} has no {name!r}.{did_you_mean(name, old)}")
-        return old[name]
+        raise AttributeError(f"{path} has no {name!r}.{did_you_mean(name, _dialect(path) or ())}")
     return names.find_public(below, name)
 
 
@@ -206,15 +203,15 @@ def _all(fullname: str) -> list[str]:
     """The names that `from ... import *` takes."""
     path = _canonical(fullname)
     root, _, below = path.partition(".")
-    dialect = _dialect(path) or {}
-    old = [name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))]
     if root == "tensorflow":
-        return sorted({*tensorflow_face.names(below), *old})
+        return sorted(tensorflow_face.names(below))
     if below.startswith("src."):
-        below = names.nearest(below[4:])
-    elif below == "src" or (below and below not in names.NAMESPACES):
+        return names.public(names.nearest(below[4:]))
+    dialect = _dialect(path) or {}
+    old = {name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))}
+    if below and below not in names.NAMESPACES:
         return sorted(old)
-    return sorted({*names.public(below), *old})
+    return sorted({*names.public(below), *(old - set(dir(names.namespace(below))))})
 
 
 def _is_thing(value: Any) -> bool:
