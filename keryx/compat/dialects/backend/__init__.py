@@ -1,0 +1,12 @@
+"""`keras.backend` as Keras 1 and 2 had it: K, for as much as means something on JAX."""
+
+from typing import Any
+
+from keryx.compat.dialects.backend import arrays as arrays
+from keryx.compat.dialects.backend import functions as functions
+from keryx.compat.dialects.backend import nn as nn
+from keryx.compat.dialects.backend import state as state
+from keryx.compat.dialects.backend.words import NAMES as _every
+from keryx.compat.dialects.backend.words import missing as missing
+
+NAMES: dict[str, Any] = {name: thing for name, thing in _every.items() if name[0] != "_"}
