@@ -1,8 +1,8 @@
 """Losses that speak of tensors of the model beside the targets and outputs, as those of autoencoders did.
 
 Such a function closes over symbols: `def loss(y, y_pred): return xent(y, y_pred) + kl(mean, log_variance)`. It is
-called once on symbols, and what it comes to is a graph of its own. The values that the model's symbols have in a step are
-caught where they pass, by an added loss of 0, and handed to that graph when the loss is computed.
+called once on symbols, and what it comes to is a graph of its own. The values that the model's symbols have in a step
+are caught where they pass, by an added loss of 0, and handed to that graph when the loss is computed.
 """
 
 import types

@@ -15,7 +15,7 @@ _ENGINE = "topology training base_layer input_layer network sequential"
 
 # The module of Keryx that a path goes on to, and the function of the age that says what there is beside it.
 _PATHS: dict[str, tuple[str | None, str]] = {
-    "keras": ("keryx", "top"),
+    "keras": (None, "top"),
     "keras.layers": ("keryx.layers", "layers"),
     **{f"keras.layers.{part}": ("keryx.layers", "layers") for part in _LAYERS.split()},
     "keras.legacy.layers": ("keryx.layers", "layers"),
@@ -92,21 +92,21 @@ def contents(age: int, path: str) -> Contents | None:
 
 
 def find(age: int, path: str, name: str) -> Any:
-    """What a name of a module stands for that is the age's own.
+    """What a name of a module stands for in an age; what cannot be is a function that says what to write.
 
     Raises:
-        AttributeError: Where it is today's, or nothing; with what to write where it cannot be.
+        AttributeError: Where it stands for nothing.
     """
     found = contents(age, path)
-    if found is None:
-        raise AttributeError(f"Keras {age} has no module {path!r} of its own.")
-    if name in found.own:
-        return found.own[name]
-    if path.startswith("keras.backend") and name[0] != "_" and not hasattr(found.base, name):
-        from keryx.compat.dialects import backend
+    if found is None or name not in found:
+        raise AttributeError(f"{path} of Keras {age} has no {name!r}.")
+    return found[name]
 
-        backend.missing(name)
-    raise AttributeError(f"{path} of Keras {age} has no {name!r} of its own.")
+
+def own(age: int, path: str, name: str) -> Any:
+    """The same, without what Keryx has under that path today; None where there is nothing."""
+    found = contents(age, path)
+    return None if found is None else found.own.get(name)
 
 
 def in_keryx(age: int) -> Iterator[tuple[Any, str, Any]]:

@@ -91,10 +91,8 @@ def _begin(version: int) -> None:
 
     @functools.wraps(of_layers)
     def layer_class(name: str, known: Any) -> Any:
-        try:
-            return modules.find(version, "keras.layers", name)
-        except AttributeError:
-            return of_layers(name, known)
+        found = modules.own(version, "keras.layers", name)
+        return of_layers(name, known) if found is None else found
 
     _patches.set(old_words, "check_layer_arguments", check_layer_arguments)
     _patches.set(old_words, "layer_class", layer_class)

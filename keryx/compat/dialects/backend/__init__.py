@@ -7,6 +7,7 @@ from keryx.compat.dialects.backend import functions as functions
 from keryx.compat.dialects.backend import nn as nn
 from keryx.compat.dialects.backend import state as state
 from keryx.compat.dialects.backend.words import NAMES as _every
-from keryx.compat.dialects.backend.words import missing as missing
+from keryx.core.scopes import name_scope
 
 NAMES: dict[str, Any] = {name: thing for name, thing in _every.items() if name[0] != "_"}
+NAMES |= {"Function": functions.Function, "name_scope": name_scope}

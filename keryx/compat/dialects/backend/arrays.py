@@ -9,54 +9,10 @@ from keryx import config, ops
 from keryx.compat.dialects.backend.words import NAMES, function
 
 # The same function by another name, or by the same one.
-_SAME = {
-    **{
-        name: name
-        for name in [
-            "abs",
-            "all",
-            "any",
-            "cast",
-            "concatenate",
-            "cos",
-            "equal",
-            "exp",
-            "greater",
-            "greater_equal",
-            "less",
-            "less_equal",
-            "log",
-            "logsumexp",
-            "max",
-            "maximum",
-            "mean",
-            "min",
-            "minimum",
-            "not_equal",
-            "prod",
-            "reshape",
-            "round",
-            "sigmoid",
-            "sign",
-            "sin",
-            "softplus",
-            "softsign",
-            "sqrt",
-            "square",
-            "squeeze",
-            "stack",
-            "std",
-            "sum",
-            "tanh",
-            "tile",
-            "var",
-        ]
-    },
-    "dot": "dot",
-    "lesser": "less",
-    "lesser_equal": "less_equal",
-    "pow": "power",
-}
+_SAME = """abs all any cast concatenate cos dot equal exp greater greater_equal less less_equal log logsumexp max
+maximum mean min minimum not_equal prod reshape round sigmoid sign sin softplus softsign sqrt square squeeze stack std
+sum tanh tile var"""
+_OTHERWISE = {"lesser": "less", "lesser_equal": "less_equal", "pow": "power"}
 
 
 def _same(name: str, other: str) -> None:
@@ -70,7 +26,7 @@ def _same(name: str, other: str) -> None:
     function(symbolic=False)(called)
 
 
-for _name, _other in _SAME.items():
+for _name, _other in ({name: name for name in _SAME.split()} | _OTHERWISE).items():
     _same(_name, _other)
 
 

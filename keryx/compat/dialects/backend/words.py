@@ -102,8 +102,12 @@ REFUSED = {
 }
 
 
-def missing(name: str) -> Any:
-    """Raise AttributeError for what `keras.backend` had and nothing here can do, with what to write."""
-    if name in REFUSED:
-        raise AttributeError(f"keras.backend.{name} is not offered: {REFUSED[name]}.")
-    raise AttributeError(f"keras.backend has no {name!r}.{did_you_mean(name, NAMES)}")
+def _refused(name: str, way: str) -> Callable:
+    def gone(*args: Any, **kwargs: Any) -> Any:
+        raise ArgumentError(f"keras.backend.{name}() is not offered: {way}.")
+
+    gone.__name__ = name
+    return gone
+
+
+NAMES.update({name: _refused(name, way) for name, way in REFUSED.items()})
