@@ -53,7 +53,7 @@ def arguments(age: int, name: str, cls: type, args: tuple, kwargs: dict[str, Any
 
     >>> from keryx.layers import Dense
     >>> arguments(1, "Dense", Dense, (3, "uniform"), {"W_regularizer": None, "input_dim": 4})
-    {'units': 3, 'kernel_initializer': 'uniform', 'kernel_regularizer': None, 'input_shape': (4,)}
+    {'input_shape': (4,), 'units': 3, 'kernel_initializer': 'uniform', 'kernel_regularizer': None}
     """
     where = f"{name}()"
     known = init_arguments(cls)

@@ -4,9 +4,9 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import keryx
 from keryx import layers, ops
 from keryx.errors import ArgumentError, listing
+from keryx.models import Model, Sequential
 from keryx.saving.old import words
 
 _MODES = [*words.MERGES, "cos"]
@@ -37,6 +37,7 @@ def merge(
     Raises:
         ArgumentError: For another mode.
 
+    >>> import keryx
     >>> a, b = keryx.Input((2,)), keryx.Input((3,))
     >>> merge([a, b], mode="concat").shape
     (None, 5)
@@ -92,6 +93,7 @@ def Merge(  # it stood for a class
     Raises:
         ArgumentError: For another mode, and for models whose inputs are not known.
 
+    >>> import keryx
     >>> from keryx.layers import Dense
     >>> left, right = keryx.Sequential([keryx.Input((2,)), Dense(3)]), keryx.Sequential([keryx.Input((4,)), Dense(3)])
     >>> model = keryx.Sequential([Merge([left, right], mode="concat")])
@@ -107,12 +109,12 @@ def Merge(  # it stood for a class
     ends = [_as_graph(layer) for layer in layers]
     inputs = list(dict.fromkeys(symbol for model in ends for symbol in model.inputs))
     merged = merge([model.outputs[0] for model in ends], mode, concat_axis, dot_axes, arguments=arguments)
-    return keryx.Model(inputs, merged, name=name)
+    return Model(inputs, merged, name=name)
 
 
 def _as_graph(layer: Any) -> Any:
-    if not isinstance(layer, keryx.Model):
-        layer = keryx.Sequential([layer])
+    if not isinstance(layer, Model):
+        layer = Sequential([layer])
     if not layer.has_graph:
         raise ArgumentError(f"Merge() wants models whose input shape is known; {layer.title} has none: input_shape=.")
     return layer

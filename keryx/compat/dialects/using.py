@@ -49,6 +49,7 @@ def use(version: int | None = None) -> Block:
         ConfigError: For another number.
 
     >>> import keryx
+    >>> __name__ = "a program"  # whose words are translated, unlike those of Keryx's own modules
     >>> with use(1):
     ...     layer = keryx.layers.Dense(3, "uniform", "relu", W_regularizer=None, input_dim=4)
     >>> layer.units, layer.activation.__name__
