@@ -10,6 +10,7 @@ from keryx.compat.dialects.signatures import SIGNATURES
 from keryx.core.names import init_arguments
 from keryx.errors import ArgumentError, ConfigError, did_you_mean
 from keryx.saving.old import translate
+from keryx.saving.old.words import CLASSES as old_classes
 
 
 def bound(where: str, words: list[str], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +73,8 @@ def arguments(age: int, name: str, cls: type, args: tuple, kwargs: dict[str, Any
     for word, value in made.items():
         if word.endswith("initializer"):
             made[word] = values.initializer(age, value)
+        elif word.endswith(("constraint", "regularizer")) and isinstance(value, str):
+            made[word] = old_classes.get(value, value)
     defaults = values.DEFAULTS[age].get(name, {})
     made = {word: value() if callable(value) else value for word, value in defaults.items() if word not in made} | made
     return _of_optimizer(made) if issubclass(cls, optimizers.Optimizer) else made

@@ -22,7 +22,7 @@ from keryx.compat.dialects.modules import gone
 from keryx.core.codec import Registry
 from keryx.layers import InputSpec, Layer
 
-_VERSIONS = {1: "1.2.2", 2: "2.3.1"}
+_VERSIONS = {1: "1.2.2", 2: "2.2.4"}
 
 
 def top(age: int) -> dict[str, Any]:

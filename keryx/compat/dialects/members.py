@@ -55,12 +55,22 @@ def _called_in_phase(original: Callable) -> Callable:
     return __call__
 
 
-def _shape_of(what: str) -> Callable:
-    def shape(layer: Any) -> Any:
-        """The shape of the tensors of its one call."""
-        return jax.tree.map(lambda symbol: symbol.shape, getattr(layer, what))
+class _Read:
+    """An attribute that is worked out where a layer has not set one of this name itself.
 
-    return shape
+    Args:
+        read: What works it out.
+    """
+
+    def __init__(self, read: Callable):
+        self.read = read
+
+    def __get__(self, layer: Any, owner: Any = None) -> Any:
+        return self if layer is None else self.read(layer)
+
+
+def _shape_of(what: str) -> _Read:
+    return _Read(lambda layer: jax.tree.map(lambda symbol: symbol.shape, getattr(layer, what)))
 
 
 def _at(what: str, shape: bool) -> Callable:
@@ -93,9 +103,9 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),
         (Layer, "non_trainable_weights", _weights("non_trainable_weights", False)),
-        (Layer, "input_shape", property(_shape_of("input"))),
-        (Layer, "output_shape", property(_shape_of("output"))),
-        (Layer, "inbound_nodes", property(lambda layer: layer.nodes)),
+        (Layer, "input_shape", _shape_of("input")),
+        (Layer, "output_shape", _shape_of("output")),
+        (Layer, "inbound_nodes", _Read(lambda layer: layer.nodes)),
         (Model, "to_yaml", files.to_yaml),
         (Variable, "get_value", _get_value),
         (Variable, "set_value", _set_value),

@@ -1,4 +1,4 @@
-"""The arguments of Keras 1.2 and Keras 2.3 in the order in which they were given, where today's order is another.
+"""The arguments of Keras 1.2 and Keras 2.2 in the order in which they were given, where today's order is another.
 
 By age, then by the name of today's class, method or function; a class that is not named takes its arguments as today.
 """
@@ -175,7 +175,7 @@ _OTHERS_2 = {
     "add_weight": "name shape dtype initializer regularizer trainable constraint",
     "compile": "optimizer loss metrics loss_weights sample_weight_mode weighted_metrics target_tensors",
     "fit_generator": (
-        "generator steps_per_epoch epochs verbose callbacks validation_data validation_steps validation_freq "
+        "generator steps_per_epoch epochs verbose callbacks validation_data validation_steps "
         "class_weight max_queue_size workers use_multiprocessing shuffle initial_epoch"
     ),
     "evaluate_generator": "generator steps callbacks max_queue_size workers use_multiprocessing verbose",

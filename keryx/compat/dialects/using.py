@@ -42,7 +42,7 @@ def use(version: int | None = None) -> Block:
     """From here on take the words of an age of Keras, and what they meant; in a `with` statement, within its block.
 
     Args:
-        version: 1 for Keras 1 (as of 1.2.2), 2 for Keras 2 (as of 2.3.1, which took the words of Keras 1 as well);
+        version: 1 for Keras 1 (as of 1.2.2), 2 for Keras 2 (as of 2.2.4, which took the words of Keras 1 as well);
             3 or None for today's words alone.
 
     Raises:

@@ -1,6 +1,6 @@
 """What an argument meant in its age where today's default or today's name means something else.
 
-Where Keras 1.2 and Keras 2.3 differ from today is told here; what files say is told by `keryx.saving.old.words`.
+Where Keras 1.2 and Keras 2.2 differ from today is told here; what files say is told by `keryx.saving.old.words`.
 """
 
 import inspect
@@ -35,6 +35,7 @@ DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
         **{name: {**_RECURRENT, "recurrent_initializer": _orthogonal} for name in _GATES},
         "SimpleRNN": {"recurrent_initializer": _orthogonal},
         **_optimizers(1e-8),
+        "Flatten": {"data_format": "channels_last"},  # the elements in the order in which they are
         "fit": {"epochs": 10, "batch_size": 32, "verbose": 1},
     },
     2: {**{name: dict(_RECURRENT) for name in _GATES}, **_optimizers(1e-7)},
