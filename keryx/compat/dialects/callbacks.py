@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from keryx import callbacks
+from keryx.compat.dialects import files
 from keryx.compat.dialects.training import word_of_log
 from keryx.errors import ConfigError
 
@@ -55,6 +56,13 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
         if self._since >= self.period:
             self._since = 0
             super().on_epoch_end(epoch, logs)
+
+    def write(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
+        """Save, and say where."""
+        path = self._path(epoch, batch, logs)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write(self.model.save_weights if self.save_weights_only else self.model.save, {"filepath": path})
+        return str(path)
 
 
 class BaseLogger(callbacks.Callback):

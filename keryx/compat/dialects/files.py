@@ -14,14 +14,12 @@ _WEIGHTS = (".h5", ".hdf5", ".safetensors", ".npz", ".weights.json")
 
 def save(self: Any, given: dict[str, Any], call: Callable) -> None:
     """`model.save` to a name of any ending."""
-    given = dict(given)
-    given.pop("include_optimizer", None)
-    _write(call, given, _WHOLE)
+    write(call, {word: value for word, value in given.items() if word != "include_optimizer"}, _WHOLE)
 
 
 def save_weights(self: Any, given: dict[str, Any], call: Callable) -> None:
     """`model.save_weights` to a name of any ending."""
-    _write(call, given, _WEIGHTS)
+    write(call, given, _WEIGHTS)
 
 
 def load_weights(self: Any, given: dict[str, Any], call: Callable) -> Any:
@@ -29,8 +27,9 @@ def load_weights(self: Any, given: dict[str, Any], call: Callable) -> Any:
     return call(**given)
 
 
-def _write(call: Callable, given: dict[str, Any], endings: tuple[str, ...]) -> None:
-    path = Path(given.pop("filepath"))
+def write(call: Callable, given: dict[str, Any], endings: tuple[str, ...] | None = None) -> None:
+    """Let `call(path, ...)` write a file, which is HDF5 unless its name ends in one of `endings`."""
+    path, endings = Path(given.pop("filepath")), endings or (_WHOLE if call.__name__ == "save" else _WEIGHTS)
     if path.name.endswith(endings):
         call(path, **given)
         return

@@ -9,6 +9,7 @@ import numpy as np
 
 from keryx import old_words
 from keryx.compat.dialects import age, closed_losses, values
+from keryx.compat.dialects import metrics as old_metrics
 from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.errors import ArgumentError
 
@@ -54,18 +55,20 @@ def compile_(self: Any, given: dict[str, Any], call: Callable) -> Any:
         given["optimizer"] = old_optimizers.named(age.current(), optimizer)
     for word in ("metrics", "weighted_metrics"):
         if word in given:
-            given[word] = _logged(given[word])
+            given[word] = _each(given[word], lambda name: old_metrics.by_name(age.current(), LOGGED.get(name, name)))
     if "loss" in given:
-        given["loss"] = closed_losses.opened(self, given["loss"])
+        loss = _each(given["loss"], lambda name: old_metrics.by_name(age.current(), name))
+        given["loss"] = closed_losses.opened(self, loss)
     return call(**given)
 
 
-def _logged(metrics: Any) -> Any:
-    if isinstance(metrics, dict):
-        return {name: _logged(value) for name, value in metrics.items()}
-    if isinstance(metrics, (list, tuple)):
-        return [_logged(value) for value in metrics]
-    return LOGGED.get(metrics, metrics) if isinstance(metrics, str) else metrics
+def _each(given: Any, of_name: Callable[[str], Any]) -> Any:
+    """Losses or metrics, by output or not, in which the names stand for what `of_name` says."""
+    if isinstance(given, dict):
+        return {name: _each(value, of_name) for name, value in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_each(value, of_name) for value in given]
+    return of_name(given) if isinstance(given, str) else given
 
 
 def word_of_log(name: str) -> str:
