@@ -6,10 +6,12 @@ from typing import Any
 
 import jax
 
-from keryx.compat.dialects import files
+from keryx.compat.dialects import calls, files
 from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.compat.dialects.backend.functions import get_updates
 from keryx.compat.dialects.backend.state import PHASE
+from keryx.compat.dialects.patches import by_keryx
+from keryx.compat.dialects.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
 from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner
@@ -19,9 +21,18 @@ from keryx.models import Model
 from keryx.optimizers import Optimizer
 
 
-def add_weight(self: Any, given: dict[str, Any], call: Callable) -> Any:
-    """A new weight, in the order of the age."""
-    return call(**given)
+def _add_weight(version: int, original: Callable) -> Callable:
+    """`layer.add_weight` in the order of the age; Keras 2 took that of Keras 1 too, where the shape stands first."""
+
+    @functools.wraps(original)
+    def add_weight(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if by_keryx(1):
+            return original(self, *args, **kwargs)
+        shape_first = bool(args) and not isinstance(args[0], (str, type(None)))
+        words = SIGNATURES[1 if shape_first else version]["add_weight"].split()
+        return original(self, **calls.bound("add_weight()", words, args, kwargs))
+
+    return add_weight
 
 
 def _add_update(self: Any, updates: Any = None, inputs: Any = None) -> None:
@@ -99,6 +110,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (Optimizer, "lr", old_optimizers.lr),
         (Optimizer, "decay", old_optimizers.decay),
         (Optimizer, "get_updates", get_updates),
+        (Layer, "add_weight", _add_weight(version, Layer.add_weight)),
         (Layer, "add_update", _add_update),
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),

@@ -16,7 +16,6 @@ from keryx.compat.dialects.signatures import SIGNATURES
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
-from keryx.optimizers import Optimizer
 
 _patches = Patches()
 
@@ -104,7 +103,6 @@ def _begin(version: int) -> None:
         _patches.set(Model, name, method(version, name, original, translate))
     _patches.set(Model, "predict_classes", training.predict_classes)
     _patches.set(Model, "predict_proba", training.predict_proba)
-    _patches.set(Layer, "add_weight", method(version, "add_weight", Layer.add_weight, members.add_weight))
     for owner, name, value in members.of_age(version):
         _patches.set(owner, name, value)
     for module, name, value in modules.in_keryx(version):
@@ -135,12 +133,8 @@ def _classes(version: int) -> list[type]:
     found = {thing for family in families for thing in family.registry.table.values() if isinstance(thing, type)}
     found |= {Layer, Model, Sequential, *old_optimizers.NAMES.values(), *modules.own_classes(version)}
     found |= {getattr(callbacks, name) for name in SIGNATURES[version] if name in _CALLBACKS}
-    wanted = SIGNATURES[version].keys()
-    return sorted(
-        (cls for cls in found if "__init__" in vars(cls) or cls.__name__ in wanted or issubclass(cls, Optimizer)),
-        key=lambda cls: (len(cls.__mro__), cls.__qualname__),
-        reverse=True,  # what is below first, so that it stands behind nothing that translates already
-    )
+    # What is below first, so that it stands behind nothing that translates already.
+    return sorted(found, key=lambda cls: (len(cls.__mro__), cls.__qualname__), reverse=True)
 
 
 _CALLBACKS = ("LambdaCallback", "ReduceLROnPlateau", "TensorBoard")

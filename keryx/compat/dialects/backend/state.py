@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import backend, config, random
+from keryx.backend import get_value as value_of
 from keryx.compat.dialects.backend.words import data_format, function
 from keryx.core import scope
 from keryx.core.symbol import SymbolicTensor
@@ -87,7 +88,7 @@ def get_value(x: Any) -> np.ndarray:
         raise SymbolicError(
             f"{x.name!r} has no value of its own: it follows from inputs. K.function([inputs], [tensor]) computes it."
         )
-    return backend.get_value(x)
+    return value_of(x)
 
 
 @function(symbolic=False)
