@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
 from keryx.compat.dialects import age, files, members, modules, training
@@ -13,6 +15,7 @@ from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
 from keryx.compat.dialects.signatures import SIGNATURES
+from keryx.core import seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
@@ -107,8 +110,21 @@ def _begin(version: int) -> None:
         _patches.set(owner, name, value)
     for module, name, value in modules.in_keryx(version):
         _patches.set(module, name, value)
+    _patches.set(np.random, "seed", _sowing(np.random.seed))
     if version == 1 and _ordering_of_keras_json() == "th":
         config.set_image_data_format("channels_first")
+
+
+def _sowing(original: Any) -> Any:
+    """`np.random.seed`, from which Keras 1 and 2 drew the first weights and their own seeds."""
+
+    @functools.wraps(original)
+    def seed(value: Any = None) -> None:
+        original(value)
+        if isinstance(value, (int, np.integer)) and not by_keryx(1):
+            seeds.set_seed(int(value))
+
+    return seed
 
 
 _METHODS = {
