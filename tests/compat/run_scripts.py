@@ -9,14 +9,17 @@ import time
 import traceback
 from pathlib import Path
 
+import keras
+
+folder, out = map(Path, sys.argv[1:])
 results = {}
-for path in sorted(Path(sys.argv[1]).glob(sys.argv[3] if len(sys.argv) > 3 else "*.py")):
-    before, told = time.process_time(), io.StringIO()
+for path in sorted(folder.glob("*.py")):
+    keras.utils.set_random_seed(5)
+    before, error = time.process_time(), None
     try:
-        with contextlib.redirect_stdout(told):
+        with contextlib.redirect_stdout(io.StringIO()):
             runpy.run_path(str(path), run_name="__main__")
-        error = None
     except BaseException:
         error = traceback.format_exc()
     results[path.stem] = {"error": error, "seconds": time.process_time() - before}
-Path(sys.argv[2]).write_text(json.dumps(results))
+out.write_text(json.dumps(results))

@@ -27,7 +27,7 @@ model.add(Dense(nb_classes))
 model.add(Activation('softmax'))
 model.summary()
 
-model.compile(loss='categorical_crossentropy', optimizer=RMSprop(), metrics=['accuracy'])
+model.compile(loss='categorical_crossentropy', optimizer=RMSprop(lr=0.01), metrics=['accuracy'])
 history = model.fit(X, Y, batch_size=batch_size, nb_epoch=nb_epoch, verbose=0, validation_data=(X[:16], Y[:16]))
 score = model.evaluate(X, Y, verbose=0)
 print('Test score:', score[0])

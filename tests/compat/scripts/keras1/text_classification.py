@@ -5,6 +5,7 @@ from keras.models import Sequential
 from keras.layers import Dense, Activation
 from keras.preprocessing.text import Tokenizer, text_to_word_sequence, one_hot
 from keras.preprocessing.sequence import skipgrams, make_sampling_table
+from keras.optimizers import Adam
 from keras.utils.np_utils import to_categorical
 
 texts = ['good film, good cast', 'bad film', 'a good story', 'bad cast and bad story'] * 4
@@ -19,7 +20,7 @@ Y = to_categorical(labels, 2)
 model = Sequential()
 model.add(Dense(2, input_shape=(6,)))
 model.add(Activation('softmax'))
-model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy', 'precision', 'fmeasure', 'mse'])
+model.compile(loss='categorical_crossentropy', optimizer=Adam(lr=0.1), metrics=['accuracy', 'precision', 'fmeasure', 'mse'])
 hist = model.fit(X, Y, nb_epoch=30, batch_size=4, verbose=0, validation_split=0.25)
 assert {'acc', 'precision', 'fmeasure', 'mean_squared_error', 'val_acc'} <= set(hist.history)
 assert hist.history['acc'][-1] > 0.9

@@ -6,7 +6,7 @@ from keras.models import Model
 from keras.layers import Input, Conv2D, Flatten, Dense
 
 inp = Input((6, 6, 1))
-conv = Conv2D(3, (3, 3), activation='relu', name='conv_last')(inp)
+conv = Conv2D(3, (3, 3), activation='sigmoid', name='conv_last')(inp)
 model = Model(inp, Dense(2, activation='softmax')(Flatten()(conv)))
 x = np.random.rand(1, 6, 6, 1).astype('float32')
 class_output = model.output[:, np.argmax(model.predict(x)[0])]

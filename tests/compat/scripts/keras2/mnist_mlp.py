@@ -18,7 +18,7 @@ model = Sequential()
 model.add(Dense(24, activation='relu', input_shape=(36,)))
 model.add(Dropout(0.2))
 model.add(Dense(num_classes, activation='softmax'))
-model.compile(loss='categorical_crossentropy', optimizer=RMSprop(), metrics=['accuracy'])
+model.compile(loss='categorical_crossentropy', optimizer=RMSprop(lr=0.01), metrics=['accuracy'])
 history = model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0,
                     validation_data=(x_train, y_train))
 score = model.evaluate(x_train, y_train, verbose=0)
