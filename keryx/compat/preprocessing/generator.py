@@ -82,7 +82,12 @@ class ImageDataGenerator:
         for word in kwargs:
             if word not in _DEFAULTS:
                 raise ArgumentError(f"ImageDataGenerator() has no argument {word!r}.{did_you_mean(word, _DEFAULTS)}")
-        given = _DEFAULTS | dict(zip(order, args, strict=False)) | kwargs
+        given = (
+            _DEFAULTS
+            | {"interpolation_order": 0 if self.of_keras_1 else 1}
+            | dict(zip(order, args, strict=False))
+            | kwargs
+        )
         for word, value in given.items():
             setattr(self, word, value)
         self.data_format = self.data_format or config.image_data_format()
@@ -190,8 +195,9 @@ class ImageDataGenerator:
             made["shear"] = float(np.rad2deg(made["shear"]))
         low, high = self.zoom_range
         made["zx"], made["zy"] = (1, 1) if low == high == 1 else np.random.uniform(low, high, 2)
-        if self.of_keras_1 and self.channel_shift_range:
-            made["channel_shift_intensity"] = _up_to(self.channel_shift_range)
+        if self.of_keras_1 and self.channel_shift_range:  # by another number for each channel
+            limit, channels = self.channel_shift_range, img_shape[self.channel_axis - 1]
+            made["channel_shift_intensity"] = np.random.uniform(-limit, limit, channels)
         for word, wanted in (("flip_horizontal", self.horizontal_flip), ("flip_vertical", self.vertical_flip)):
             drawn = np.random.random() < 0.5 if wanted or not self.of_keras_1 else False
             made[word] = bool(drawn and wanted)

@@ -147,9 +147,10 @@ def _order(fill: dict[str, Any]) -> dict[str, Any]:
     return {"order" if word == "interpolation_order" else word: value for word, value in fill.items()}
 
 
-def apply_channel_shift(x: np.ndarray, intensity: float, channel_axis: int = 0) -> np.ndarray:
-    """`x + intensity`, within the least and the greatest value of the image."""
-    return np.clip(x + intensity, np.min(x), np.max(x))
+def apply_channel_shift(x: np.ndarray, intensity: Any, channel_axis: int = 0) -> np.ndarray:
+    """`x + intensity`, a number or one for each channel, within the least and the greatest value of the image."""
+    shifted = np.moveaxis(np.moveaxis(x, channel_axis, -1) + np.asarray(intensity, x.dtype), -1, channel_axis)
+    return np.clip(shifted, np.min(x), np.max(x))
 
 
 def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
