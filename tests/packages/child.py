@@ -7,9 +7,6 @@ import json
 import runpy
 import sys
 
-script = sys.argv.pop(1)
-result = runpy.run_path(script, run_name="__main__")["result"]
-
 
 def is_itself(name, module):
     """Whether a module is of Keras or TensorFlow themselves: it lies in a folder of theirs."""
@@ -19,5 +16,7 @@ def is_itself(name, module):
     )
 
 
-foreign = [name for name, module in sys.modules.items() if is_itself(name, module)]
-print(json.dumps({"result": result, "foreign": foreign}))
+if __name__ == "__main__":
+    result = runpy.run_path(sys.argv.pop(1), run_name="__main__")["result"]
+    foreign = [name for name, module in sys.modules.items() if is_itself(name, module)]
+    print(json.dumps({"result": result, "foreign": foreign}))
