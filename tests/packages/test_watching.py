@@ -14,7 +14,7 @@ def test_mlflow(tmp_path):
     assert found["parameters"] == {"epochs": "3", "optimizer_name": "adam", "optimizer_learning_rate": "0.01"}
     assert "model_summary.txt" in found["artifacts"]
     assert found["summary"]
-    assert found["logged steps"] == 5  # of the 28 of the second run, the steps 45 to 65 by 5
+    assert found["logged steps"] == 6  # of the steps 43 to 70 of the second run, each fifth
     assert found["distances"] == [0, 0, 0, 0]
     assert found["goes on"] < found["losses"][-1]
 
@@ -46,7 +46,7 @@ def test_tqdm(tmp_path):
 def test_livelossplot(tmp_path):
     found = run("livelossplot_figures", tmp_path)
     assert len(found["figures"]) == 3
-    assert all(drawn for _, drawn in found["figures"])
+    assert all(spread > 10 for _, spread in found["figures"]), "a figure is blank"
     for values in found["history"].values():
         assert f"(min: {min(values):8.3f}, max: {max(values):8.3f}, cur: {values[-1]:8.3f})" in found["told"]
 
