@@ -144,6 +144,10 @@ class Sequential(Model):
             config["build_input_shape"] = first.shape
         return config
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that it was built for."""
+        return super().get_build_config() if self._graph is None else {"input_shape": self.inputs[0].shape}
+
     @reads
     def from_config(cls, config: dict[str, Any]):
         """A model made anew from what `get_config` gave."""
