@@ -1,5 +1,6 @@
 """Where each box and arrow of a model's picture stands: a model that is open is a box as large as its own picture."""
 
+from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -123,6 +124,9 @@ class _Placing:
             a for a in picture.arrows if not top or (a.tail is not None and (a.head is not None or self.shown.shapes))
         ]
         texts = [text_of(a, self.shown) if top or labels or None not in (a.tail, a.head) else "" for a in arrows]
+        loops = Counter(a.tail for a, text in zip(arrows, texts, strict=True) if text and a.tail == a.head)
+        if not self.turn.sideways:  # a box is as high as the labels of the arrows from it to itself
+            sizes = [(w, max(h, loops[i] * LINES["label"])) for i, (w, h) in enumerate(sizes)]
         nodes = [self.turn.size(size) for size in sizes]
         first: list[int] = []
         last: list[int] = []

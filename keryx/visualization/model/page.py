@@ -70,7 +70,7 @@ def _switches(picture: Picture) -> list[list[Box]]:
     states = math.prod([2] * len(boxes))
     if len(boxes) <= _MOST_SWITCHES and states * sum(1 for _ in picture.walk()) <= _MOST_BOXES:
         return [[box] for box in boxes]
-    return [boxes]
+    return [boxes] if boxes else []
 
 
 def _views(switches: Sequence[Sequence[Box]]) -> Iterator[tuple[str, set[str]]]:
@@ -105,8 +105,6 @@ def _heading(picture: Picture) -> str:
 
 
 def _switch(number: int, boxes: Sequence[Box], is_on: bool) -> str:
-    if not boxes:
-        return ""
     name = clipped(boxes[0].name if len(boxes) == 1 else f"{len(boxes)} models")
     box = f'<input type="checkbox" class="c{number}"{" checked" if is_on else ""}>'
     return f'<label class="kx-switch">{box}<span>{escape(name)}</span></label>'
