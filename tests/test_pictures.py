@@ -1,5 +1,6 @@
 """Pictures of models: where boxes and arrows stand, what is written, and what Chromium makes of it."""
 
+import importlib.util
 import io
 import json
 import random
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import types
 from itertools import combinations, pairwise
+from pathlib import Path
 from unittest import mock
 from xml.etree import ElementTree
 
@@ -709,3 +711,16 @@ def test_a_browser_opens_and_closes_models_within(ten, in_browser):
         shown = measured[name]
         assert shown["closed"] == " ".join(["kx-view", *(f"x{i}" for i in range(within))])
         assert shown["now"] == [" ".join(["kx-view", *(f"o{i}" for i in range(within))])]
+
+
+# -- the documentation's -------------------------------------------------------------------------------------------
+
+
+def test_the_pictures_of_the_documentation_are_as_they_are_drawn_today():
+    path = Path(__file__).parent.parent / "docs" / "pictures.py"
+    spec = importlib.util.spec_from_file_location("docs_pictures", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    images = path.parent / "images"
+    for name in script.MODELS:
+        assert (images / f"{name}.svg").read_text(encoding="utf-8") == script.draw(name), "run docs/pictures.py"

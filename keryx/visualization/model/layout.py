@@ -186,8 +186,9 @@ class _Placing:
 
     def _side(self, box: Box | None, node: Size) -> float:
         """How much of a box's side is straight."""
-        is_round = box is not None and box.role in ("input", "op") and not self.turn.sideways
-        return node[0] - (node[1] if is_round else 16.0)
+        if box is None or box.role not in ("input", "op"):
+            return node[0] - 16.0
+        return node[0] - (24.0 if self.turn.sideways else node[1])
 
     def _label_size(self, text: str) -> Size:
         return self.turn.size((width(text, SIZES["label"]) + 8, LINES["label"])) if text else (0.0, 0.0)
