@@ -588,7 +588,7 @@ def test_a_notebook_is_shown_the_file(small, tmp_path, monkeypatch):
         SVG=lambda filename: ("svg", filename),
         HTML=lambda filename: ("html", filename),
     )
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(display=shown))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(display=shown, version_info=(9, 0)))
     for ending, kind in (("png", "image"), ("svg", "svg"), ("html", "html")):
         path = str(tmp_path / f"a.{ending}")
         assert plot_model(small, path, dpi=50) == (kind, path)
@@ -724,3 +724,10 @@ def test_the_pictures_of_the_documentation_are_as_they_are_drawn_today():
     images = path.parent / "images"
     for name in script.MODELS:
         assert (images / f"{name}.svg").read_text(encoding="utf-8") == script.draw(name), "run docs/pictures.py"
+
+
+def test_a_file_shown_in_a_notebook_leaves_other_pictures_their_colours(pair):
+    css = re.search("<style>(.*?)</style>", model_to_dot(pair).create_svg().decode(), re.DOTALL)[1]
+    classes = set(re.findall(r"[}{]\s*\.([\w-]+)", "{" + css))
+    assert classes == {"kx-file"}
+    assert 'class="kx-file"' not in pair._repr_html_()

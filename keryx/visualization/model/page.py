@@ -120,7 +120,7 @@ def _css() -> str:
         f".kx-model{{{light}}}\n@media (prefers-color-scheme:dark){{.kx-model{{{dark}}}}}\n"
         f"{','.join(f'{where} .kx-model' for where in _LIGHT)}{{{light}}}\n"
         f"{','.join(f'{where} .kx-model' for where in _DARK)}{{{dark}}}\n"
-        f"{style.rules(variables)}"
+        f"{style.rules(variables, 'kx')}"
         f".kx-model{{color:var(--kx-ink);font:12px {style.FONT};padding:8px;border-radius:6px;max-width:100%;"
         "overflow:hidden;box-sizing:border-box}\n"
         ".kx-view{overflow:auto;max-height:90em}.kx-view svg{display:block;margin:0 auto;max-width:none}\n"

@@ -12,16 +12,20 @@ from keryx.visualization.model.text import width
 from keryx.visualization.model.tips import tip
 
 MARGIN = 12.0
+_FILE = "kx-file"  # so that a file's colours, shown in a notebook, are not those of other pictures there
 _HEAD = 3.5, 7.0  # half the width and the length of an arrow's head
 
 
 def document(drawing: Drawing, title: str, curved: bool = True) -> str:
     """A file of SVG by itself, which follows the reader's choice of light and dark."""
-    dark = f"@media (prefers-color-scheme:dark){{{style.rules(style.DARK)}}}"
-    return element(drawing, title, curved, f"<style>{style.rules(style.LIGHT)}{dark}</style>")
+    light, dark = (style.rules(colours, _FILE) for colours in (style.LIGHT, style.DARK))
+    css = f"<style>{light}@media (prefers-color-scheme:dark){{{dark}}}</style>"
+    return element(drawing, title, curved, css, scope=_FILE)
 
 
-def element(drawing: Drawing, title: str, curved: bool = True, before: str = "", tips: bool = True) -> str:
+def element(
+    drawing: Drawing, title: str, curved: bool = True, before: str = "", tips: bool = True, scope: str = "kx"
+) -> str:
     """The element `<svg>`.
 
     Args:
@@ -30,10 +34,11 @@ def element(drawing: Drawing, title: str, curved: bool = True, before: str = "",
         curved: Whether arrows bend; else they go straight from point to point.
         before: What stands first in it.
         tips: Whether boxes tell of their weights; else of their name alone.
+        scope: The class that its CSS is for.
     """
     w, h = drawing.size[0] + 2 * MARGIN, drawing.size[1] + 2 * MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="kx" width="{_n(w)}" height="{_n(h)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="{_n(-MARGIN)} {_n(-MARGIN)} {_n(w)} {_n(h)}" role="img" aria-label="{escape(title)}">{before}',
         f'<rect x="{_n(-MARGIN)}" y="{_n(-MARGIN)}" width="{_n(w)}" height="{_n(h)}" class="ground"/>',
         *(_frame(placed, tips) for placed in drawing.boxes if placed.is_open),
