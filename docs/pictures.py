@@ -2,8 +2,8 @@
 
     python docs/pictures.py [FOLDER]
 
-They are SVG files, by default in docs/images/; `tests/test_pictures.py` sees to it that those are as they would be
-drawn today.
+They are SVG files, by default in docs/images/; `tests/test_pictures_files.py` sees to it that those are
+as they would be drawn today.
 """
 
 import sys
