@@ -128,16 +128,17 @@ def test_branches_stand_straight():
     assert len({round(x, 6) for x, _ in drawn.routes[4][1:-1]}) <= 2
 
 
-def test_right_angles_do_not_run_into_one_another():
-    edges = [Edge(a, 4 + b) for a in range(4) for b in range(4)]
-    drawn = layered([(60, 20)] * 8, edges, right_angles=True)
+@pytest.mark.parametrize("seed", range(20))
+def test_right_angles_do_not_run_into_one_another(seed):
+    sizes, edges = random_graph(seed)
+    edges = [Edge(e.tail, e.head) for e in edges if e.tail != e.head] or [Edge(0, 0)]
+    drawn = layered(sizes, edges, right_angles=True)
     level = [
         (a[1], *sorted((a[0], b[0])))
         for route in drawn.routes
         for a, b in pairwise(route)
         if a[1] == b[1] and abs(a[0] - b[0]) > 0.01
     ]
-    assert level
     for (y, low, high), (to_y, to_low, to_high) in combinations(level, 2):
         assert abs(y - to_y) > 1 or high < to_low or to_high < low
     assert all(a[0] == b[0] or a[1] == b[1] for route in drawn.routes for a, b in pairwise(route))
