@@ -32,6 +32,17 @@ def small():
     return keryx.Model(x, layers.Dense(2, activation="relu", name="y")(x), name="small")
 
 
+def two_outputs():
+    """A model within, open to both sides: an early and a late output, in the other order outside, and two inputs."""
+    a, b = keryx.Input((4,), name="a"), keryx.Input((6,), name="b")
+    early = layers.Dense(3, name="early")(a)
+    late = layers.Dense(5, name="late")(layers.Dense(4, name="deep")(layers.Concatenate(name="joined")([a, b])))
+    inner = keryx.Model([a, b], [early, late], name="within")
+    c, d = keryx.Input((6,), name="c"), keryx.Input((4,), name="d")
+    first, second = inner([d, c])
+    return keryx.Model([c, d], [layers.Dense(1, name="of_late")(second), layers.Dense(1, name="of_early")(first)])
+
+
 def overlap(a, b):
     """Whether two boxes, given by centre and size, share more than a border."""
     return all(abs(a[0][i] - b[0][i]) < (a[1][i] + b[1][i]) / 2 - 1e-6 for i in (0, 1))

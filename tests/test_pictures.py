@@ -1,11 +1,11 @@
 """Pictures of models: what is read from them, how models within stand, and what a notebook is shown."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from pictured import SVG, names_in, overlap, siamese, small, tree, views
+from pictured import SVG, names_in, overlap, siamese, small, tree, two_outputs, views
 
 import keryx
 from keryx import errors, layers
@@ -152,6 +152,29 @@ def test_arrows_lead_from_border_to_border(pair, direction):
     assert edges[direction][0] == pytest.approx(edges[direction][1])
     start = {"TB": frame.y, "BT": frame.y + frame.height, "LR": frame.x, "RL": frame.x + frame.width}[direction]
     assert comes[0][["TB", "BT"].count(direction)] == pytest.approx(start)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_each_tensor_goes_through_the_border_where_it_is_taken_and_given(direction):
+    read = picture.of(two_outputs())
+    drawing = place(read, opened={box.key for box in read.walk()}, direction=direction)
+    number = next(i for i, box in enumerate(read.boxes) if box.name == "within")
+    inner = read.boxes[number].inside
+    within = {id(routed.arrow): routed for routed in drawing.arrows}
+    for arrow in read.arrows:
+        if arrow.head == number:
+            there = [within[id(a)] for a in inner.arrows if a.tail is None and a.tail_port == arrow.head_port]
+            assert [a.points[0] for a in there] == [pytest.approx(within[id(arrow)].points[-1])]
+        if arrow.tail == number:
+            there = [within[id(a)] for a in inner.arrows if a.head is None and a.head_port == arrow.tail_port]
+            assert [a.points[-1] for a in there] == [pytest.approx(within[id(arrow)].points[0])]
+            assert inner.boxes[there[0].arrow.tail].name == ("early", "late")[arrow.tail_port]
+    closed = [p for p in drawing.boxes if not p.is_open]
+    boxes = [((p.x + p.width / 2, p.y + p.height / 2), (p.width, p.height)) for p in closed]
+    for routed in drawing.arrows:
+        for (x, y), (to_x, to_y) in pairwise(routed.points):
+            piece = (((x + to_x) / 2, (y + to_y) / 2), (abs(x - to_x), abs(y - to_y)))
+            assert not any(overlap(piece, box) for box in boxes)
 
 
 def test_directions_lead_where_they_say(small):
