@@ -53,7 +53,16 @@ const shown = [...document.querySelectorAll('section')].map(section => {
   section.querySelectorAll('input').forEach(i => i.click());
   const now = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null).map(v => v.className);
   section.querySelectorAll('input').forEach(i => i.click());
-  return {name: section.id, views: view.length, closed, now, boxes};
+  const click = svg.querySelector('.kx-click'), spot = click && click.getBoundingClientRect();
+  if (click) {
+    scrollTo(0, spot.y + scrollY - 100);
+    const at = click.getBoundingClientRect();
+    document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2).click();
+  }
+  const clicked = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null).map(v => v.className);
+  section.querySelectorAll('input').forEach(i => { if (i.checked) i.click(); });
+  scrollTo(0, 0);
+  return {name: section.id, views: view.length, closed, now, clicked, boxes};
 });
 document.getElementById('measured').textContent = JSON.stringify(shown);
 </script>
@@ -111,3 +120,5 @@ def test_a_browser_opens_and_closes_models_within(ten, in_browser):
         shown = measured[name]
         assert shown["closed"] == " ".join(["kx-view", *(f"x{i}" for i in range(within))])
         assert shown["now"] == [" ".join(["kx-view", *(f"o{i}" for i in range(within))])]
+        if within:  # a click on the box itself opens it, and only it
+            assert shown["clicked"] == [" ".join(["kx-view", "o0", *(f"x{i}" for i in range(1, within))])]
