@@ -243,6 +243,34 @@ class Model(Trainer, Files, Structure):
 
         return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def explain(self, x: Any = None, y: Any = None) -> Any:
+        """What is odd about the model, in words; the more is given, the more is looked at.
+
+        A loss that does not fit the last activation, inputs that are not scaled, labels of the wrong kind, units that
+        are never active, weights in the wrong place: what runs without an error, and hardly learns. Of data some rows
+        are looked at; nothing is trained, and nothing is changed.
+
+        Args:
+            x: The inputs, as for `fit`, as arrays.
+            y: The targets, as for `fit`.
+
+        Returns:
+            A list of findings, each with `layer`, `what`, `why` and `suggestion`, a line of code. It prints in words,
+            and is empty where nothing odd was seen.
+
+        Raises:
+            StateError: Where the model is not built.
+
+        >>> import keryx
+        >>> model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(3, activation="softmax")])
+        >>> model.compile("adam", keryx.losses.CategoricalCrossentropy(from_logits=True))
+        >>> [finding.suggestion for finding in model.explain()]
+        ['model.compile(..., loss=keryx.losses.CategoricalCrossentropy())']
+        """
+        from keryx.models.explaining.explaining import explain
+
+        return explain(self, x, y)
+
     # -- files ---------------------------------------------------------------------------------------------------
 
     def export(
