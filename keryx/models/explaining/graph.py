@@ -76,7 +76,7 @@ def dropout_before_normalization(view: View) -> Iterator[Finding]:
                 "it stands right before BatchNormalization.",
                 "Dropout makes the variance in training larger than at inference, and BatchNormalization keeps the one "
                 "of training (Li et al., arXiv:1801.05134).",
-                "put Dropout behind BatchNormalization",
+                f"x = Dropout({call.inner.rate:g})(BatchNormalization()(x))",
             )
 
 

@@ -102,9 +102,8 @@ def _activations(view: View) -> Iterator[tuple[Any, np.ndarray]]:
         return
     from keryx.models.model import Model
 
-    probe = Model(model.inputs, [symbols[call.layer] for call in calls])
-    rows = [x[:_ROWS] for _, x in view.inputs]
-    outputs = probe(rows if len(rows) > 1 else rows[0], training=False)
+    probe = Model(model.inputs, [symbols[call.layer] for call in calls], name="probe")
+    outputs = probe([x[:_ROWS] for _, x in view.inputs], training=False)
     yield from zip(calls, map(np.asarray, jax.tree.leaves(outputs)), strict=True)
 
 
@@ -116,7 +115,7 @@ def data_that_does_not_fit(view: View) -> Iterator[Finding]:
     try:
         session.checks().batch(view.x, view.y)
     except KeryxError as error:
-        yield Finding(None, f"fit(x, y) stops: {error}", "Nothing is trained.", "see keryx's page of errors")
+        yield Finding(None, f"fit stops: {error}", "The data does not fit the model.", "model.fit(x, y)  # raises it")
 
 
 def weights_without_gradient(view: View) -> Iterator[Finding]:

@@ -192,9 +192,8 @@ def classes_out_of_balance(view: View) -> Iterator[Finding]:
         values, counts = np.unique(classes, return_counts=True)
         share = counts.max() / counts.sum()
         if len(values) > 1 and share >= 0.9:
-            weights = {
-                int(v): round(float(len(classes) / (len(values) * c)), 2) for v, c in zip(values, counts, strict=True)
-            }
+            even = len(classes) / len(values)
+            weights = {int(v): round(float(even / count), 2) for v, count in zip(values, counts, strict=True)}
             yield Finding(
                 output.name,
                 f"{share:.0%} of the targets are class {values[counts.argmax()]:g}.",
