@@ -24,6 +24,8 @@ def explain(model: Any, x: Any = None, y: Any = None) -> Findings:
     if not model.built:
         raise StateError(f"{model.title} is not built, so there is nothing to look at. Give x: model.explain(x).")
     view = View(model, x, y)
+    if view.session is not None and x is not None:
+        view.session.prepare(view.x)
     return Findings(model.title, _unseen(view), _all(view))
 
 

@@ -38,24 +38,14 @@ class Findings(list[Finding]):
         self.title, self.unseen = title, unseen
 
     def __str__(self):
-        count = (
-            f"{len(self)} thing{'s are' if len(self) > 1 else ' is'} odd about" if self else "Nothing odd was seen in"
-        )
-        parts = [f"{count} {self.title}."]
+        several = "things are" if len(self) > 1 else "thing is"
+        lines = [f"{len(self)} {several} odd about {self.title}." if self else f"Nothing odd was seen in {self.title}."]
         for number, finding in enumerate(self, 1):
-            parts.append(
-                "\n".join(
-                    [
-                        _wrapped(f"{finding}", f"{number:2}. "),
-                        _wrapped(finding.why, "    "),
-                        f"    > {finding.suggestion}",
-                    ]
-                )
-            )
-        return "\n".join([*parts, *([self.unseen] if self.unseen else [])])
+            lines += [_wrapped(str(finding), f"{number:2}. "), _wrapped(finding.why), f"    > {finding.suggestion}"]
+        return "\n".join([*lines, *([self.unseen] if self.unseen else [])])
 
     __repr__ = __str__
 
 
-def _wrapped(text: str, begin: str) -> str:
+def _wrapped(text: str, begin: str = "    ") -> str:
     return textwrap.fill(text, 100, initial_indent=begin, subsequent_indent="    ", break_on_hyphens=False)
