@@ -413,6 +413,21 @@ def test_nested_and_shared_layers_are_named_by_their_path_and_once():
     assert len({finding.what for finding in twice.explain()}) == len(twice.explain())
 
 
+def test_factors_and_residuals_are_no_stacks():
+    x = Input((8, 8, 6))
+    depthwise = layers.Conv2D(6, 1)(layers.DepthwiseConv2D(3, padding="same")(x))
+    assert list(Model(x, depthwise).explain()) == []
+    assert list(Model(x, layers.Conv2D(6, 3, groups=6)(layers.Conv2D(6, 1)(x))).explain()) == []
+    low_rank = layers.Conv2D(6, 1)(layers.Conv2D(2, 1)(x))
+    assert list(Model(x, low_rank).explain()) == []
+    y = layers.Conv2D(6, 1, name="one")(x)
+    residual = layers.Add()([y, layers.Conv2D(6, 3, padding="same")(y)])
+    assert list(Model(x, residual).explain()) == []
+    assert list(Model(x, [y, layers.Conv2D(6, 3)(y)]).explain()) == []
+    (finding,) = Model(x, layers.Conv2D(6, 3)(y)).explain()
+    assert finding.layer == "one"
+
+
 def test_several_inputs_and_outputs_by_name():
     words, more = Input((20,), dtype="int32", name="words"), Input((4,), name="more")
     read = layers.LSTM(3)(layers.Embedding(60, 2, name="table")(words))

@@ -22,6 +22,12 @@ def test_a_mistake_is_told_and_its_way_out_runs(mistake, tmp_path, monkeypatch):
     assert mistakes.said_by(mistake.without("-")) == ""
 
 
+def test_the_page_shows_what_explain_prints():
+    program, said = mistakes.explained()
+    assert mistakes.printed_by(program) == said
+    assert "odd about" in said
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.title for mistake in MISTAKES])
 def test_an_error_reads_well(mistake):
     first = mistake.said.splitlines()[0]

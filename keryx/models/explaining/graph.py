@@ -11,11 +11,12 @@ _LARGE = 100_000  # weights, below which it does not matter where they are
 
 def linear_stacks(view: View) -> Iterator[Finding]:
     """Two layers with kernels, and nothing between them."""
+    ends = [end.before() for end in view.ends]
     for call in view.kernels:
-        if call.activation != "linear" or call.kind.startswith("Depthwise"):
+        following = list(call.after())
+        if call.activation != "linear" or not following or call in ends:
             continue
-        following = [use for use in call.after() if use.has_kernel and not use.kind.startswith("Depthwise")]
-        if not following or _is_narrow(call, following[0]):
+        if not all(map(_mixes_channels, [call, *following])) or _is_narrow(call, following[0]):
             continue
         yield Finding(
             call.path,
@@ -24,6 +25,11 @@ def linear_stacks(view: View) -> Iterator[Finding]:
             "could not do alone.",
             f'{call.kind}(..., activation="relu")',
         )
+
+
+def _mixes_channels(call: Call) -> bool:
+    """Whether it has a kernel over all channels; a depthwise one and the one after it are a factoring on purpose."""
+    return call.has_kernel and not call.kind.startswith("Depthwise") and getattr(call.inner, "groups", 1) == 1
 
 
 def _is_narrow(call: Call, following: Call) -> bool:
