@@ -38,7 +38,7 @@ def deserialize_keras_object(
     return codec.deserialize(config, None, custom_objects, safe_mode, **kwargs)
 
 
-# Optimizers come with them.
+# Optimizers come with these.
 __getattr__, __dir__ = lazy.exports(
     __name__,
     {
