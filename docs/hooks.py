@@ -31,3 +31,11 @@ def places(folder: Path) -> list[Any]:
         elif path.name != "index.md":
             found.append({path.stem: str(path.relative_to(HERE))})
     return found
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """The reference, which is the same in every language, is found once by the search: in English."""
+    source = Path(page.file.abs_src_path or "")
+    if FOLDER in source.parents and page.file.dest_uri != source.relative_to(HERE).with_suffix(".html").as_posix():
+        page.meta["search"] = {"exclude": True}
+    return markdown

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 ALSO = ("errors", "kernels")  # public, though `import keryx` does not hand them on by name
-WHOLE = ("keryx.applications",)  # whose modules are public too, as they are in Keras
+# Their modules are public too, as they are in Keras, with the package's names and these.
+WHOLE = {"keryx.applications": {"decode_predictions", "preprocess_input"}}
 LARGE = 100  # a namespace of more names has a page for each family
 
 
@@ -93,6 +94,9 @@ def things(module: types.ModuleType) -> list[Thing]:
     found: dict[int, Thing] = {}
     own = imported(module)[0] - late(module).keys()
     names = [name for name in dir(module) if name[0] != "_" and name not in own]
+    package = module.__name__.rpartition(".")[0]
+    if package in WHOLE:
+        names = [name for name in names if name in WHOLE[package] | late(sys.modules[package]).keys()]
     for name in sorted(names, key=lambda name: (getattr(getattr(module, name), "__name__", "") != name, name)):
         value = getattr(module, name)
         if not callable(value) or not str(getattr(value, "__module__", "")).startswith("keryx"):
@@ -283,7 +287,7 @@ class Reference:
             yield "Other names: " + ", ".join(f"`{name}`" for name in thing.others) + "."
         yield from told(inspect.getdoc(thing.value) or "")
         if inspect.isclass(thing.value):
-            for name, member in self.members(thing.value):
+            for name, member in sorted(self.members(thing.value)):
                 yield f"### {plain(name)} {{ #{full}.{name} }}"
                 if not isinstance(member, property):
                     yield f"```python\n{call(name, inspect.unwrap(getattr(member, '__func__', member)))}\n```"
