@@ -153,11 +153,14 @@ def is_told(member: Any) -> bool:
 def plain(text: str) -> str:
     """Text of a docstring as Markdown: what stands between backticks is code, and nothing else is markup.
 
-    >>> plain("a * b, `c * d` and <e>")
-    'a \\\\* b, `c * d` and \\\\<e>'
+    >>> plain("a * b, `c * d` and <e>; alias of :func:`jax.numpy.abs`")
+    'a \\\\* b, `c * d` and &lt;e>; alias of `jax.numpy.abs`'
     """
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text)  # as JAX, whose functions some ops are, has it
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part[:1] == "`" else re.sub(r"([*_<\[\]|\\#])", r"\\\1", part) for part in parts)
+    return "".join(
+        part if part[:1] == "`" else re.sub(r"([*_\[\]|\\#])", r"\\\1", part).replace("<", "&lt;") for part in parts
+    )
 
 
 def paragraphs(text: str) -> Iterator[str]:
@@ -223,7 +226,7 @@ def call(name: str, value: Any) -> str:
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name not in ("self", "cls")]
     shown = str(signature.replace(parameters=bare, return_annotation=signature.empty))
     shown = re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", lambda m: m[1].rpartition(".")[2], shown)
-    return "\n".join(textwrap.wrap(name + shown, 84, subsequent_indent="    ", break_long_words=False))
+    return "\n".join(textwrap.wrap(name + shown, 90, subsequent_indent="    ", break_long_words=False))
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------
