@@ -50,8 +50,9 @@ class Section(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """The English pages."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if not page.name.endswith(".zh.md")]
+    """The English pages that are written by hand."""
+    made = DOCS / "reference"
+    return [p for p in sorted(DOCS.rglob("*.md")) if not p.name.endswith(".zh.md") and made not in p.parents]
 
 
 def twin(page: Path) -> Path:
