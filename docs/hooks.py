@@ -16,16 +16,18 @@ def on_startup(command: str, dirty: bool) -> None:
 
 
 def on_config(config: Any) -> Any:
-    """Give the pages of the reference their places in the navigation: families under their namespace."""
+    """Give the pages of the reference their places in the navigation."""
     section = next(entry for entry in config.nav if isinstance(entry, dict) and "API" in entry)
-    places: list[Any] = ["reference/index.md"]
-    for path in sorted(FOLDER.rglob("*.md")):
-        inside = path.relative_to(FOLDER).parent.as_posix()
-        families = (path.parent / "index.md").exists() and inside != "."
-        if families and path.name == "index.md":
-            family = sorted(other for other in path.parent.glob("*.md") if other.name != "index.md")
-            places.append({f"keryx.{inside}": [str(other.relative_to(HERE)) for other in (path, *family)]})
-        elif not families and path.name != "index.md":
-            places.append(str(path.relative_to(HERE)))
-    section["API"] = places
+    section["API"] = places(FOLDER)
     return config
+
+
+def places(folder: Path) -> list[Any]:
+    """The navigation of a folder: its index, its pages by their names, and what lies in folders within it."""
+    found: list[Any] = [str((folder / "index.md").relative_to(HERE))]
+    for path in sorted(folder.iterdir(), key=lambda path: (path.stem != "keryx", path.stem)):
+        if path.is_dir():
+            found.append({path.name: places(path)})
+        elif path.name != "index.md":
+            found.append({path.stem: str(path.relative_to(HERE))})
+    return found

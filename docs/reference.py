@@ -111,14 +111,15 @@ def first_line(doc: str | None) -> str:
 def pages() -> list[Page]:
     """Every page, in order."""
     found = []
-    for path, module in namespaces(importlib.import_module("keryx")):
+    public = dict(namespaces(importlib.import_module("keryx")))
+    for path, module in public.items():
         inside = things(module)
-        if not inside:
-            continue
         place = path.partition(".")[2].replace(".", "/") or "keryx"
         intro = first_line(module.__doc__)
         if len(inside) <= LARGE:
-            found.append(Page(f"{place}.md", path, path, intro, inside))
+            holds = path != "keryx" and any(other.startswith(f"{path}.") for other in public)
+            if inside or holds:
+                found.append(Page(f"{place}/index.md" if holds else f"{place}.md", path, path, intro, inside))
             continue
         families: dict[str, list[Thing]] = {}
         for thing in inside:
@@ -218,7 +219,7 @@ def call(name: str, value: Any) -> str:
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name not in ("self", "cls")]
     shown = str(signature.replace(parameters=bare, return_annotation=signature.empty))
     shown = re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", lambda m: m[1].rpartition(".")[2], shown)
-    return "\n".join(textwrap.wrap(name + shown, 96, subsequent_indent="    ", break_long_words=False))
+    return "\n".join(textwrap.wrap(name + shown, 84, subsequent_indent="    ", break_long_words=False))
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------
@@ -254,18 +255,18 @@ class Reference:
 
     def text(self, page: Page) -> str:
         lines = [f"# {page.title}", plain(page.intro)]
-        inside = [other for other in self.pages if other is not page and other.namespace == page.namespace]
         if not page.things:
-            for other in inside:
-                lines.append(f"## [{other.title.partition(': ')[2]}]({Path(other.path).name})")
-                lines.append(plain(other.intro))
-                lines.append("\n".join(self.row(page, other, thing) for thing in other.things))
+            for other in self.pages:
+                if other is not page and other.path.startswith(page.path.removesuffix("index.md")):
+                    lines.append(f"## [{plain(Path(other.path).stem)}]({Path(other.path).name})")
+                    lines.append(plain(other.intro))
+                    lines.append("\n".join(self.row(other, thing) for thing in other.things))
         for thing in page.things:
             lines += self.thing(page, thing)
         return "\n\n".join(line for line in lines if line) + "\n"
 
-    def row(self, page: Page, other: Page, thing: Thing) -> str:
-        link = f"{Path(other.path).name}#{other.namespace}.{thing.name}"
+    def row(self, page: Page, thing: Thing) -> str:
+        link = f"{Path(page.path).name}#{page.namespace}.{thing.name}"
         return f"- [`{thing.name}`]({link}): {plain(first_line(inspect.getdoc(thing.value)))}"
 
     def thing(self, page: Page, thing: Thing) -> Iterator[str]:
