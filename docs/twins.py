@@ -19,6 +19,8 @@ AGREED = DOCS / "twins.json"
 FENCE = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```$")
 COMMENT = re.compile(r"(^|\s+)# .*$")
 HEADING = re.compile(r"^(#+) (.+?)(?: \{#[\w-]+\})?$", re.MULTILINE)
+PICTURE = re.compile(r"<!-- picture: (\w+) -->")
+COMMENT_IN_PROSE = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -32,7 +34,7 @@ class Section(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """The same for the same words, however the lines are broken; code is compared as it stands."""
-        words = f"{self.title} {FENCE.sub('', self.text)}".split()
+        words = f"{self.title} {COMMENT_IN_PROSE.sub('', FENCE.sub('', self.text))}".split()
         return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
 
     @property
@@ -45,6 +47,7 @@ class Section(NamedTuple):
             "code": [(m["language"], uncommented(m["code"])) for m in FENCE.finditer(self.text)],
             "rows of tables": sum(line.startswith("|") for line in lines),
             "points of lists": sum(bool(re.match(r"([-*]|\d+\.) ", line)) for line in lines),
+            "pictures": PICTURE.findall(prose),
             "links": sorted(LINK.findall(prose)),
         }
 
