@@ -1,7 +1,8 @@
-"""Time Keryx and Keras on the models of the guide.
+"""Time Keryx and Keras on the models of the guide, or on single layers.
 
     benchmarks/setup.sh && python benchmarks/fit.py --json fit.json
     python benchmarks/fit.py --rows mlp news --frameworks keryx keras-jax --rounds 1 --markdown
+    python benchmarks/fit.py --layers
 
 Keryx runs in this interpreter, Keras in the environments that setup.sh makes.
 """
@@ -15,8 +16,10 @@ from pathlib import Path
 from time import perf_counter
 
 from harness import BACKENDS, load, machine, note, report, run_child, table, take_turns
+from layer_models import LAYER_ROWS
 from models import ROWS
 
+MODELS = {**ROWS, **LAYER_ROWS}
 FIGURES = {
     "fit": "ms a step in fit",
     "predict": "ms a step in predict",
@@ -32,7 +35,7 @@ def measure(name: str, framework: str) -> dict:
     K, import_s = load(framework)
     import numpy as np
 
-    row = ROWS[name]
+    row = MODELS[name]
     x, y = row.data(np.random.default_rng(0), row.rows)
     K.utils.set_random_seed(0)
     model = row.build(K)
@@ -71,7 +74,8 @@ def measure(name: str, framework: str) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rows", nargs="+", choices=MODELS)
+    parser.add_argument("--layers", action="store_true", help="single layers instead of the guide's models")
     parser.add_argument("--frameworks", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
@@ -82,14 +86,12 @@ def main() -> None:
         print(json.dumps(measure(*options.child)))
         return
 
-    host = machine()
-    results = take_turns(
-        options.rows, options.frameworks, options.rounds, lambda row, f: run_child(__file__, f, row, f)
-    )
+    host, rows = machine(), options.rows or list(LAYER_ROWS if options.layers else ROWS)
+    results = take_turns(rows, options.frameworks, options.rounds, lambda row, f: run_child(__file__, f, row, f))
     found = report(host, results, options.frameworks, options.rounds)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
-    what = {name: f"{name}: {row.what}" for name, row in ROWS.items()}
+    what = {name: f"{name}: {row.what}" for name, row in MODELS.items()}
     for figure in ["fit"] if options.markdown else FIGURES:
         print(table(results, figure, FIGURES[figure], options.frameworks, what, not options.markdown) + "\n")
     print(note(found))

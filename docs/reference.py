@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ALSO = ("compat", "errors", "kernels")  # public, though `import keryx` does not hand them on by name
+ALSO = ("errors", "kernels")  # public, though `import keryx` does not hand them on by name
+WHOLE = ("keryx.applications",)  # whose modules are public too, as they are in Keras
 LARGE = 100  # a namespace of more names has a page for each family
 
 
@@ -69,21 +70,20 @@ def imported(module: types.ModuleType) -> tuple[set[str], set[str]]:
     return own, handed
 
 
-def late(module: types.ModuleType) -> set[str]:
-    """The names that a module imports when they are asked for."""
-    if "__getattr__" not in vars(module) or "__dir__" not in vars(module):
-        return set()
-    return set(inspect.getclosurevars(vars(module)["__dir__"]).nonlocals.get("where", ()))
+def late(module: types.ModuleType) -> dict[str, str]:
+    """The names that a module imports when they are asked for, each with its home."""
+    listed = vars(module).get("__dir__")
+    return inspect.getclosurevars(listed).nonlocals["where"] if listed else {}
 
 
 def namespaces(module: types.ModuleType, path: str = "keryx") -> Iterator[tuple[str, types.ModuleType]]:
     """A public module and those that it hands on, each with the path that a user writes."""
     yield path, module
-    handed = imported(module)[1] | late(module) | (set(ALSO) if path == "keryx" else set())
+    handed = imported(module)[1] | set(late(module)) | (set(ALSO) if path == "keryx" else set())
+    if path in WHOLE:
+        handed |= {home.rpartition(".")[2] for home in late(module).values()}
     for name in sorted(handed):
-        if name in ALSO and not importlib.util.find_spec(f"keryx.{name}"):
-            continue
-        inner = importlib.import_module(f"keryx.{name}") if name in ALSO else getattr(module, name)
+        inner = getattr(module, name, None) or importlib.import_module(f"{path}.{name}")
         if isinstance(inner, types.ModuleType) and inner.__name__ == f"{module.__name__}.{name}":
             yield from namespaces(inner, f"{path}.{name}")
 
@@ -91,7 +91,7 @@ def namespaces(module: types.ModuleType, path: str = "keryx") -> Iterator[tuple[
 def things(module: types.ModuleType) -> list[Thing]:
     """The public classes and functions of a module, sorted by name; other names of one are told with it."""
     found: dict[int, Thing] = {}
-    own = imported(module)[0] - late(module)
+    own = imported(module)[0] - late(module).keys()
     names = [name for name in dir(module) if name[0] != "_" and name not in own]
     for name in sorted(names, key=lambda name: (getattr(getattr(module, name), "__name__", "") != name, name)):
         value = getattr(module, name)

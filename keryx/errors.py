@@ -54,6 +54,10 @@ class UndefinedError(StateError, AttributeError):
     """An attribute that has no value yet, so that `hasattr` is false."""
 
 
+class MissingModuleError(KeryxError, ModuleNotFoundError):
+    """An import of something that Keras does not have, keeps to itself, or has and Keryx has not yet."""
+
+
 class NonFiniteLossError(KeryxError, ArithmeticError):
     """The loss turned NaN or infinite; the weights are those of the last good step."""
 

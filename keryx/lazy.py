@@ -16,8 +16,8 @@ def exports(
     Args:
         package: The package's `__name__`.
         homes: By module, its names in one string; a module without names is itself what is asked for, and one whose
-            own name is among them is too. A module must not have the name of one of its things: once imported, it would
-            stand where the thing is looked for.
+            own name is among them is too, as is one that lies in the package. A module must not have the name of one of
+            its things: once imported, it would stand where the thing is looked for.
         otherwise: What is asked for a name that stands nowhere; by default an AttributeError.
 
     >>> module = type(sys)("mine")
@@ -31,6 +31,8 @@ def exports(
 
     def find(name: str) -> Any:
         if name not in where:
+            if f"{package}.{name}" in homes:
+                return importlib.import_module(f"{package}.{name}")
             return (otherwise or missing)(name)
         module = importlib.import_module(where[name])
         found = module if where[name] == f"{package}.{name}" else getattr(module, name)

@@ -95,10 +95,6 @@ BAD_VALUES = [
     ),
     (lambda: layers.AdaptiveMaxPooling2D((3, 0)), "AdaptiveMaxPooling2D() wants output_size= as an integer, or 2"),
     (lambda: layers.SpectralNormalization(layers.Dense(2), 0), "SpectralNormalization() wants power_iterations="),
-    (
-        lambda: layers.BatchNormalization(synchronized=True),
-        "BatchNormalization(synchronized=True) is not offered",
-    ),
     (lambda: layers.GroupNormalization(0), "GroupNormalization() wants groups= above 0, or -1; got 0."),
     (lambda: layers.LayerNormalization("last"), "LayerNormalization() wants axis= as an integer"),
     (lambda: layers.Permute((1, 1)), "Permute() wants each of 1 to 2 once; got (1, 1)."),

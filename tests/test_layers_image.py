@@ -232,6 +232,21 @@ def test_one_image_is_a_batch_of_one(name):
         np.testing.assert_allclose(value, batch[part][0], 1e-6)
 
 
+def test_the_parts_of_one_image_are_changed_as_a_batch_of_one():
+    layer = made("RandomTranslation", height_factor=(0.25, 0.25), width_factor=0.0, bounding_box_format="xyxy")
+    drawn = layer.get_random_transformation(IMAGES[:1], seed=1)
+    boxes = jax.tree.map(lambda x: x[0], BOXED["bounding_boxes"])
+    for name, part, whole in [
+        ("image", IMAGES[0], layer.transform_images(IMAGES[:1], drawn)[0]),
+        ("label", LABELS[0], LABELS[0]),
+        ("segmentation_mask", MASKS[0], layer.transform_segmentation_masks(MASKS[:1], drawn)[0]),
+    ]:
+        np.testing.assert_allclose(getattr(layer, f"transform_single_{name}")(part, drawn), whole, 1e-6)
+    moved = layer.transform_single_bounding_box(boxes, drawn)
+    assert moved["boxes"].tolist() == [[1, 4, 4, 8], [0, 2, 10, 8]]
+    assert moved["labels"].tolist() == [1, 2]
+
+
 def test_by_itself_a_layer_works_as_in_training():
     layer = made("RandomInvert", factor=(1, 1))
     np.testing.assert_allclose(layer(IMAGES), 255 - IMAGES, 1e-6)

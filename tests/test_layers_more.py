@@ -165,6 +165,13 @@ def test_rms_scaling(init):
     close(ours(x), theirs(x))
 
 
+def test_a_synchronized_batch_is_the_batch():
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    one, other = (layers.BatchNormalization(synchronized=value) for value in (True, False))
+    np.testing.assert_array_equal(one(x, training=True), other(x, training=True))
+    assert one.get_config()["synchronized"] is True
+
+
 def test_places_of_arguments():
     assert layers.GRUCell(2, "relu", "sigmoid", False, "ones", "zeros", "ones", reset_after=False).reset_after is False
     assert layers.InputLayer((3,), 4, "int32", False, False).output.shape == (4, 3)

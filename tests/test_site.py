@@ -36,13 +36,15 @@ PROGRAMS = [pytest.param(*block, id=f"{block[0]}:{block[1]}") for block in block
 
 @pytest.mark.parametrize(("page", "line", "mark", "code"), PROGRAMS)
 def test_a_block_that_is_no_doctest_is_a_program_that_runs(page, line, mark, code, tmp_path, monkeypatch):
-    """`<!-- needs PACKAGE -->` before a block says what it needs; `<!-- not run: WHY -->` is for what cannot run."""
-    assert mark.startswith(("needs ", "not run: ", "run ")), f"{page}:{line} is neither a doctest nor a marked program"
+    """A comment before a block says how: `needs PACKAGE`, `run OPTIONS` of `python -m keryx`, or `not run: WHY`."""
+    assert mark.partition(" ")[0] in ("needs", "not", "run"), f"{page}:{line} is neither a doctest nor a marked program"
     compiled = compile("\n" * line + code, DOCS / page, "exec")  # so that an error shows the line of the page
     if mark.startswith("not run: "):
         return
     monkeypatch.chdir(tmp_path)
-    if mark.startswith("run "):  # with the options of `python -m keryx`
+    if mark.partition(" ")[0] == "run":  # with the options of `python -m keryx`
+        if "--keras" in mark:
+            pytest.importorskip("keryx.compat.dialects")
         Path("program.py").write_text(code)
         command = [sys.executable, "-m", "keryx", *mark.split()[1:], "program.py"]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}

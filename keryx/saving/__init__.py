@@ -1,8 +1,8 @@
 """Files of models, and what configs may name, by Keras's names."""
 
-import importlib
 from typing import Any
 
+from keryx import lazy
 from keryx.core import codec
 from keryx.core.registered import custom_object_scope as custom_object_scope
 from keryx.core.registered import get_custom_objects as get_custom_objects
@@ -38,17 +38,13 @@ def deserialize_keras_object(
     return codec.deserialize(config, None, custom_objects, safe_mode, **kwargs)
 
 
-_ELSEWHERE = {
-    "KerasFileEditor": "editor",
-    "describe": "description",
-    "load_model": "models",
-    "save_model": "models",
-    "load_weights": "weights",
-    "save_weights": "weights",
-}  # by the module that has it: optimizers come with them
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ELSEWHERE:
-        return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Optimizers come with these.
+__getattr__, __dir__ = lazy.exports(
+    __name__,
+    {
+        "keryx.saving.description": "describe",
+        "keryx.saving.editor": "KerasFileEditor",
+        "keryx.saving.models": "load_model save_model",
+        "keryx.saving.weights": "load_weights save_weights",
+    },
+)

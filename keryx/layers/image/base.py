@@ -145,6 +145,31 @@ class ImageLayer(Layer):
         height, width = self.boxes_size(height, width)
         return convert_format(clip_to_image_size(boxes, height, width), "xyxy", own, height, width)
 
+    def transform_single_image(self, image: Any, transformation: Transformation, training: bool = True) -> Any:
+        """One image, as the transformation, drawn for a batch of one, changes it."""
+        return self._one("images", image, transformation, training)
+
+    def transform_single_label(self, label: Any, transformation: Transformation, training: bool = True) -> Any:
+        """The label of one image."""
+        return self._one("labels", label, transformation, training)
+
+    def transform_single_bounding_box(
+        self, bounding_box: dict[str, Any], transformation: Transformation, training: bool = True
+    ) -> dict[str, Any]:
+        """The boxes of one image: a dict of `boxes` (boxes, 4) and `labels` (boxes,)."""
+        return self._one("bounding_boxes", bounding_box, transformation, training)
+
+    def transform_single_segmentation_mask(
+        self, segmentation_mask: Any, transformation: Transformation, training: bool = True
+    ) -> Any:
+        """The mask of one image."""
+        return self._one("segmentation_masks", segmentation_mask, transformation, training)
+
+    def _one(self, name: str, part: Any, transformation: Transformation, training: bool) -> Any:
+        batch = jax.tree.map(lambda x: jnp.asarray(x)[None], part)
+        changed = getattr(self, f"transform_{name}")(batch, transformation, training=training)
+        return jax.tree.map(lambda x: x[0], changed)
+
     def works(self, transformation: Transformation, training: bool) -> bool:
         """Whether there is something to do."""
         return self.always or bool(training and transformation is not None)

@@ -39,7 +39,8 @@ class BatchNormalization(Affine):
         renorm_clipping: A dict of the least r, `rmin`, the greatest, `rmax`, and the greatest |d|, `dmax`; what it
             lacks is not limited.
         renorm_momentum: How much of the averages for r and d a step keeps; default 0.99.
-        synchronized: Not needed: under `keryx.distribution` a batch is one batch.
+        synchronized: Kept, and without effect: a batch that lies on several devices is one batch to JAX, whose
+            mean is that of the whole.
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015; Ioffe, Batch Renormalization, 2017.
 
@@ -71,8 +72,6 @@ class BatchNormalization(Affine):
     ):
         beta_and_gamma = beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer
         super().__init__(epsilon, center, scale, *beta_and_gamma, beta_constraint, gamma_constraint, **kwargs)
-        if synchronized:
-            raise ConfigError("BatchNormalization(synchronized=True) is not offered: leave it out.")
         self.axis, self.momentum = int(axis), float(momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)

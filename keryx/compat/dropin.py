@@ -1,0 +1,221 @@
+"""Keryx under the name `keras`, within this process.
+
+`install()` puts a finder before all others: from then on `import keras`, and what lies below it, gives modules whose
+attributes are Keryx's own. Nothing is copied: classes, functions and the state behind them are the same by both names.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from keryx import later
+from keryx.compat import names, tensorflow_face
+from keryx.errors import MissingModuleError, StateError, warn
+
+# The Keras whose names and numbers Keryx follows: what programs that look at the version are told.
+KERAS_VERSION = "3.15.1"
+
+
+def install(tensorflow: bool = False) -> None:
+    """Let `keras` be Keryx, from here to the end of this process and in no other.
+
+    Args:
+        tensorflow: Whether `tensorflow.keras` and `tf.keras` are Keryx too, for programs that use nothing else of
+            TensorFlow (a few harmless names are there; all others are refused by name). By default False.
+
+    Raises:
+        StateError: Keras itself, or TensorFlow where that is asked for, has been imported before.
+
+    To install twice is as good as once. A child that `multiprocessing` spawns begins without it: where a program starts
+    such children, `import keryx.as_keras` at its top reaches them too.
+
+        from keryx.compat import install
+
+        install()
+        from keras.layers import Dense  # keryx.layers.Dense
+    """
+    roots = ["keras", *(["tensorflow"] if tensorflow else [])]
+    for root in roots:
+        _refuse_if_imported(root)
+    finder = next((known for known in sys.meta_path if isinstance(known, Finder)), None)
+    if finder is None:
+        finder = Finder()
+        sys.meta_path.insert(0, finder)
+    finder.roots.update(roots)
+
+
+def _refuse_if_imported(root: str) -> None:
+    known = sys.modules.get(root)
+    if known is not None and not isinstance(known, Face):
+        title = {"keras": "Keras", "tensorflow": "TensorFlow"}[root]
+        version, place = getattr(known, "__version__", "of an unknown version"), getattr(known, "__file__", None)
+        raise StateError(
+            f"{title} itself ({version}, {place}) was imported before, so {root!r} cannot be Keryx in "
+            "this process any more. Put `import keryx.as_keras` before all other imports, or run "
+            "`python -m keryx script.py`; in a notebook restart the kernel and begin with `%load_ext keryx`."
+        )
+
+
+class Face(ModuleType):
+    """A module under one of Keras's names; its attributes are looked up in Keryx each time."""
+
+    __path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return _all(self.__name__)
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return _look(self.__name__, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *_all(self.__name__)})
+
+
+class Finder(MetaPathFinder, Loader):
+    """Finds modules below the roots that were asked for."""
+
+    def __init__(self) -> None:
+        self.roots: set[str] = set()
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
+        if fullname.partition(".")[0] not in self.roots:
+            return None
+        if not _is_module(fullname):
+            raise _refusal(fullname)
+        return ModuleSpec(fullname, self, origin=getattr(_behind(fullname), "__file__", None), is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return Face(spec.name, f"`{spec.name}`: Keryx under this name.")
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None and spec.origin is not None:
+            module.__file__ = spec.origin
+        if _canonical(module.__name__) == "keras":
+            vars(module).update(__version__=KERAS_VERSION, version=version)
+            _look_at_the_environment()
+        elif module.__name__ == "tensorflow":
+            module.__version__ = tensorflow_face.VERSION  # type: ignore[attr-defined]
+
+
+def version() -> str:
+    """The version of Keras that Keryx follows."""
+    return KERAS_VERSION
+
+
+def _look_at_the_environment() -> None:
+    import os
+
+    engine = os.environ.get("KERAS_BACKEND", "jax")
+    if engine != "jax":
+        warn(f"KERAS_BACKEND is {engine!r}; Keryx runs on JAX alone, and ops give and take JAX's arrays.")
+
+
+def _canonical(path: str) -> str:
+    """The path by which Keras's things are known, of the ways to write it.
+
+    >>> _canonical("tensorflow.keras.layers"), _canonical("keras.api.models"), _canonical("keras.layers")
+    ('keras.layers', 'keras.models', 'keras.layers')
+    """
+    for way, root in names.ROOTS.items():
+        if path == way or path.startswith(f"{way}."):
+            return root + path.removeprefix(way)
+    return path
+
+
+def _dialect(path: str) -> Mapping[str, Any] | None:
+    """What the dialect that is active has for a module; None where there is no dialect, or nothing of that path."""
+    dialects = sys.modules.get("keryx.compat.dialects")
+    return dialects.module(path) if dialects is not None else None
+
+
+def _is_module(fullname: str) -> bool:
+    if fullname in names.ROOTS or any(way.startswith(f"{fullname}.") for way in names.ROOTS):
+        return True
+    path = _canonical(fullname)
+    if path == "keras" or _dialect(path) is not None:
+        return True
+    root, _, below = path.partition(".")
+    if root == "tensorflow":
+        return tensorflow_face.is_module(below)
+    if below == "src" or below.startswith("src."):
+        return names.is_source(below[4:])
+    return below in names.NAMESPACES and later.reason(below) is None
+
+
+def _behind(fullname: str) -> Any:
+    """Keryx's module that stands behind a path, the nearest one for paths below `keras.src`."""
+    root, _, below = _canonical(fullname).partition(".")
+    if root == "tensorflow":
+        return tensorflow_face
+    if below == "src" or below.startswith("src."):
+        below = names.nearest(below[4:])
+    return names.namespace(below) if below in names.NAMESPACES else names.namespace("")
+
+
+def _look(fullname: str, name: str) -> Any:
+    """What stands under a name: a module below, the dialect's thing, Keryx's."""
+    path = _canonical(fullname)
+    dialects = sys.modules.get("keryx.compat.dialects")
+    if dialects is not None:
+        try:
+            return dialects.name(path, name)
+        except AttributeError:
+            pass
+    below = f"{fullname}.{name}"
+    source = path == "keras.src" or path.startswith("keras.src.")
+    if not source and _is_module(below):
+        return importlib.import_module(below)
+    try:
+        return _thing(path, name)
+    except AttributeError:
+        if source and _is_module(below):
+            return importlib.import_module(below)
+        raise
+
+
+def _thing(path: str, name: str) -> Any:
+    root, _, below = path.partition(".")
+    if root == "tensorflow":
+        return tensorflow_face.find(below, name)
+    if below == "src" or below.startswith("src."):
+        return {"__version__": KERAS_VERSION, "version": version}.get(name) or names.find_source(below[4:], name)
+    if below and below not in names.NAMESPACES:
+        raise AttributeError(f"{path} has no {name!r}.")
+    return names.find_public(below, name)
+
+
+def _all(fullname: str) -> list[str]:
+    """The names that `from ... import *` takes."""
+    path = _canonical(fullname)
+    root, _, below = path.partition(".")
+    old: Iterable[str] = _dialect(path) or ()
+    if root == "tensorflow":
+        return sorted({*tensorflow_face.names(below), *old})
+    if below.startswith("src."):
+        below = names.nearest(below[4:])
+    elif below == "src" or (below and below not in names.NAMESPACES):
+        return sorted(old)
+    inner = {space.rpartition(".")[2] for space in names.NAMESPACES if space.rpartition(".")[0] == below}
+    inner = {name for name in inner if later.reason(name) is None}
+    return sorted({*names.public(below), *inner, *old, *([] if below else ["version"])})
+
+
+def _refusal(fullname: str) -> MissingModuleError:
+    """Why there is no module of this path, in the words of what it is asked from where it is a name."""
+    above, _, leaf = fullname.rpartition(".")
+    path = _canonical(fullname)
+    try:
+        _look(above, leaf)
+        why = f"{fullname} is no module: write `from {above} import {leaf}`."
+    except AttributeError as error:
+        why = str(error)
+    if path.count(".") == 2 and not path.startswith(("keras.src", "tensorflow")) and leaf.islower():
+        why += " Modules of Keras 1 and 2 are found with `python -m keryx --keras 2 script.py`."
+    # Named after no module: else Python would say "cannot import name" in the place of what is said here.
+    return MissingModuleError(why)

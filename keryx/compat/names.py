@@ -1,0 +1,212 @@
+"""Where a name of Keras stands in Keryx: the rules by which paths below `keras` are found."""
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from keryx import later
+from keryx.errors import did_you_mean, listing
+
+# Keras's public namespaces below `keras`: Keryx has the same names, and modules of its own beside them.
+_BELOW = {
+    "": "activations applications backend callbacks config constraints datasets distillation distribution "
+    "dtype_policies export initializers layers legacy losses metrics mixed_precision models ops optimizers "
+    "preprocessing quantizers random regularizers saving tree utils visualization wrappers",
+    "applications.": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
+    "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet50 resnet_v2 vgg16 vgg19 xception",
+    "datasets.": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters",
+    "legacy.": "saving",
+    "ops.": "image linalg nn numpy",
+    "optimizers.": "legacy schedules",
+    "preprocessing.": "image sequence",
+    "utils.": "bounding_boxes legacy",
+}
+NAMESPACES = tuple(above + name for above, names in _BELOW.items() for name in names.split())
+
+# Other ways to write the root, as they stand in people's imports.
+ROOTS = {
+    "keras._tf_keras.keras": "keras",
+    "keras.api._v2.keras": "keras",
+    "keras.api": "keras",
+    "tensorflow.keras": "keras",
+    "tensorflow.python.keras": "keras.src",
+}
+
+# Below `keras.src`: folders without a namespace of their own, and modules that are not called as what is in them.
+_FOLDERS = frozenset(
+    [
+        *("backend.common", "engine", "legacy.preprocessing", "testing", "trainers", "trainers.data_adapters"),
+        *("layers.activations", "layers.attention", "layers.convolutional", "layers.core", "layers.merging"),
+        *("layers.normalization", "layers.pooling", "layers.preprocessing", "layers.regularization"),
+        *("layers.preprocessing.image_preprocessing", "layers.preprocessing.image_preprocessing.bounding_boxes"),
+        *("layers.reshaping", "layers.rnn"),
+    ]
+)
+_FILES = frozenset(
+    [
+        *("clahe", "cloning", "converters", "core", "einops", "functional", "global_state", "grouped_query_attention"),
+        *("keras_saveable", "linalg", "math", "max_num_bounding_box", "model_visualization", "naming"),
+        *("object_registration", "operation", "optimizer_schedule", "saved_model", "serialization"),
+        *("spatial_dropout", "trainer", "tracking", "variables", "version"),
+    ]
+)
+_ENDINGS = ("_adapter", "_api", "_editor", "_initializers", "_layer", "_lib", "_map", "_metrics", "_utils", "_wrapper")
+_ELSEWHERE = {  # where the public things of a private folder stand
+    "backend.common": "backend",
+    "backend.image": "ops.image",
+    "backend.linalg": "ops.linalg",
+    "backend.nn": "ops.nn",
+    "backend.numpy": "ops.numpy",
+    "backend.random": "random",
+    "layers.preprocessing.image_preprocessing.bounding_boxes": "utils.bounding_boxes",
+    "trainers.data_adapters": "utils",
+}
+# Private things that programs import all the same, by what they are here.
+_PRIVATE = {
+    "KerasVariable": "Variable",
+    "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
+}
+
+
+def namespace(path: str) -> Any:
+    """Keryx's module for a namespace of Keras, "" for the root; AttributeError where it is not here yet.
+
+    >>> namespace("optimizers.schedules").__name__
+    'keryx.optimizers.schedules'
+    """
+    found: Any = importlib.import_module("keryx")
+    for part in path.split(".") if path else ():
+        found = getattr(found, part)
+    return found
+
+
+def public(path: str) -> list[str]:
+    """The names of a namespace that are things of Keryx's, not what its module imports.
+
+    >>> "Dense" in public("layers"), "np" in public("backend"), "Any" in public("backend")
+    (True, False, False)
+    """
+    home = namespace(path)
+    return [name for name in dir(home) if name[0] != "_" and _is_thing(getattr(home, name, None))]
+
+
+def _is_thing(value: Any) -> bool:
+    if isinstance(value, ModuleType):
+        return False
+    origin = getattr(value, "__module__", None)
+    return not isinstance(origin, str) or origin.partition(".")[0] in ("keryx", "jax", "jaxlib", "optax")
+
+
+@cache
+def _words() -> dict[str, list[str]]:
+    """By name, the namespaces that have it, without importing what is imported when it is asked for."""
+    found: dict[str, list[str]] = {}
+    for path in ("", *NAMESPACES):
+        if later.reason(path) is None:
+            for name in dir(namespace(path)):
+                found.setdefault(name, []).append(path)
+    return found
+
+
+@cache
+def _spelled() -> frozenset[str]:
+    """The public names as modules spell them, but for underscores."""
+    return frozenset(word.lower().replace("_", "") for word in _words() if word[0] != "_")
+
+
+def nearest(source: str) -> str:
+    """The namespace that a path below `keras.src` belongs to.
+
+    >>> nearest("layers.core.dense"), nearest("backend.nn"), nearest("trainers.trainer")
+    ('layers', 'ops.nn', '')
+    """
+    for path in _upwards(source):
+        if path in _ELSEWHERE or path in NAMESPACES:
+            return _ELSEWHERE.get(path, path)
+    return ""
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def is_source(path: str) -> bool:
+    """Whether Keras may have a module of this path below `keras.src` that holds anything public.
+
+    >>> is_source("layers.core.dense"), is_source("utils.numerical_utils"), is_source("utils.nothing")
+    (True, True, False)
+    """
+    if path in NAMESPACES or path in _FOLDERS or path in _ELSEWHERE or not path:
+        return True
+    folder, _, leaf = path.rpartition(".")
+    if not leaf.islower() or not is_source(folder):
+        return False
+    called_as_folder = leaf == folder.rpartition(".")[2]
+    return called_as_folder or leaf in _FILES or leaf.endswith(_ENDINGS) or leaf.replace("_", "") in _spelled()
+
+
+def find_public(path: str, name: str) -> Any:
+    """A name of a public namespace; AttributeError, with what is there, where Keras has none or Keryx has not yet.
+
+    >>> find_public("layers", "Dense").__name__
+    'Dense'
+    >>> find_public("layers", "Dens")
+    Traceback (most recent call last):
+    AttributeError: keras.layers has no 'Dens'. Did you mean 'Dense'?
+    """
+    home = namespace(path)
+    full = f"{path}.{name}" if path else name
+    missing = object()
+    if later.reason(full) and name[0] != "_":
+        return getattr(home, name)  # it says why
+    found = getattr(home, name, missing) if not name.startswith("__") else missing
+    if found is missing or isinstance(found, ModuleType):
+        raise AttributeError(f"{_called(path)} has no {name!r}.{_hint(path, name)}")
+    return found
+
+
+def _called(path: str) -> str:
+    return f"keras.{path}" if path else "keras"
+
+
+def _hint(path: str, name: str) -> str:
+    elsewhere = [home for home in _words().get(name, ()) if home != path and _is_thing(_at(home, name))]
+    if elsewhere and name[0] != "_":
+        return f" There is {_called(elsewhere[0])}.{name}."
+    return did_you_mean(name, public(path))
+
+
+def find_source(path: str, name: str) -> Any:
+    """The public thing of a name that is asked for below `keras.src`: the nearest of that name.
+
+    >>> find_source("layers.core.dense", "Dense") is find_public("layers", "Dense")
+    True
+    >>> find_source("backend.nn", "relu") is find_public("ops.nn", "relu")
+    True
+    """
+    own = nearest(path)
+    if name in _PRIVATE:
+        home, _, inner = _PRIVATE[name].rpartition(".")
+        return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
+    for home in (own, *list(_upwards(own))[1:], ""):
+        value = getattr(namespace(home), name, None) if later.reason(home) is None else None
+        if value is not None and _is_thing(value):
+            return value
+    found = {id(value): (home, value) for home in _words().get(name, ()) if _is_thing(value := _at(home, name))}
+    if len(found) == 1 and name[0] != "_":
+        return next(iter(found.values()))[1]
+    if len(found) > 1:
+        homes = listing(f"{_called(home)}.{name}" for home, _ in found.values())
+        raise AttributeError(f"keras.src.{path} leads to several things called {name!r}: import one of {homes}.")
+    raise AttributeError(
+        f"keras.src.{path}.{name} is private to Keras, and Keryx has only what Keras makes public; what is near is in "
+        f"{_called(own)}.{did_you_mean(name, public(own))}".replace("src..", "src.")
+    )
+
+
+def _at(path: str, name: str) -> Any:
+    return getattr(namespace(path), name, None)

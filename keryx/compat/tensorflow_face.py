@@ -1,0 +1,81 @@
+"""The little of TensorFlow that programs for `tf.keras` have beside it; what else is asked for is refused by name."""
+
+import logging
+from typing import Any
+
+import jax
+import numpy as np
+
+from keryx import activations
+from keryx.core import seeds
+from keryx.errors import did_you_mean
+
+# A version that programs may compare, and that says what it is.
+VERSION = "2.21.0+keryx"
+
+_DTYPES = ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+# Those that take and mean the same in TensorFlow and in keras.activations.
+_ACTIVATIONS = ("elu", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign")
+_ALIASES = {"swish": activations.silu, "tanh": activations.tanh}
+
+
+def set_seed(seed: int) -> None:
+    """Begin anew, from this seed, what Keryx draws; NumPy and Python have seeds of their own."""
+    seeds.set_seed(seed)
+
+
+def list_physical_devices(device_type: str | None = None) -> list[jax.Device]:
+    """The devices of JAX, of one type where one is given.
+
+    >>> len(list_physical_devices("TPU"))
+    0
+    """
+    kinds = {"gpu": "gpu", "cuda": "gpu", "rocm": "gpu"}
+    wanted = device_type and device_type.lower()
+    return [device for device in jax.devices() if wanted in (None, kinds.get(device.platform, device.platform))]
+
+
+def get_logger() -> logging.Logger:
+    """The logger `tensorflow`, to which nothing is written."""
+    return logging.getLogger("tensorflow")
+
+
+def _modules() -> dict[str, dict[str, Any]]:
+    return {
+        "": {"__version__": VERSION, "get_logger": get_logger} | {name: np.dtype(name) for name in _DTYPES},
+        "config": {"list_physical_devices": list_physical_devices},
+        "dtypes": {name: np.dtype(name) for name in _DTYPES},
+        "nn": {name: getattr(activations, name) for name in _ACTIVATIONS} | _ALIASES,
+        "random": {"set_seed": set_seed},
+    }
+
+
+def is_module(path: str) -> bool:
+    """Whether there is anything at a path below `tensorflow`."""
+    return path in _modules()
+
+
+def names(path: str) -> list[str]:
+    """What there is at a path below `tensorflow`."""
+    modules = _modules()
+    return [*modules.get(path, ()), *([name for name in modules if name] + ["keras"] if path == "" else [])]
+
+
+def find(path: str, name: str) -> Any:
+    """A thing of TensorFlow's that is here; AttributeError, with what to do, where it is not.
+
+    >>> find("nn", "relu").__name__
+    'relu'
+    >>> find("", "GradientTape")
+    Traceback (most recent call last):
+    AttributeError: tensorflow.GradientTape is TensorFlow's own, and here only tensorflow.keras is: ...
+    """
+    found = _modules().get(path, {})
+    if name in found:
+        return found[name]
+    full = ".".join(["tensorflow", *path.split("."), name]) if path else f"tensorflow.{name}"
+    raise AttributeError(
+        f"{full} is TensorFlow's own, and here only tensorflow.keras is: Keryx stands in for it where a program uses "
+        f"nothing else of TensorFlow.{did_you_mean(name, found)} Write it with keras.ops, jax or numpy, or run the "
+        "program without --tensorflow, on TensorFlow itself."
+    )
