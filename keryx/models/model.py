@@ -243,6 +243,10 @@ class Model(Trainer, Files, Structure):
 
         return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture of the model."""
+        return importlib.import_module("keryx.visualization.model.page").of_model(self)  # pictures stand above models
+
     # -- files ---------------------------------------------------------------------------------------------------
 
     def export(
