@@ -1,6 +1,7 @@
 """What MkDocs asks of the site beside the pages that are written by hand: the API reference, and its place."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ def on_config(config: Any) -> Any:
     section = next(entry for entry in config.nav if isinstance(entry, dict) and "API" in entry)
     section["API"] = places(FOLDER)
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Python at the prompt is coloured, and copied, as such: without prompts and outputs (stylesheets/copied.css)."""
+    return re.sub(r"```python\n(?= *>>> )", "```pycon\n", markdown)
 
 
 def places(folder: Path) -> list[Any]:
