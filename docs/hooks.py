@@ -24,7 +24,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Python at the prompt is coloured, and copied, as such: without prompts and outputs (stylesheets/copied.css)."""
+    """Python at the prompt is coloured, and copied, as such: without prompts and outputs (stylesheets/keryx.css)."""
     return re.sub(r"```python\n(?= *>>> )", "```pycon\n", markdown)
 
 
