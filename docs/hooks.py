@@ -23,11 +23,6 @@ def on_config(config: Any) -> Any:
     return config
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Python at the prompt is coloured, and copied, as such: without prompts and outputs (stylesheets/keryx.css)."""
-    return re.sub(r"```python\n(?= *>>> )", "```pycon\n", markdown)
-
-
 def places(folder: Path) -> list[Any]:
     """The navigation of a folder: its index, its pages by their names, and what lies in folders within it."""
     found: list[Any] = [str((folder / "index.md").relative_to(HERE))]
@@ -37,3 +32,11 @@ def places(folder: Path) -> list[Any]:
         elif path.name != "index.md":
             found.append({path.stem: str(path.relative_to(HERE))})
     return found
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Sessions at the prompt are coloured, and copied, as such (style.css); the reference is found once, in English."""
+    source = Path(page.file.abs_src_path or "")
+    if FOLDER in source.parents and page.file.dest_uri != source.relative_to(HERE).with_suffix(".html").as_posix():
+        page.meta["search"] = {"exclude": True}
+    return re.sub(r"```python\n(?= *>>> )", "```pycon\n", markdown)

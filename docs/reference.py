@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 ALSO = ("errors", "kernels")  # public, though `import keryx` does not hand them on by name
-WHOLE = ("keryx.applications",)  # whose modules are public too, as they are in Keras
+# Their modules are public too, as they are in Keras, with the package's names and these.
+WHOLE = {"keryx.applications": {"decode_predictions", "preprocess_input"}}
 LARGE = 100  # a namespace of more names has a page for each family
 
 
@@ -93,6 +94,9 @@ def things(module: types.ModuleType) -> list[Thing]:
     found: dict[int, Thing] = {}
     own = imported(module)[0] - late(module).keys()
     names = [name for name in dir(module) if name[0] != "_" and name not in own]
+    package = module.__name__.rpartition(".")[0]
+    if package in WHOLE:
+        names = [name for name in names if name in WHOLE[package] | late(sys.modules[package]).keys()]
     for name in sorted(names, key=lambda name: (getattr(getattr(module, name), "__name__", "") != name, name)):
         value = getattr(module, name)
         if not callable(value) or not str(getattr(value, "__module__", "")).startswith("keryx"):
@@ -149,11 +153,14 @@ def is_told(member: Any) -> bool:
 def plain(text: str) -> str:
     """Text of a docstring as Markdown: what stands between backticks is code, and nothing else is markup.
 
-    >>> plain("a * b, `c * d` and <e>")
-    'a \\\\* b, `c * d` and \\\\<e>'
+    >>> plain("a * b, `c * d` and <e>; alias of :func:`jax.numpy.abs`")
+    'a \\\\* b, `c * d` and &lt;e>; alias of `jax.numpy.abs`'
     """
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text)  # as JAX, whose functions some ops are, has it
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part[:1] == "`" else re.sub(r"([*_<\[\]|\\#])", r"\\\1", part) for part in parts)
+    return "".join(
+        part if part[:1] == "`" else re.sub(r"([*_\[\]|\\#])", r"\\\1", part).replace("<", "&lt;") for part in parts
+    )
 
 
 def paragraphs(text: str) -> Iterator[str]:
@@ -219,7 +226,7 @@ def call(name: str, value: Any) -> str:
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name not in ("self", "cls")]
     shown = str(signature.replace(parameters=bare, return_annotation=signature.empty))
     shown = re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", lambda m: m[1].rpartition(".")[2], shown)
-    return "\n".join(textwrap.wrap(name + shown, 84, subsequent_indent="    ", break_long_words=False))
+    return "\n".join(textwrap.wrap(name + shown, 90, subsequent_indent="    ", break_long_words=False))
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------
@@ -283,7 +290,7 @@ class Reference:
             yield "Other names: " + ", ".join(f"`{name}`" for name in thing.others) + "."
         yield from told(inspect.getdoc(thing.value) or "")
         if inspect.isclass(thing.value):
-            for name, member in self.members(thing.value):
+            for name, member in sorted(self.members(thing.value)):
                 yield f"### {plain(name)} {{ #{full}.{name} }}"
                 if not isinstance(member, property):
                     yield f"```python\n{call(name, inspect.unwrap(getattr(member, '__func__', member)))}\n```"
