@@ -28,6 +28,11 @@ def test_the_table_of_the_readme_is_that_of_the_page_on_speed():
     assert table in (ROOT / "docs" / "speed.md").read_text()
 
 
+def test_the_count_of_keras_s_names_is_that_of_the_tests():
+    total, right = re.findall(r"== (\d+)$", (ROOT / "tests" / "test_api.py").read_text(), re.MULTILINE)
+    assert f"{int(right):,} of the {int(total):,} public names and members of Keras" in README
+
+
 @by_page
 def test_every_name_of_keryx_that_it_tells_exists(page):
     for path in set(re.findall(r"\bkeryx((?:\.\w+)+)\(", page.read_text())):

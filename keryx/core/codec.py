@@ -77,8 +77,9 @@ class Registry:
         found = registered.find(name)
         found = self.known(name) if found is None else found
         if found is None:
-            names = self.names()
-            raise ConfigError(f"There is no {self.kind} {name!r}.{did_you_mean(name, names)} Known: {listing(names)}.")
+            close = did_you_mean(name, self.names())
+            known = [word for word in self.names() if word.islower()] or self.names()
+            raise ConfigError(f"There is no {self.kind} {name!r}.{close or f' Known: {listing(known)}.'}")
         return found
 
     def known(self, name: str) -> Any:
@@ -104,7 +105,10 @@ class Registry:
             return identifier()
         if identifier is None or callable(identifier) or isinstance(identifier, Configurable):
             return identifier
-        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {identifier!r}.")
+        from keryx.core import mistaken
+
+        told = mistaken.described(identifier) if hasattr(identifier, "shape") else repr(identifier)
+        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {told}.")
 
 
 _registries: dict[str, Registry] = {}

@@ -67,6 +67,7 @@ class _Thread(threading.local):
     def __init__(self):
         self.scopes: list[Scope] = []  # that run, the innermost last
         self.names: list[str] = []  # of the layers that are being built or called, the innermost last
+        self.watch: Callable | None = None  # makes the calls: (operation, call, args, kwargs) -> outputs
 
 
 here = _Thread()
@@ -100,6 +101,16 @@ def named(name: str) -> Iterator[None]:
         yield
     finally:
         here.names.pop()
+
+
+@contextmanager
+def watched(watch: Callable | None) -> Iterator[None]:
+    """A block in which `watch(operation, call, args, kwargs)` makes each call of a layer or op; None: nobody looks."""
+    before, here.watch = here.watch, watch
+    try:
+        yield
+    finally:
+        here.watch = before
 
 
 def at_present(function: Callable) -> Callable:

@@ -154,7 +154,11 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         if shape is not None:
             shape = tuple(shape) if np.ndim(shape) else (shape,)
         if shape is not None and None in shape:
-            raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
+            way_out = " The first is that of the batch: leave it out." if shape[0] is None else ""
+            raise ShapeError(
+                f"{self.title} cannot make the weight {name or 'variable'!r} of shape {shape}: a size is not known."
+                + way_out
+            )
         plain.spend(tuple(shape or ()), np.dtype(dtype).itemsize)
         within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
         with nullcontext() if within else scope.named(self.name):

@@ -119,15 +119,19 @@ class Session(Copyable):
             self.optimizer.rename(self.trainable)
         if self.model.steps_by_keras:
             if True not in self.objective.step_logs:
-                with reading(self.cells) as values:
-                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
+                with self.reading_state() as state:
+                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), state)
         elif self.model.has_own_step and not self.objective.extra:
-            with reading(self.cells) as values:
-                _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
-            if "loss" not in logs:
-                raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
-            extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
-            self.objective = replace(self.objective, extra=extra)
+            with self.reading_state() as state:
+                self.keep_logs(state)
+
+    def keep_logs(self, state: TrainState) -> None:
+        """Make what averages the logs of a train_step of the user's own; of the state the shapes are enough."""
+        _, logs = jax.eval_shape(self.model.train_step, state, self.example)
+        if "loss" not in logs:
+            raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
+        extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
+        self.objective = replace(self.objective, extra=extra)
 
     def _log_by_step(self, training: bool, step: Callable, *given: Any) -> None:
         """Make what keeps the logs of a step by Keras's contract."""
@@ -262,6 +266,12 @@ class Session(Copyable):
         with reading([*self.trainable.values(), *self.non_trainable.values()]) as values:
             rest = iter(values)
             yield by_path(self.trainable, rest), by_path(self.non_trainable, rest)
+
+    @contextmanager
+    def reading_state(self) -> Iterator[TrainState]:
+        """A block that is given all that training changes, to look at."""
+        with reading(self.cells) as values:
+            yield self._state_of(values)
 
     @property
     def clock(self) -> dict[str, Any]:

@@ -199,11 +199,11 @@ def figure(made: Sequence[Panel], by_pyplot: bool = False) -> Any:
         drawn = pyplot.figure(figsize=size, layout="constrained", FigureClass=kind)
     else:
         drawn = kind(figsize=size, layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False).flat
+    axes = list(drawn.subplots(rows, columns, squeeze=False).flat)
     for axis, panel in zip(axes, made, strict=False):
         _draw(axis, panel)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axis in list(axes)[len(made) :]:
+    for axis in axes[len(made) :]:
         axis.remove()
     return drawn
 

@@ -63,15 +63,17 @@ def layered(
     >>> drawn.routes
     [[(20.0, 20.0), (20.0, 42.0)]]
     """
-    loops = {number: edge for number, edge in enumerate(edges) if edge.tail == edge.head}
     down = without_cycles(len(sizes), edges)
     cut = Cut(sizes, edges, down, ranked(len(sizes), edges, down, set(first), set(last)))
-    for number, edge in loops.items():  # room for the loop on both sides, so that the box stays in the middle
-        cut.widths[edge.tail] = max(cut.widths[edge.tail], sizes[edge.tail][0] + 2 * (_LOOP + edges[number].label[0]))
+    loops = _loops(edges)
+    for node, numbers in loops.items():  # room for them on both sides, so that the box stays in the middle
+        widest = max(edges[number].label[0] for number in numbers)
+        cut.widths[node] = max(cut.widths[node], sizes[node][0] + 2 * (_LOOP + widest))
+        cut.heights[node] = max(cut.heights[node], sum(edges[number].label[1] for number in numbers))
     order = ordered(cut)
     x = across(cut, order, gaps[0])
     ports = ports_of(cut, edges, [w - 2 * _MARGIN for w, _ in sizes] if sides is None else sides, x)
-    return _drawn(cut, order, x, ports, sizes, edges, down, gaps[1], right_angles)
+    return _drawn(cut, order, x, ports, sizes, edges, down, loops, gaps[1], right_angles)
 
 
 def _drawn(
@@ -82,15 +84,16 @@ def _drawn(
     sizes: Sequence[Size],
     edges: Sequence[Edge],
     down: list[bool],
+    loops: dict[int, list[int]],
     gap: float,
     right_angles: bool,
 ) -> Layered:
     """Coordinates for the ranks, and points for the edges."""
-    across = [  # the x of each edge at each rank that it meets
+    passed = [  # the x of each edge at each rank that it meets
         [ports[number, True], *(x[node] for node in chain[1:-1]), ports[number, False]] if chain else []
         for number, chain in enumerate(cut.chains)
     ]
-    tracks = _tracks(cut, across) if right_angles else {}
+    tracks = _tracks(cut, passed) if right_angles else {}
     most: dict[int, int] = defaultdict(int)
     for (number, step), track in tracks.items():
         rank = cut.ranks[cut.chains[number][step]]
@@ -104,32 +107,35 @@ def _drawn(
     right = max((x[node] + cut.widths[node] / 2 for node in range(cut.count)), default=0.0)
     middle = [(tops[rank] + bottoms[rank]) / 2 for rank in range(len(order))]
 
+    centres = [(x[node] - left, middle[cut.ranks[node]]) for node in range(cut.real)]
+    beside: dict[int, tuple[list[Point], Point]] = {}
+    for node, those in loops.items():
+        drawn = _beside(centres[node], sizes[node], [edges[number].label for number in those])
+        beside.update(zip(those, drawn, strict=True))
+
     def route(number: int) -> list[Point]:
-        edge, chain = edges[number], cut.chains[number]
+        chain = cut.chains[number]
         if not chain:
-            return _loop((x[edge.tail] - left, middle[cut.ranks[edge.tail]]), sizes[edge.tail])
+            return beside[number][0]
         points, ranks = [], [cut.ranks[node] for node in chain]
-        for step, (place, node, rank) in enumerate(zip(across[number], chain, ranks, strict=True)):
-            half = cut.heights[node] / 2
+        for step, (place, node, rank) in enumerate(zip(passed[number], chain, ranks, strict=True)):
+            half = (sizes[node][1] if node < cut.real else cut.heights[node]) / 2
             start = tops[rank] if step else middle[rank] + half
             end = bottoms[rank] if step < len(chain) - 1 else middle[rank] - half
             points += [(place - left, start), (place - left, end)]
             if (number, step) in tracks:
                 turn = bottoms[rank] + (tops[rank + 1] - bottoms[rank]) * (tracks[number, step] + 1) / (most[rank] + 1)
-                points += [(place - left, turn), (across[number][step + 1] - left, turn)]
+                points += [(place - left, turn), (passed[number][step + 1] - left, turn)]
         points = _without_repeats(points)
         return points if down[number] else points[::-1]
 
     def label(number: int) -> Point:
-        if number in cut.middles:
-            node = cut.middles[number]
-            return x[node] - left, middle[cut.ranks[node]]
-        edge = edges[number]
-        beside = x[edge.tail] - left + sizes[edge.tail][0] / 2 + _LOOP + edge.label[0] / 2
-        return beside, middle[cut.ranks[edge.tail]]
+        if number not in cut.middles:
+            return beside.get(number, ([], (0.0, 0.0)))[1]
+        node = cut.middles[number]
+        return x[node] - left, middle[cut.ranks[node]]
 
     numbers = range(len(edges))
-    centres = [(x[node] - left, middle[cut.ranks[node]]) for node in range(cut.real)]
     return Layered(
         centres, [route(n) for n in numbers], [label(n) for n in numbers], (right - left, max(bottoms, default=0.0))
     )
@@ -152,10 +158,25 @@ def _tracks(cut: Cut, across: list[list[float]]) -> dict[tuple[int, int], int]:
     return tracks
 
 
-def _loop(centre: Point, size: Size) -> list[Point]:
+def _loops(edges: Sequence[Edge]) -> dict[int, list[int]]:
+    """By node, the edges from it to itself."""
+    found = defaultdict(list)
+    for number, edge in enumerate(edges):
+        if edge.tail == edge.head:
+            found[edge.tail].append(number)
+    return found
+
+
+def _beside(centre: Point, size: Size, labels: Sequence[Size]) -> list[tuple[list[Point], Point]]:
+    """The edges from a node to itself, at its right, one below the other: the points and the label's middle of each."""
     (x, y), (width, height) = centre, size
-    side, far = x + width / 2, x + width / 2 + _LOOP - 6
-    return [(side, y + height / 4), (far, y + height / 4), (far, y - height / 4), (side, y - height / 4)]
+    side, far, slot = x + width / 2, x + width / 2 + _LOOP - 6, height / len(labels)
+    at, top, drawn = y - height / 2 + slot / 2, y - sum(h for _, h in labels) / 2, []
+    for w, h in labels:
+        up, down = at - slot / 4, at + slot / 4
+        drawn.append(([(side, down), (far, down), (far, up), (side, up)], (side + _LOOP + w / 2, top + h / 2)))
+        at, top = at + slot, top + h
+    return drawn
 
 
 def _without_repeats(points: list[Point]) -> list[Point]:

@@ -180,8 +180,8 @@ class _Reader:
 
     def _call(self, node: graph.Node, call: int) -> None:
         number, ports = self.numbers[node.operation], _ports(node)
-        for place, symbol in enumerate(node.inputs):
-            self._add(symbol, number, ports.get(symbol, place), call)
+        for symbol in node.inputs:
+            self._add(symbol, number, ports.get(symbol, 0), call)
         for index, symbol in enumerate(_results(node)):
             self.givers[symbol] = number, index, call
 
