@@ -4,13 +4,15 @@ An old word is never taken in another meaning, and never without a word.
 """
 
 import inspect
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from keryx import later
 from keryx.core.names import init_arguments
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, did_you_mean, listing
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # What a layer's argument was called -> what it is called now. Which one is meant where a word has several meanings
 # is seen from the arguments that the layer has.
@@ -95,6 +97,21 @@ def check_arguments(
         if fitting:
             raise ArgumentError(f"{where} has no argument {word!r}: it is {fitting[0]!r} now.")
         raise ArgumentError(f"{where} has no argument {word!r} any more: leave it out.")
+
+
+def refuses_unknown(function: Function) -> Function:
+    """Mark a function that takes `**unknown` to refuse it: programs that ask for its arguments see the others alone.
+
+    >>> @refuses_unknown
+    ... def fit(x, epochs=1, **unknown):
+    ...     check_arguments("fit()", unknown, ["x", "epochs"], FIT)
+    >>> inspect.signature(fit)
+    <Signature (x, epochs=1)>
+    """
+    signature = inspect.signature(function)
+    named = [argument for argument in signature.parameters.values() if argument.kind is not argument.VAR_KEYWORD]
+    function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return function
 
 
 def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:

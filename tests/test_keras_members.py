@@ -1,5 +1,7 @@
 """Members of layers and models that programs for Keras ask for, beside Keras."""
 
+import inspect
+
 import jax
 import keras
 import numpy as np
@@ -146,3 +148,14 @@ def test_names_that_have_nothing_to_do():
     assert model.jit_compile
     with pytest.raises(errors.ArgumentError, match="quantization is a work of its own"):
         model.get_quantization_layer_structure()
+
+
+@pytest.mark.parametrize("name", ["compile", "fit", "predict"])
+def test_who_inspects_a_method_sees_the_arguments_that_it_takes(name):
+    """Tools leave out what a method does not take; one that swallowed all, and refused it, would mislead them."""
+    ours, theirs = (list(inspect.signature(getattr(K.Model, name)).parameters.values()) for K in BOTH)
+    assert not any(argument.kind is argument.VAR_KEYWORD for argument in ours)
+    assert [argument.name for argument in ours][: len(theirs)] == [argument.name for argument in theirs]
+    bound = inspect.signature(getattr(keryx.Sequential(), name)).parameters
+    assert "self" not in bound
+    assert len(bound) == len(ours) - 1

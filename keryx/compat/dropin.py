@@ -6,7 +6,7 @@ attributes are Keryx's own. Nothing is copied: classes, functions and the state 
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -14,7 +14,7 @@ from typing import Any
 
 from keryx import later
 from keryx.compat import names, tensorflow_face
-from keryx.errors import MissingModuleError, StateError, warn
+from keryx.errors import KeryxError, MissingModuleError, StateError, did_you_mean, warn
 
 # The Keras whose names and numbers Keryx follows: what programs that look at the version are told.
 KERAS_VERSION = "3.15.1"
@@ -96,8 +96,11 @@ class Finder(MetaPathFinder, Loader):
         spec = module.__spec__
         if spec is not None and spec.origin is not None:
             module.__file__ = spec.origin
-        if _canonical(module.__name__) == "keras":
-            vars(module).update(__version__=KERAS_VERSION, version=version)
+        path = _canonical(module.__name__)
+        if path in ("keras", "keras.src", "keras.src.version"):
+            module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
+        if path == "keras":
+            module.version = version  # type: ignore[attr-defined]
             _look_at_the_environment()
         elif module.__name__ == "tensorflow":
             module.__version__ = tensorflow_face.VERSION  # type: ignore[attr-defined]
@@ -128,10 +131,15 @@ def _canonical(path: str) -> str:
     return path
 
 
+def _dialects() -> Any:
+    """The module of the dialects, once it is used; what it has for a path goes before Keryx's own."""
+    return sys.modules.get("keryx.compat.dialects")
+
+
 def _dialect(path: str) -> Mapping[str, Any] | None:
     """What the dialect that is active has for a module; None where there is no dialect, or nothing of that path."""
-    dialects = sys.modules.get("keryx.compat.dialects")
-    return dialects.module(path) if dialects is not None else None
+    dialects = _dialects()
+    return None if dialects is None else dialects.module(path)
 
 
 def _is_module(fullname: str) -> bool:
@@ -161,22 +169,27 @@ def _behind(fullname: str) -> Any:
 def _look(fullname: str, name: str) -> Any:
     """What stands under a name: a module below, the dialect's thing, Keryx's."""
     path = _canonical(fullname)
-    dialects = sys.modules.get("keryx.compat.dialects")
-    if dialects is not None:
+    if (dialects := _dialects()) is not None:
         try:
             return dialects.name(path, name)
-        except AttributeError:
-            pass
+        except AttributeError as error:
+            if isinstance(error, KeryxError):  # it was there in that age, and the error says what to write today
+                raise
     below = f"{fullname}.{name}"
-    source = path == "keras.src" or path.startswith("keras.src.")
-    if not source and _is_module(below):
+    if _is_module(below) and not _is_only_spelled_as_one(below):
         return importlib.import_module(below)
     try:
         return _thing(path, name)
     except AttributeError:
-        if source and _is_module(below):
+        if _is_module(below):
             return importlib.import_module(below)
         raise
+
+
+def _is_only_spelled_as_one(fullname: str) -> bool:
+    """Whether a path may be a module or a thing: below `keras.src` things go first there."""
+    path = _canonical(fullname)
+    return path.startswith("keras.src.") and not names.is_source_file(path.removeprefix("keras.src."))
 
 
 def _thing(path: str, name: str) -> Any:
@@ -184,9 +197,12 @@ def _thing(path: str, name: str) -> Any:
     if root == "tensorflow":
         return tensorflow_face.find(below, name)
     if below == "src" or below.startswith("src."):
-        return {"__version__": KERAS_VERSION, "version": version}.get(name) or names.find_source(below[4:], name)
+        return version if path == "keras.src.version" and name == "version" else names.find_source(below[4:], name)
     if below and below not in names.NAMESPACES:
-        raise AttributeError(f"{path} has no {name!r}.")
+        old = _dialect(path) or {}
+        if name not in old:
+            raise AttributeError(f"{path} has no {name!r}.{did_you_mean(name, old)}")
+        return old[name]
     return names.find_public(below, name)
 
 
@@ -194,7 +210,8 @@ def _all(fullname: str) -> list[str]:
     """The names that `from ... import *` takes."""
     path = _canonical(fullname)
     root, _, below = path.partition(".")
-    old: Iterable[str] = _dialect(path) or ()
+    dialect = _dialect(path) or {}
+    old = [name for name in dialect if name[0] != "_" and names.is_thing(dialect.get(name))]
     if root == "tensorflow":
         return sorted({*tensorflow_face.names(below), *old})
     if below.startswith("src."):

@@ -46,9 +46,17 @@ _FOLDERS = frozenset(
 )
 _FILES = frozenset(
     [
-        *("clahe", "cloning", "converters", "core", "einops", "functional", "global_state", "grouped_query_attention"),
-        *("keras_saveable", "linalg", "math", "max_num_bounding_box", "model_visualization", "naming"),
-        *("object_registration", "operation", "optimizer_schedule", "saved_model", "serialization"),
+        *("clahe", "cloning", "converters", "core", "dtypes", "einops", "functional", "global_state"),
+        *(
+            "grouped_query_attention",
+            "keras_saveable",
+            "linalg",
+            "math",
+            "max_num_bounding_box",
+            "model_visualization",
+            "naming",
+        ),
+        *("object_registration", "operation", "optimizer_schedule", "remat", "saved_model", "serialization"),
         *("spatial_dropout", "trainer", "tracking", "variables", "version"),
     ]
 )
@@ -67,6 +75,8 @@ _ELSEWHERE = {  # where the public things of a private folder stand
 _PRIVATE = {
     "KerasVariable": "Variable",
     "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
+    "get_keras_mask": "core.scope.mask_of",
+    "set_keras_mask": "core.scope.set_mask",
 }
 
 
@@ -89,10 +99,11 @@ def public(path: str) -> list[str]:
     (True, False, False)
     """
     home = namespace(path)
-    return [name for name in dir(home) if name[0] != "_" and _is_thing(getattr(home, name, None))]
+    return [name for name in dir(home) if name[0] != "_" and is_thing(getattr(home, name, None))]
 
 
-def _is_thing(value: Any) -> bool:
+def is_thing(value: Any) -> bool:
+    """Whether a value is a thing of Keryx's or of what it stands on, and no module or helper of Python's."""
     if isinstance(value, ModuleType):
         return False
     origin = getattr(value, "__module__", None)
@@ -112,8 +123,8 @@ def _words() -> dict[str, list[str]]:
 
 @cache
 def _spelled() -> frozenset[str]:
-    """The public names as modules spell them, but for underscores."""
-    return frozenset(word.lower().replace("_", "") for word in _words() if word[0] != "_")
+    """The public classes as modules spell them, but for underscores."""
+    return frozenset(word.lower() for word in _words() if word[0].isupper())
 
 
 def nearest(source: str) -> str:
@@ -140,13 +151,22 @@ def is_source(path: str) -> bool:
     >>> is_source("layers.core.dense"), is_source("utils.numerical_utils"), is_source("utils.nothing")
     (True, True, False)
     """
-    if path in NAMESPACES or path in _FOLDERS or path in _ELSEWHERE or not path:
-        return True
     folder, _, leaf = path.rpartition(".")
-    if not leaf.islower() or not is_source(folder):
-        return False
-    called_as_folder = leaf == folder.rpartition(".")[2]
-    return called_as_folder or leaf in _FILES or leaf.endswith(_ENDINGS) or leaf.replace("_", "") in _spelled()
+    if is_source_file(path):
+        return True
+    named = leaf.replace("_", "") in _spelled() or nearest(folder) in _words().get(leaf, ())
+    return named and leaf.islower() and _is_folder(folder)
+
+
+def is_source_file(path: str) -> bool:
+    """Whether a path below `keras.src` is known to be a module, not only spelled as one."""
+    folder, _, leaf = path.rpartition(".")
+    called = leaf in _FILES or leaf.endswith(_ENDINGS) or leaf == folder.rpartition(".")[2]
+    return _is_folder(path) or (called and _is_folder(folder))
+
+
+def _is_folder(path: str) -> bool:
+    return not path or path in NAMESPACES or path in _FOLDERS or path in _ELSEWHERE
 
 
 def find_public(path: str, name: str) -> Any:
@@ -174,7 +194,7 @@ def _called(path: str) -> str:
 
 
 def _hint(path: str, name: str) -> str:
-    elsewhere = [home for home in _words().get(name, ()) if home != path and _is_thing(_at(home, name))]
+    elsewhere = [home for home in _words().get(name, ()) if home != path and is_thing(_at(home, name))]
     if elsewhere and name[0] != "_":
         return f" There is {_called(elsewhere[0])}.{name}."
     return did_you_mean(name, public(path))
@@ -194,12 +214,15 @@ def find_source(path: str, name: str) -> Any:
         return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
     for home in (own, *list(_upwards(own))[1:], ""):
         value = getattr(namespace(home), name, None) if later.reason(home) is None else None
-        if value is not None and _is_thing(value):
+        if value is not None and is_thing(value):
             return value
-    found = {id(value): (home, value) for home in _words().get(name, ()) if _is_thing(value := _at(home, name))}
-    if len(found) == 1 and name[0] != "_":
+    found: dict[int, tuple[str, Any]] = {}
+    for home in _words().get(name, ()):
+        if name[0] != "_" and is_thing(value := _at(home, name)):
+            found.setdefault(id(value), (home, value))
+    if len(found) == 1:
         return next(iter(found.values()))[1]
-    if len(found) > 1:
+    if found:
         homes = listing(f"{_called(home)}.{name}" for home, _ in found.values())
         raise AttributeError(f"keras.src.{path} leads to several things called {name!r}: import one of {homes}.")
     raise AttributeError(

@@ -107,7 +107,7 @@ class Objective:
     def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
         if training in self.step_logs:
-            return {tracker.name: tracker.result() for tracker in self.step_logs[training]}
+            return self._step_results(training)
         extra = self.extra if training else []
         logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers, *extra)}
         for name, metric in self.named_metrics:
@@ -119,6 +119,18 @@ class Objective:
                 else {name: result}
             )
         return logs
+
+    def _step_results(self, training: bool) -> dict[str, Any]:
+        """What a step by Keras's contract has last logged, or the metrics have counted, where it logs just those."""
+        logs = {tracker.name: tracker.result() for tracker in self.step_logs[training]}
+        names, measured = {metric: name for name, metric in self.named_metrics}, dict[str, Any]()
+        for metric in self.shown:
+            result = metric.result()
+            measured |= result if isinstance(result, dict) else {names.get(metric, metric.name): result}
+        if measured.keys() != logs.keys():
+            return logs
+        has_counted = self.total.count.value > 0  # a step that logs a loss may leave its mean alone
+        return measured | {"loss": jnp.where(has_counted, measured["loss"], logs["loss"])}
 
     @cached_property
     def trackers(self) -> list[Mean]:
