@@ -155,6 +155,7 @@ def test_it_shows_itself(profiled):
     assert "shared (Dense) ×2" in text
     assert "optimizer (Adam)" in text
     assert "100 %" in text
+    assert repr(profiled) == text
     assert "in/one" in profiled._repr_html_()
     assert profiled._repr_html_().startswith("<pre")
     plain = json.loads(json.dumps(profiled.to_dict()))

@@ -67,7 +67,9 @@ def summary(
             cells.append("-" if costs is None else f"{costs.get(operation, 0):,.0f}")
         table.add_row(*(Text(cell) for cell in cells))
 
-    console = Console(width=width, highlight=False, color_system="auto" if print_fn is None else None)
+    console = Console(
+        width=width, highlight=False, force_jupyter=False, color_system="auto" if print_fn is None else None
+    )
     with console.capture() as captured:
         console.print(Text(f'Model: "{model.name}"', "bold"))
         console.print(table)

@@ -97,11 +97,11 @@ def test_what_only_builds_shows_nothing(outputs):
 
 def test_training_is_shown_below_its_own_cell(outputs):
     shown = outputs["fit"]
-    assert re.findall(r"Epoch (\d)/3", shown["stdout"]) == ["1", "2", "3"]
-    assert "accuracy" in shown["stdout"]
+    assert re.findall(r"Epoch (\d)/3", shown["display_data"]) == ["1", "2", "3"]
+    assert "accuracy" in shown["display_data"]
     assert "History" in shown["execute_result"]
-    assert re.findall(r"Epoch (\d)/2", outputs["two outputs"]["stdout"]) == ["1", "2"]
-    assert set(outputs["two outputs"]) == {"stdout"}
+    assert re.findall(r"Epoch (\d)/2", outputs["two outputs"]["display_data"]) == ["1", "2"]
+    assert set(outputs["two outputs"]) == {"display_data"}
 
 
 def test_the_last_value_of_a_cell_is_shown(outputs):

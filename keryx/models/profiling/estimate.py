@@ -46,7 +46,7 @@ class Step:
     largest_batch: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate(Shown):
     """What steps of a model are estimated to cost.
 

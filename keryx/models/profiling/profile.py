@@ -47,7 +47,7 @@ class Row:
         return self.forward + self.backward
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile(Shown):
     """What a step costs, by layer.
 
