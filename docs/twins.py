@@ -7,10 +7,12 @@
 MkDocs runs it as a hook, so that a heading has the same anchor in both languages.
 """
 
+import difflib
 import hashlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +46,7 @@ class Section(NamedTuple):
         lines = [line.strip() for line in prose.splitlines()]
         return {
             "level": self.level,
-            "code": [(m["language"], uncommented(m["code"])) for m in FENCE.finditer(self.text)],
+            "code": [f"```{m['language']}\n{uncommented(m['code'])}" for m in FENCE.finditer(self.text)],
             "rows of tables": sum(line.startswith("|") for line in lines),
             "points of lists": sum(bool(re.match(r"([-*]|\d+\.) ", line)) for line in lines),
             "pictures": PICTURE.findall(prose),
@@ -83,11 +85,18 @@ def disagreements(page: Path) -> list[str]:
     if [s.level for s in ours] != [s.level for s in theirs]:
         return [f"the headings are {[s.title for s in ours]} and {[s.title for s in theirs]}"]
     return [
-        f"section {a.title!r} and its twin {b.title!r} have other {what}: {a.shape[what]} and {b.shape[what]}"
+        f"section {a.title!r} and its twin {b.title!r} have other {what}:\n" + "\n".join(difference)
         for a, b in zip(ours, theirs, strict=True)
         for what in a.shape
-        if a.shape[what] != b.shape[what]
+        if (difference := list(unlike(a.shape[what], b.shape[what])))
     ]
+
+
+def unlike(a: Any, b: Any) -> Iterator[str]:
+    """The lines in which two parts of shapes differ."""
+    lines = [str(part) if isinstance(part, int) else "\n".join(part) for part in (a, b)]
+    differing = difflib.ndiff(*(part.splitlines() for part in lines))
+    return (f"  {line}" for line in differing if not line.startswith(("  ", "?")))
 
 
 def changed(page: Path) -> list[str]:
