@@ -6,6 +6,7 @@ MkDocs runs it as a hook: `<!-- picture: NAME -->` becomes what a notebook shows
 import contextlib
 import doctest
 import functools
+import importlib
 import io
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ MARK = re.compile(r"<!-- picture: (\w+) -->")
 @functools.cache
 def names(page: Path) -> dict[str, Any]:
     """What the code of a page has defined when all of it has run."""
+    importlib.import_module("keryx").utils.clear_session()  # so that names are those that the page prints
     made: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         for example in doctest.DocTestParser().get_examples(page.read_text("utf-8")):

@@ -16,6 +16,12 @@ def test_every_picture_that_a_page_asks_for_is_drawn(page):
         assert "\n" not in html
         shown = re.sub(r"<[^>]+>", " ", html)
         assert [layer.name for layer in model.layers if layer.name not in shown] == []
+        assert f" {model.name} " in shown
+
+
+def test_the_names_in_a_picture_are_those_that_the_page_prints():
+    (guide,) = [page for page in PAGES if page.name == "functional.md"]
+    assert f'Model: "{page_pictures.names(guide)["tweet_model"].name}"' in guide.read_text("utf-8")
 
 
 def test_the_guide_shows_its_models():
