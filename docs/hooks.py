@@ -1,6 +1,7 @@
 """What MkDocs asks of the site beside the pages that are written by hand: the API reference, and its place."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ def places(folder: Path) -> list[Any]:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """The reference, which is the same in every language, is found once by the search: in English."""
+    """Sessions at the prompt are coloured, and copied, as such (style.css); the reference is found once, in English."""
     source = Path(page.file.abs_src_path or "")
     if FOLDER in source.parents and page.file.dest_uri != source.relative_to(HERE).with_suffix(".html").as_posix():
         page.meta["search"] = {"exclude": True}
-    return markdown
+    return re.sub(r"```python\n(?= *>>> )", "```pycon\n", markdown)
