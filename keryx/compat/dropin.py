@@ -59,12 +59,19 @@ def _refuse_if_imported(root: str) -> None:
         )
 
 
+# By the name of a module of ours for a namespace of Keras: Keryx's module, and the names that Keras has there.
+_homes: dict[str, tuple[Any, frozenset[str]]] = {}
+
+
 class Face(ModuleType):
     """A module under one of Keras's names; its attributes are looked up in Keryx each time."""
 
     __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        home, public = _homes.get(self.__name__, (None, ()))
+        if name in public and _dialects() is None:
+            return getattr(home, name)  # what a program asks for most
         if name == "__all__":
             return _all(self.__name__)
         if name.startswith("__"):
@@ -100,6 +107,9 @@ class Finder(DistributionFinder, Loader):
         if spec is not None and spec.origin is not None:
             module.__file__ = spec.origin
         path = _canonical(module.__name__)
+        below = path.removeprefix("keras").removeprefix(".")
+        if below in names.NAMES:
+            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below]) - {"version"}
         if path in ("keras", "keras.src", "keras.src.version"):
             module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         if path == "keras":
