@@ -32,6 +32,13 @@ def check_tensorflow_harmless_names():
     assert tf.config.list_physical_devices("TPU") == []
     assert [device.platform for device in tf.config.list_physical_devices("CPU")][:1] == ["cpu"]
     tf.get_logger().setLevel("ERROR")
+    for device in tf.config.experimental.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    assert tf.test.is_gpu_available() == bool(tf.config.list_physical_devices("GPU"))
+    assert tf.executing_eagerly()
+    assert np.ones((2, 3))[..., tf.newaxis].shape == (2, 3, 1)
+    assert {"config", "keras", "nn", "random", "float32"} < set(dir(tf))
+    assert "experimental" in dir(tf.config)
     assert isinstance(keryx.ops.ones((2,)), tf.Tensor)
     assert isinstance(keryx.Input((2,)), tf.Tensor)
     assert isinstance(keryx.optimizers.SGD().learning_rate, tf.Variable)
