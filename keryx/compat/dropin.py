@@ -137,8 +137,9 @@ def _canonical(path: str) -> str:
 
 
 def _dialects() -> Any:
-    """The module of the dialects, once it is used; what it has for a path goes before Keryx's own."""
-    return sys.modules.get("keryx.compat.dialects")
+    """The module of the dialects while one is active; what it has for a path goes before Keryx's own."""
+    dialects = sys.modules.get("keryx.compat.dialects")
+    return dialects if dialects is not None and dialects.active() is not None else None
 
 
 def _dialect(path: str) -> Mapping[str, Any] | None:
@@ -147,11 +148,20 @@ def _dialect(path: str) -> Mapping[str, Any] | None:
     return None if dialects is None else dialects.module(path)
 
 
+def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
+    """What `tf.keras` has kept of Keras 2, in any dialect: functions of its backend, `Tokenizer`, generators."""
+    path = _canonical(fullname)
+    if path == fullname or not path.startswith("keras."):
+        return {}
+    modules = importlib.import_module("keryx.compat.dialects.modules")
+    return modules.contents(2, path) or {}
+
+
 def _is_module(fullname: str) -> bool:
     if fullname in names.ROOTS or any(way.startswith(f"{fullname}.") for way in names.ROOTS):
         return True
     path = _canonical(fullname)
-    if path == "keras" or _dialect(path) is not None:
+    if path == "keras" or _dialect(path) is not None or _of_tf_keras(fullname):
         return True
     root, _, below = path.partition(".")
     if root == "tensorflow":
@@ -189,6 +199,8 @@ def _look(fullname: str, name: str) -> Any:
     except AttributeError:
         if _is_module(below):
             return importlib.import_module(below)
+        if name in (old := _of_tf_keras(fullname)):
+            return old[name]
         raise
 
 

@@ -70,6 +70,22 @@ def check_tensorflow_a_program_trains():
     assert model.layers[0].get_config()["activation"] == "relu"
 
 
+def check_tensorflow_keeps_words_of_keras_2():
+    import tensorflow as tf
+    from tensorflow.keras.preprocessing.text import Tokenizer
+
+    tokenizer = Tokenizer(num_words=5)
+    tokenizer.fit_on_texts(["a b a", "b c"])
+    assert tokenizer.texts_to_sequences(["a c"]) == [[1, 3]]
+    assert tf.keras.preprocessing.text.Tokenizer is Tokenizer
+    K = tf.keras.backend
+    assert float(K.mean(K.square(np.arange(3.0)))) == pytest.approx(5 / 3)
+    import keras
+
+    assert not hasattr(keras.backend, "mean")
+    assert not hasattr(keras.preprocessing, "text")
+
+
 def check_tensorflow_what_else_there_is_is_refused_by_its_name():
     import tensorflow as tf
 
