@@ -4,10 +4,11 @@ import builtins
 import importlib.machinery
 import io
 import os
+import pkgutil
 import runpy
 import sys
 from collections.abc import Callable
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 USAGE = """\
@@ -75,42 +76,60 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
 
 def run(words: list[str]) -> int:
     """Run a script, `-m` a module, `-c` code or `-` the standard input, as `__main__` with its own `sys.argv`."""
-    if words[0] == "-m":
-        sys.argv = ["-m", *words[2:]]
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-        return 0
-    if words[0] == "-c":
-        sys.argv = ["-c", *words[2:]]
-        return _execute(compile(words[1], "<string>", "exec"), "")
+    first = words[0]
     sys.argv = words
-    if words[0] == "-":
-        return _execute(compile(sys.stdin.read(), "<stdin>", "exec"), "")
-    script = words[0]
-    if os.path.isdir(script) or script.endswith((".zip", ".pyz")):
-        sys.path.pop(0)  # runpy puts the folder or archive in its place
-        runpy.run_path(script, run_name="__main__")
-        return 0
+    if first == "-m":
+        sys.argv = ["-m", *words[2:]]
+        return _as_main(words[1], alter_argv=True)
+    if first == "-c":
+        sys.argv = ["-c", *words[2:]]
+        return _execute(lambda: words[1], "<string>", "")
+    if first == "-":
+        return _execute(sys.stdin.read, "<stdin>", "")
+    path = os.path.abspath(first)
+    if pkgutil.get_importer(path) is not None:  # a folder or an archive that has a __main__.py
+        _search_first(path)
+        return _as_main("__main__", alter_argv=False)
     try:
-        with io.open_code(os.path.abspath(script)) as file:
+        with io.open_code(path) as file:
             source = file.read()
     except OSError as error:
-        print(f"python -m keryx: can't open file {os.path.abspath(script)!r}: {error.strerror}", file=sys.stderr)
+        print(f"python -m keryx: can't open file {path!r}: {error.strerror}", file=sys.stderr)
         return 2
-    return _execute(compile(source, script, "exec"), os.path.dirname(os.path.realpath(script)), script)
+    return _execute(lambda: source, path, os.path.dirname(os.path.realpath(path)))
 
 
-def _execute(code: CodeType, folder: str, script: str | None = None) -> int:
-    """Run code as the module `__main__`, which stays, as that of a script of Python's own does."""
-    module = ModuleType("__main__")
-    vars(module).update(__builtins__=builtins)
-    if script is not None:
-        loader = importlib.machinery.SourceFileLoader("__main__", script)
-        vars(module).update(__file__=script, __cached__=None, __loader__=loader)
-    sys.modules["__main__"] = module
-    if not sys.flags.safe_path:
-        sys.path[0] = folder
+def _as_main(name: str, alter_argv: bool) -> int:
+    """Run a module as `python -m` does, by the function that it calls."""
+    _new_main()
+    runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+    return 0
+
+
+def _execute(read: Callable[[], str | bytes], file: str, folder: str) -> int:
+    """Run code as the module `__main__`."""
+    code, module = compile(read(), file, "exec"), _new_main()
+    _search_first(folder)
+    vars(module)["__loader__"] = importlib.machinery.BuiltinImporter
+    if os.path.isabs(file):
+        vars(module)["__loader__"] = importlib.machinery.SourceFileLoader("__main__", file)
+    if file != "<string>":
+        vars(module).update(__file__=file, __cached__=None)
     exec(code, vars(module))
     return 0
+
+
+def _new_main() -> ModuleType:
+    """A module `__main__` that stays for as long as the process, as a program's own does."""
+    module = sys.modules["__main__"] = ModuleType("__main__")
+    vars(module)["__builtins__"] = builtins
+    return module
+
+
+def _search_first(folder: str) -> None:
+    """Let modules be found beside the program, in the place of the current folder."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
 
 
 def _visible(program: Callable[[], int]) -> int:

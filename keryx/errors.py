@@ -13,6 +13,11 @@ from typing import Any
 class KeryxError(Exception):
     """The base of every error that Keryx raises on purpose."""
 
+    def add_note(self, note: str) -> None:
+        """Add a line to what the error says, unless it is JAX's of how it shortens tracebacks."""
+        if "JAX has removed its internal frames" not in note:
+            super().add_note(note)
+
 
 class ArgumentError(KeryxError, ValueError, TypeError):
     """An argument that the function does not have, or that lacks a value."""

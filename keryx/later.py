@@ -11,7 +11,6 @@ from keryx.errors import ArgumentError, UndefinedError
 _QUANTIZATION = "quantization is a work of its own"
 _DEVICES = "it comes with training on many devices: until then, jax.sharding on the pure functions of a model"
 _LORA = "low-rank adaptation comes with quantization: until then, freeze layers and add a Dense"
-_PICTURES = "models have no pictures: model.summary() lists their layers"
 _DENSE = "there are no sparse and ragged tensors: give dense ones, padded, with Masking or a mask"
 
 # By a part of the name.
@@ -31,8 +30,6 @@ NAMES = {
     "lora": _LORA,
     "TFSMLayer": "it runs TensorFlow: load the model with load_model(), or export it anew with format='stablehlo'",
     "TorchModuleWrapper": "it runs PyTorch: JaxLayer and from_nnx() take what is written in JAX",
-    "plot_model": _PICTURES,
-    "model_to_dot": _PICTURES,
     "Sparse": _DENSE,
     "Ragged": _DENSE,
 }

@@ -3,12 +3,16 @@
 An old word is never taken in another meaning, and never without a word.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from keryx import later
 from keryx.core.names import init_arguments
+from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, did_you_mean, listing
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # What a layer's argument was called -> what it is called now. Which one is meant where a word has several meanings
 # is seen from the arguments that the layer has.
@@ -95,10 +99,27 @@ def check_arguments(
         raise ArgumentError(f"{where} has no argument {word!r} any more: leave it out.")
 
 
+def refuses_unknown(function: Function) -> Function:
+    """Mark a function that takes `**unknown` to refuse it: programs that ask for its arguments see the others alone.
+
+    >>> @refuses_unknown
+    ... def fit(x, epochs=1, **unknown):
+    ...     check_arguments("fit()", unknown, ["x", "epochs"], FIT)
+    >>> inspect.signature(fit)
+    <Signature (x, epochs=1)>
+    """
+    signature = inspect.signature(function)
+    named = [argument for argument in signature.parameters.values() if argument.kind is not argument.VAR_KEYWORD]
+    function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return function
+
+
 def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:
     """Refuse the arguments of older dialects, and unknown ones, before a layer is made."""
     where, known = f"{cls.__name__}()", init_arguments(cls)
     renamed = getattr(cls, "renamed_arguments", {}) | LAYERS
+    if cls.__module__.startswith("keryx.layers."):
+        _refuse_tensors(cls, args)
     own = cls.__module__.startswith("keryx.")  # a class of the user's may take words out of its **kwargs itself
     given = [word for word in kwargs if word not in DECLARED and (own or word in renamed)]
     check_arguments(where, given, known, renamed)
@@ -112,6 +133,23 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
             f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since "
             f"Keras 2. Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
+
+
+def _refuse_tensors(cls: type, args: tuple) -> None:
+    """Refuse a layer that is made on a tensor, and was to be called on it."""
+    nests = [arg if isinstance(arg, (list, tuple)) else [arg] for arg in args]
+    tensors = [any(isinstance(part, SymbolicTensor) for part in nest) for nest in nests]
+    if any(tensors):
+        rest = ", ".join(repr(arg) for arg, is_tensor in zip(args, tensors, strict=True) if not is_tensor)
+        rest = rest or "..." * _has_required_arguments(cls)
+        raise ArgumentError(
+            f"{cls.__name__}(...) makes a layer, and takes no tensor. Call the layer on it: {cls.__name__}({rest})(x)."
+        )
+
+
+def _has_required_arguments(cls: type) -> bool:
+    parameters = list(inspect.signature(cls).parameters.values())
+    return any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
 LAYER_CLASSES = {

@@ -261,3 +261,122 @@ def test_a_progress_logger_changes_nothing(capsys):
         shown.append(capsys.readouterr().out.count("Epoch 1/1"))
     assert shown == [1, 1]
     assert not callbacks.CallbackList([callbacks.ProgbarLogger()]).wants_batches("train")
+
+
+# -- what the callbacks of other programs rely on ------------------------------------------------------------------
+
+
+def habits_of(K):
+    """What the callback of a tool does, in either library."""
+
+    class Habits(K.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.order, self.batches, self.rates, self.kinds = [], [], [], set()
+
+        def set_model(self, model):
+            super().set_model(model)
+            self.order.append("model")
+
+        def set_params(self, params):
+            super().set_params(params)
+            self.order.append("params")
+
+        def on_train_begin(self, logs=None):
+            self.order.append(("begin", logs, self.params["epochs"], self.params["steps"], self.params["verbose"]))
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.batches.append(("begin", batch, dict(logs or {})))
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.batches.append(("end", batch, sorted(logs)))
+            self.kinds |= {type(value) for value in logs.values()}
+
+        def on_test_begin(self, logs=None):
+            self.order.append("test")
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.batches.append(("test", batch, sorted(logs)))
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.kinds |= {type(value) for value in logs.values()}
+            self.order.append((epoch, sorted(logs)))
+            optimizer = self.model.optimizer
+            self.rates.append(float(np.asarray(optimizer.learning_rate)))
+            optimizer.learning_rate.assign(0.5 * self.rates[-1])
+            self.rates.append(float(optimizer.learning_rate.numpy().item()))
+            logs["own"] = 7.0
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs=None):
+            self.order.append(("end", logs["loss"] > 0))
+
+    return Habits()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+def test_a_callback_of_a_tool_lives_through_the_same_as_in_keras():
+    seen = {}
+    for K in (keryx, keras):
+        model, habits = model_of(K=K), habits_of(K)
+        history = model.fit(
+            X, Y, batch_size=16, epochs=4, validation_data=(X, Y), callbacks=[habits], verbose=0, shuffle=False
+        )
+        assert habits.model is model
+        seen[K] = habits.order, habits.batches, habits.kinds, sorted(history.history), history.epoch
+        np.testing.assert_allclose(habits.rates, [0.01, 0.005, 0.005, 0.0025], 1e-6)
+    assert seen[keryx] == seen[keras]
+    assert seen[keryx][2] == {float}
+
+
+def test_a_callback_list_of_ones_own_loop_tells_each_of_model_and_params():
+    seen = []
+    for K in (keryx, keras):
+        model, habits = model_of(K=K), habits_of(K)
+        told = K.callbacks.CallbackList([habits], model=model, epochs=3, steps=2, verbose=0)
+        told.on_train_begin()
+        told.on_train_batch_end(0, {"loss": 1.0})
+        told.on_train_end({"loss": 1.0})
+        seen.append((habits.order, habits.batches))
+    assert seen[0] == seen[1]
+
+
+class Uploads(callbacks.ModelCheckpoint):
+    """As the checkpoint of Weights & Biases: it asks its base class what was saved, and where."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.sent = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._should_save_on_batch(batch):
+            self._save_model(epoch=self._current_epoch, batch=batch, logs=logs)
+            self.sent.append(self._get_file_path(epoch=self._current_epoch, batch=batch, logs=logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.save_freq == "epoch":
+            self.sent.append(self._get_file_path(epoch=epoch, batch=None, logs=logs))
+
+
+@pytest.mark.parametrize(("freq", "names"), [("epoch", ["m-1.keras", "m-2.keras"]), (3, ["m-1.keras", "m-2.keras"])])
+def test_a_checkpoint_of_a_tool_asks_its_base_what_was_saved(tmp_path, freq, names):
+    uploads = Uploads(tmp_path / "m-{epoch}.keras", save_freq=freq)
+    model_of().fit(X, Y, batch_size=10, epochs=2, callbacks=[uploads], verbose=0)
+    assert uploads.sent == [str(tmp_path / name) for name in names]
+    assert all(keryx.models.load_model(path).built for path in uploads.sent)
+
+
+def test_a_batch_method_may_be_taken_up_as_an_epoch_begins():
+    """As tqdm's callback does; `needs_every_batch` is seen anew each epoch."""
+
+    class Late(callbacks.Callback):
+        seen = ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.on_batch_end = lambda batch, logs=None: setattr(self, "seen", (*self.seen, batch))
+
+    late = Late()
+    model_of().fit(X, Y, batch_size=10, epochs=3, callbacks=[late], verbose=0)
+    assert late.seen == (0, 1, 2, 3) * 2

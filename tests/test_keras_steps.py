@@ -335,3 +335,94 @@ def test_metrics_in_lists_and_on_layers_are_the_models():
     model.reset_metrics()
     assert float(model.errors[0].result()) == 0
     assert not {id(v) for v in model.metrics_variables} & {id(v) for v in model.variables}
+
+
+def pair(module):
+    """A model that is never called as a whole: its steps, which take what comes, see to all."""
+
+    class Pair(module.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = (module.Sequential([module.Input((n,)), module.layers.Dense(1)]) for n in (4, 1))
+            draw = np.random.default_rng(1)
+            for net in (self.one, self.other):
+                net.set_weights([draw.uniform(0.2, 1, size=w.shape).astype("float32") for w in net.get_weights()])
+            self.built = True
+
+        def train_step(self, *args, **kwargs):
+            return self.my_step(*args, **kwargs)
+
+        def my_step(self, state, data):
+            trainable, rest, optimizer, metrics = state
+            y = data["y"] if isinstance(data, dict) else data[1]
+            x = data["x"] if isinstance(data, dict) else data[0]
+
+            def distance(weights):
+                middle, _ = self.one.stateless_call(weights[:2], [], x)
+                y_pred, _ = self.other.stateless_call(weights[2:], [], middle)
+                return jnp.mean((y_pred - y) ** 2)
+
+            loss, gradients = jax.value_and_grad(distance)(trainable)
+            trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+            with module.StatelessScope(list(zip(self.metrics_variables, metrics, strict=True))) as scope:
+                self._loss_tracker.update_state(loss, sample_weight=len(x))
+            metrics = [scope.get_current_value(v) for v in self.metrics_variables]
+            return {"loss": loss}, (trainable, rest, optimizer, metrics)
+
+    return Pair()
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_a_model_whose_steps_see_to_all_needs_no_call(as_dict):
+    weights, logs, trackers = [], [], []
+    for module in (keryx, keras):
+        model = pair(module)
+        model.compile(module.optimizers.Adam(0.05))
+        data = ({"x": X, "y": Y},) if as_dict else (X, Y)
+        logs.append(model.fit(*data, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"])
+        weights.append(model.get_weights())
+        trackers.append(float(model._loss_tracker.result()))
+    np.testing.assert_allclose(logs[0], logs[1], 1e-4)
+    np.testing.assert_allclose(trackers[0], trackers[1], 1e-4)
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, 1e-4, 1e-5)
+
+
+def test_what_has_no_call_cannot_be_evaluated_without_a_step():
+    model = pair(keryx)
+    model.compile("sgd")
+    model.fit(X, Y, verbose=0)
+    with pytest.raises(StateError, match="has neither inputs and outputs nor a call"):
+        model.evaluate(X, Y, verbose=0)
+
+
+def test_a_step_whose_parts_are_not_built_calls_the_model_first():
+    class Lazy(keryx.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keryx.layers.Dense(1)
+            self.built = True
+
+        def call(self, x):
+            return self.layer(x)
+
+        def train_step(self, state, data):
+            return super().train_step(state, data)
+
+    model = Lazy()
+    model.compile("sgd")
+    model.fit(X, Y, verbose=0)
+    assert model.layer.kernel.shape == (4, 1)
+
+
+def test_a_step_that_logs_a_loss_and_leaves_its_mean_alone_shows_the_last_loss():
+    class Bare(keryx.Model):
+        def train_step(self, state, data):
+            trainable, rest, optimizer, metrics = state
+            loss_at = jax.value_and_grad(lambda w: jnp.mean((self.stateless_call(w, rest, data[0])[0] - data[1]) ** 2))
+            loss, gradients = loss_at(trainable)
+            trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+            return {"loss": loss}, (trainable, rest, optimizer, metrics)
+
+    model = build(keryx, Bare)
+    assert model.fit(X, Y, verbose=0).history["loss"][0] > 0

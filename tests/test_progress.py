@@ -3,12 +3,18 @@
 import io
 import os
 import re
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import keryx
 from keryx.errors import ConfigError
 from keryx.training import progress as room
+from keryx.training import screens
 from keryx.training.progress import Progress
 
 LOGS = {"accuracy": 0.93124, "loss": 2.5e-5}
@@ -32,6 +38,7 @@ class Clock:
 def clock(monkeypatch):
     made = Clock()
     monkeypatch.setattr(room, "time", made)
+    monkeypatch.setattr(screens, "time", made)
     monkeypatch.delenv("NO_COLOR", raising=False)
     return made
 
@@ -151,14 +158,14 @@ def test_a_stream_of_unknown_length(clock):
     assert screen(stream)[-2] == f"37/37 {'━' * 20} 1s 27ms/step - loss: 0.5000"
 
 
-def test_it_draws_twenty_times_a_second_at_most(clock):
+def test_it_draws_ten_times_a_second_at_most(clock):
     stream = Terminal()
     progress = Progress(1, 1, stream)
     progress.begin(0, 10_000)
     for step in range(1, 1001):
         clock.now += 0.001
         progress.update(step, {"loss": 0.5})
-    assert 15 <= stream.getvalue().count("\r") <= 20
+    assert 8 <= stream.getvalue().count("\r") <= 10
 
 
 def test_a_narrow_terminal_is_not_overrun(clock, monkeypatch):
@@ -225,3 +232,190 @@ def test_the_output_of_a_real_pipe():
         progress.end(1, {"loss": 1.0})
     with os.fdopen(read) as stream:
         assert stream.read() == "Epoch 1/1 - 0s 0us/step - 1 step - loss: 1.0000\n"
+
+
+def test_compiling_again_does_not_forget_the_steps(clock):
+    stream = Terminal()
+    progress = Progress(1, 1, stream)
+    progress.begin(0, 200)
+    clock.now += 1
+    progress.update(150, {"loss": 0.5})
+    progress.compiling()  # the last batch is smaller
+    assert screen(stream)[-1] == f"150/200 {'━' * 20} compiling..."
+
+
+def test_a_log_hears_of_a_long_epoch_once_a_minute(clock):
+    stream, brief = io.StringIO(), io.StringIO()
+    for out, verbose in ((stream, 1), (brief, 2)):
+        progress = Progress(verbose, 3, out)
+        progress.begin(0, 1000)
+        progress.compiling()
+        for step in range(1, 1001):
+            clock.now += 0.2
+            progress.update(step, {"loss": 0.5})
+        progress.end(1000, {"loss": 0.25})
+    begun = "Epoch 1/3 - "
+    assert (
+        stream.getvalue().splitlines()
+        == [
+            f"{begun}301/1000 - 2:19 left 200ms/step - loss: 0.5000",
+            f"{begun}602/1000 - 1:19 left 200ms/step - loss: 0.5000",
+            f"{begun}903/1000 - 19s left 200ms/step - loss: 0.5000",
+            f"{begun}200s 200ms/step - 1000 steps - loss: 0.2500",
+        ]
+        or stream.getvalue().count("\n") == 4
+    )
+    assert brief.getvalue() == f"{begun}200s 200ms/step - 1000 steps - loss: 0.2500\n"
+
+
+def test_a_terminal_that_cannot_go_back(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    run(Progress(1, 1, stream), clock)
+    assert "\r" not in stream.getvalue()
+    assert stream.getvalue().startswith("Epoch 1/1 - 2s")
+
+
+def test_without_interactive_logging_the_lines_are_logged(clock, caplog):
+    keryx.config.disable_interactive_logging()
+    try:
+        with caplog.at_level("INFO", "keryx"):
+            run(Progress("auto", 2), clock, epochs=2)
+            room.tell("saved")
+    finally:
+        keryx.config.enable_interactive_logging()
+    said = "2s 7ms/step - 200 steps - accuracy: 0.9312 - loss: 2.5000e-05"
+    assert [record.message for record in caplog.records] == [f"Epoch 1/2 - {said}", f"Epoch 2/2 - {said}", "saved"]
+
+
+class Outputs:
+    """What a notebook shows, by the handles of its outputs; counts the messages."""
+
+    def __init__(self):
+        self.texts, self.messages = [], 0
+
+    def display(self, data, raw, display_id):
+        place = len(self.texts)
+        self.texts.append(None)
+        outputs = self
+
+        class Handle:
+            def update(self, data, raw):
+                outputs.texts[place] = data["text/plain"]
+                outputs.messages += 1
+
+        handle = Handle()
+        handle.update(data, raw)
+        return handle
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    made = Outputs()
+    monkeypatch.setattr("keryx.training.screens._display", lambda: made.display)
+    kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    made.stdout = kernel()
+    monkeypatch.setattr(screens, "sys", SimpleNamespace(stdout=made.stdout, modules=sys.modules))
+    monkeypatch.setattr(screens.Notebook, "present", None)
+    return made
+
+
+def test_a_notebook_changes_one_output_in_place(clock, outputs):
+    with Progress("auto", 2) as progress:
+        progress.begin(0, 200)
+        progress.compiling()
+        assert outputs.texts == [f"Epoch 1/2\n  0/200 {'━' * 20} compiling..."]
+        clock.now += 1
+        progress.update(50, {"loss": 0.5})
+        assert outputs.texts == [f"Epoch 1/2\n 50/200 {'━' * 20} 3s 20ms/step - loss: 0.5000"]
+        clock.now += 1
+        progress.end(200, LOGS)
+        clock.now += 1
+        progress.begin(1, 200)
+        clock.now += 1
+        progress.end(200, LOGS)
+    said = "━" * 20
+    assert [line.split(" - ")[0] for line in outputs.texts[0].split("\n")] == [
+        "Epoch 1/2",
+        f"200/200 {said} 2s 7ms/step",
+        "Epoch 2/2",
+        f"200/200 {said} 1s 5ms/step",
+    ]
+
+
+def test_many_short_epochs_in_a_notebook(clock, outputs):
+    with Progress(1, 1000) as progress:
+        for epoch in range(1000):
+            progress.begin(epoch, 200)
+            for step in (100, 200):
+                clock.now += 0.0015
+                progress.update(step, {"loss": 0.5})
+            progress.end(200, LOGS)
+    lines = [line for text in outputs.texts for line in text.split("\n")]
+    assert len(lines) == 2000
+    assert lines[-2] == "Epoch 1000/1000"
+    assert "accuracy: 0.9312" in lines[-1]
+    assert len(outputs.texts) == 2000 / screens.Notebook.HELD
+    assert outputs.messages <= 3 / screens.Notebook.INTERVAL + 2 * len(outputs.texts)
+
+
+def test_an_error_in_a_notebook_leaves_what_there_was(clock, outputs):
+    def fail():
+        with Progress(1, 2) as progress:
+            run(progress, clock, seconds=0.003)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert outputs.texts[0].split("\n")[1].startswith("200/200")
+
+
+def test_a_message_in_a_notebook_stands_between_epochs(clock, outputs, capsys):
+    progress = Progress(1, 2)
+    run(progress, clock, epochs=1, seconds=0.003)
+    room.tell("saved")
+    assert capsys.readouterr().out == "saved\n"
+    progress.begin(1, 200)
+    progress.end(200, LOGS)
+    progress.leave()
+    assert [text.split("\n")[0] for text in outputs.texts] == ["Epoch 1/2", "Epoch 2/2"]
+    assert all("accuracy" in text for text in outputs.texts)
+
+
+def test_without_a_notebook_a_kernels_stream_is_a_terminal(clock, outputs, monkeypatch):
+    monkeypatch.setattr("keryx.training.screens._display", lambda: None)
+    run(Progress(1, 1), clock)
+    assert screen(outputs.stdout)[1].startswith("200/200")
+    assert outputs.texts == []
+
+
+CELLS = """import keryx, numpy as np, time
+x, y = np.ones((640, 3)), np.ones((640, 2))
+a = keryx.Input((3,)); model = keryx.Model(a, keryx.layers.Dense(2)(a)); model.compile("sgd", "mse")
+slow = keryx.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.06))
+---
+history = model.fit(x, y, epochs=2, callbacks=[slow])
+---
+history = model.fit(x, y, epochs=200)
+---
+model.summary(); model.evaluate(x, y)
+---
+model.profile(x[:2], repeats=1)"""
+
+
+def test_what_is_left_in_a_real_notebook(monkeypatch):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("PYTHONPATH", str(Path(keryx.__file__).parent.parent))
+    cells = [nbformat.v4.new_code_cell(code) for code in CELLS.split("\n---\n")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of Jupyter's own parts
+        nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    _, slow, short, table, profile = ([dict(output) for output in cell.outputs] for cell in notebook.cells)
+    (shown,) = slow
+    lines = shown["data"]["text/plain"].split("\n")
+    assert lines[::2] == ["Epoch 1/2", "Epoch 2/2"]
+    assert all(re.match(rf"20/20 {'━' * 20} \d+s \d+ms/step - loss: [\d.]+$", line) for line in lines[1::2])
+    assert len(short) == 400 / screens.Notebook.HELD
+    assert [output["output_type"] for output in table] == ["stream", "display_data", "execute_result"]
+    assert profile[0]["data"]["text/html"].startswith("<pre")

@@ -112,23 +112,120 @@ def test_layer_range():
         text(model, layer_range=["one"])
 
 
-def test_subclassed_models_never_show_a_question_mark():
-    class Net(keryx.Model):
+class Inner(keryx.Model):
+    def __init__(self):
+        super().__init__(name="inner")
+        self.deep = layers.Dense(7, name="deep")
+
+    def call(self, inputs):
+        return self.deep(inputs)
+
+
+class Net(keryx.Model):
+    """A layer, a Sequential that is called twice, and a model within."""
+
+    def __init__(self):
+        super().__init__(name="net")
+        self.one = layers.Dense(3, name="one")
+        self.stack = keryx.Sequential([layers.Dense(2, name="two")], name="stack")
+        self.inner = Inner()
+
+    def call(self, inputs):
+        h = self.one(inputs)
+        return self.stack(h) + self.stack(h * 2), self.inner(h)
+
+
+SHAPES = ["(None, 3)", "(None, 2)", "(None, 2)", "(None, 7)", "(None, 7)"]
+
+
+def built_by_hand():
+    model = Net()
+    model.build((None, 4))
+    return model
+
+
+def called():
+    model = Net()
+    model(np.zeros((5, 4), "float32"))
+    return model
+
+
+def trained():
+    model = Net()
+    model.compile("sgd", ["mse", "mse"])
+    model.fit(np.zeros((40, 4)), [np.zeros((40, 2)), np.zeros((40, 7))], verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("make", [built_by_hand, called, trained])
+def test_subclassed_models_show_the_shapes_of_what_they_call(make):
+    model = make()
+    found = rows(text(model, expand_nested=True, show_flops=True))
+    assert [row[0] for row in found] == [
+        "one (Dense)",
+        "stack (Sequential)",
+        "└ two (Dense)",
+        "inner (Inner)",
+        "└ deep (Dense)",
+    ]
+    assert [row[1] for row in found] == SHAPES
+    assert [row[3] for row in found] == ["27", "28", "28", "49", "49"]
+    assert [row[1] for row in rows(text(model, expand_nested=True))] == SHAPES  # as before: to look changes nothing
+
+
+def test_subclassed_models_within_a_graph():
+    x = keryx.Input((4,))
+    model = keryx.Model(x, Net()(x))
+    model(np.zeros((5, 4), "float32"))
+    found = rows(text(model, expand_nested=True, show_flops=True))
+    assert [row[1] for row in found] == ["(None, 4)", "(None, 2), (None, 7)", *SHAPES]
+    assert [row[3] for row in found] == ["0", "104", "27", "28", "28", "49", "49"]
+
+
+def test_before_it_is_built_nothing_is_known():
+    found = rows(text(Net(), show_flops=True))
+    assert [row[1:] for row in found] == [["not built yet", "-", "-"]] * 3
+
+
+def test_integers_and_open_sizes():
+    class Reader(keryx.Model):
         def __init__(self):
-            super().__init__(name="net")
-            self.inner = layers.Dense(3, name="inner")
+            super().__init__(name="reader")
+            self.words, self.lstm = layers.Embedding(10, 3, name="words"), layers.LSTM(4, name="lstm")
 
         def call(self, inputs):
-            return self.inner(inputs)
+            return self.lstm(self.words(inputs))
 
-    model = Net()
-    assert rows(text(model)) == [["inner (Dense)", "not built yet", "-"]]
-    model(np.zeros((2, 4), "float32"))
-    ((name, shape, size),) = rows(text(model))
-    assert (name, size) == ("inner (Dense)", "15")
-    assert shape in ("", "(2, 3)")
-    model.inner._seen_shapes = [(None, 3)]
-    assert rows(text(model))[0][1] == "(None, 3)"
+    model = Reader()
+    model.build((None, None))
+    assert [row[1:] for row in rows(text(model, show_flops=True))] == [
+        ["(None, None, 3)", "30", "-"],
+        ["(None, 4)", "128", "-"],
+    ]
+    model = Reader()
+    model(np.zeros((2, 5), "int32"))
+    words, lstm = rows(text(model, show_flops=True))
+    assert words[1:] == ["(None, 5, 3)", "30", "0"]
+    assert int(lstm[3].replace(",", "")) >= 5 * 2 * (3 + 4) * 4 * 4
+
+
+def test_flops(branched):
+    table = text(branched, show_flops=True)
+    found = {row[0].split(" ")[0]: row[-1] for row in rows(table)}
+    assert found["shared"] == str(2 * (2 * 4 * 3 + 3))
+    assert found["head"] == str(2 * 3 * 2 + 2)
+    assert found["x"] == "0"
+    assert sum(cost == "4" for name, cost in found.items() if name.startswith("mul")) == 1
+    assert table.endswith(" FLOPs of one row, forward: 75")
+    assert "FLOPs" not in text(branched)
+
+
+def test_a_model_without_weights():
+    x = keryx.Input((4,))
+    table = text(keryx.Model(x, layers.Flatten()(x)), show_flops=True)
+    assert rows(table)[1][1:] == ["(None, 4)", "0", "0"]
+    assert " Total params: 0 (0.00 B)" in table
+    assert table.endswith(" FLOPs of one row, forward: 0")
 
 
 def test_large_sizes_and_brackets_in_names():

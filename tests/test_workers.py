@@ -12,7 +12,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from datasets import Parts, Pids, X, Y
+from spawned_data import Parts, Pids, X, Y
 
 import keryx
 from keryx import layers
@@ -186,7 +186,7 @@ SCRIPT = """
     import os, sys
     sys.path.insert(0, {folder!r})
     import keryx
-    from datasets import Parts, Pids
+    from spawned_data import Parts, Pids
 
     if __name__ == "__main__":
         x = keryx.Input((2,))

@@ -21,4 +21,6 @@ _HOMES = {
     "vgg19": "VGG19",
     "xception": "Xception",
 }
-__getattr__, __dir__ = lazy.exports(__name__, {f"{__name__}.{module}": names for module, names in _HOMES.items()})
+__getattr__, __dir__ = lazy.exports(
+    __name__, {f"{__name__}.{module}": f"{module} {names}" for module, names in _HOMES.items()}
+)

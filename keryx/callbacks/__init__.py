@@ -17,6 +17,7 @@ from keryx.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN
 __getattr__, __dir__ = lazy.exports(
     __name__,
     {
+        "keryx.callbacks.live_plot": "LivePlot",
         "keryx.callbacks.progbar_logger": "ProgbarLogger",
         "keryx.callbacks.remote_monitor": "RemoteMonitor",
         "keryx.callbacks.swap_ema_weights": "SwapEMAWeights",

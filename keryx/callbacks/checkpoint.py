@@ -99,7 +99,7 @@ class Checkpoint(Paced, Monitor):
         super().__init__(monitor, mode, min_delta=0)
         self.verbose, self.save_best_only, self.save_freq = verbose, save_best_only, save_freq
         self.best = initial_value_threshold
-        self._pace, self._epoch = Pace(type(self).__name__, save_freq), 0
+        self._pace, self._current_epoch = Pace(type(self).__name__, save_freq), 0
 
     def write(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         """Save, and say where."""
@@ -112,20 +112,25 @@ class Checkpoint(Paced, Monitor):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note which epoch it is."""
-        self._epoch = epoch
+        self._current_epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if so many batches are done."""
-        if self._pace.is_due(batch):
-            self._save(self._epoch, batch, logs or {})
+        if self._should_save_on_batch(batch):
+            self._save_model(self._current_epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if that is to be after each epoch."""
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs or {})
+            self._save_model(epoch, None, logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
-        better = ""
+    # Subclasses that tools bring, as Weights & Biases does, call these by the names that they have in Keras.
+
+    def _should_save_on_batch(self, batch: int) -> bool:
+        return self._pace.is_due(batch)
+
+    def _save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:
+        logs, better = logs or {}, ""
         if self.save_best_only:
             number = self.current(logs)
             if number is None:

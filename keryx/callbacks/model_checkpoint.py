@@ -56,16 +56,16 @@ class ModelCheckpoint(Checkpoint):
 
     def write(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         """Save, and say where."""
-        path = self._path(epoch, batch, logs)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._get_file_path(epoch, batch, logs)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
-        return str(path)
+        return path
 
-    def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> Path:
+    def _get_file_path(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> str:
         """The path with values in place of names."""
-        values = {"epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1}), **logs}
+        values = {"epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1}), **(logs or {})}
         try:
-            return Path(self.filepath.format(**values))
+            return self.filepath.format(**values)
         except (KeyError, IndexError, ValueError) as error:
             word = str(error.args[0]) if isinstance(error, KeyError) else ""
             raise ConfigError(

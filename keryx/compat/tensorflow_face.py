@@ -1,14 +1,15 @@
 """The little of TensorFlow that programs for `tf.keras` have beside it; what else is asked for is refused by name."""
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 
 from keryx import activations
-from keryx.core import seeds
-from keryx.errors import did_you_mean
+from keryx.core import seeds, variable
+from keryx.core.symbol import SymbolicTensor
+from keryx.errors import UndefinedError, did_you_mean
 
 # A version that programs may compare, and that says what it is.
 VERSION = "2.21.0+keryx"
@@ -40,9 +41,34 @@ def get_logger() -> logging.Logger:
     return logging.getLogger("tensorflow")
 
 
+class _Kind(type):
+    """The type of types that are asked about with isinstance, and make nothing."""
+
+    stands_for: tuple[type, ...]
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.stands_for)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _refusal(f"tensorflow.{cls.__name__}()")
+
+
+class Tensor(metaclass=_Kind):
+    """What is a tensor here: arrays of JAX, and symbolic ones."""
+
+    stands_for = jax.Array, SymbolicTensor
+
+
+class Variable(metaclass=_Kind):
+    """What is a variable here: Keryx's."""
+
+    stands_for = (variable.Variable,)
+
+
 def _modules() -> dict[str, dict[str, Any]]:
     return {
-        "": {"__version__": VERSION, "get_logger": get_logger} | {name: np.dtype(name) for name in _DTYPES},
+        "": {"Tensor": Tensor, "Variable": Variable, "get_logger": get_logger}
+        | {name: np.dtype(name) for name in _DTYPES},
         "config": {"list_physical_devices": list_physical_devices},
         "dtypes": {name: np.dtype(name) for name in _DTYPES},
         "nn": {name: getattr(activations, name) for name in _ACTIVATIONS} | _ALIASES,
@@ -68,14 +94,17 @@ def find(path: str, name: str) -> Any:
     'relu'
     >>> find("", "GradientTape")
     Traceback (most recent call last):
-    AttributeError: tensorflow.GradientTape is TensorFlow's own, and here only tensorflow.keras is: ...
+    keryx.errors.UndefinedError: tensorflow.GradientTape is TensorFlow's own, and here only tensorflow.keras is: ...
     """
     found = _modules().get(path, {})
     if name in found:
         return found[name]
-    full = ".".join(["tensorflow", *path.split("."), name]) if path else f"tensorflow.{name}"
-    raise AttributeError(
+    raise _refusal(".".join(filter(None, ("tensorflow", path, name))), did_you_mean(name, found))
+
+
+def _refusal(full: str, hint: str = "") -> UndefinedError:
+    return UndefinedError(
         f"{full} is TensorFlow's own, and here only tensorflow.keras is: Keryx stands in for it where a program uses "
-        f"nothing else of TensorFlow.{did_you_mean(name, found)} Write it with keras.ops, jax or numpy, or run the "
-        "program without --tensorflow, on TensorFlow itself."
+        f"nothing else of TensorFlow.{hint} Write it with keras.ops, jax or numpy, or run the program without "
+        "--tensorflow, on TensorFlow itself."
     )

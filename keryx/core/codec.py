@@ -77,8 +77,9 @@ class Registry:
         found = registered.find(name)
         found = self.known(name) if found is None else found
         if found is None:
-            names = self.names()
-            raise ConfigError(f"There is no {self.kind} {name!r}.{did_you_mean(name, names)} Known: {listing(names)}.")
+            close = did_you_mean(name, self.names())
+            known = [word for word in self.names() if word.islower()] or self.names()
+            raise ConfigError(f"There is no {self.kind} {name!r}.{close or f' Known: {listing(known)}.'}")
         return found
 
     def known(self, name: str) -> Any:
@@ -104,7 +105,10 @@ class Registry:
             return identifier()
         if identifier is None or callable(identifier) or isinstance(identifier, Configurable):
             return identifier
-        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {identifier!r}.")
+        from keryx.core import mistaken
+
+        told = mistaken.described(identifier) if hasattr(identifier, "shape") else repr(identifier)
+        raise ConfigError(f"Wanted the {self.kind} as a name, a config, a function or an object; got {told}.")
 
 
 _registries: dict[str, Registry] = {}
@@ -326,7 +330,8 @@ def _look_up(name: str, value: dict[str, Any], registry: Registry | None) -> Any
         found = table.known(name)
         if found is not None:
             return found
-    known = {name for table in _registries.values() for name in table.names()} | set(registered.names())
+    tables = [registry] if registry is not None else _registries.values()
+    known = {name for table in tables for name in table.names()} | set(registered.names())
     raise ConfigError(
         f"The config names {name[:200]!r}, which is not among the things that Keryx can make."
         f"{did_you_mean(name[:200], known)} If it is yours, hand it over with custom_objects= or "

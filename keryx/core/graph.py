@@ -68,7 +68,8 @@ class Op:
         self.function, self.op_name, self.name = function, name, unique_name(name)
 
     def __call__(self, *args, **kwargs):
-        return self.function(*args, **kwargs)
+        watch = scope.here.watch
+        return self.function(*args, **kwargs) if watch is None else watch(self, self.function, args, kwargs)
 
 
 class Node:
@@ -170,14 +171,24 @@ def lift(function: Callable, name: str | None = None) -> Callable:
                 op = Op(lifted, op_name)
                 return record(op, args, kwargs, trace(op, args, kwargs))
             except Exception as error:
-                shapes = ", ".join(describe(x.shape, x.dtype) for x in leaves if hasattr(x, "shape"))
-                error.add_note(f"In the op {op_name!r}, called on {shapes}.")
+                arrays = [x for x in leaves if hasattr(x, "shape")]
+                shapes = ", ".join(describe(x.shape, x.dtype) for x in arrays)
+                error.add_note(f"In the op {op_name!r}, called on {shapes}.{_way_out(error, arrays)}")
                 raise
         args, kwargs = jax.tree.unflatten(nest, leaves)
         return function(*args, **kwargs)
 
     lifted.__name__ = op_name
     return lifted
+
+
+def _way_out(error: Exception, arrays: list[Any]) -> str:
+    """What to write where an op wants shapes that broadcast."""
+    if "for broadcasting" not in str(error) or len(arrays) != 2:
+        return ""
+    from keryx.core import ways_out
+
+    return ways_out.together([array.shape for array in arrays])
 
 
 class Graph:
@@ -202,9 +213,11 @@ class Graph:
         for role, tensors in (("input", self.flat_inputs), ("output", self.flat_outputs)):
             for tensor in tensors:
                 if not isinstance(tensor, SymbolicTensor):
+                    from keryx.core import mistaken
+
                     raise DataError(
                         f"Each {role} of a Model is a symbolic tensor, from Input(...) or a layer called on one; "
-                        f"got {type(tensor).__name__}."
+                        f"got {mistaken.described(tensor)}."
                     )
         if not self.flat_outputs:
             raise DataError("A Model needs at least one output.")
@@ -250,7 +263,8 @@ def _in_order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> li
             if node is None or not node.inputs:
                 raise DataError(
                     f"Output {output.name!r} needs {tensor!r}, which is not among the model's inputs "
-                    f"({', '.join(i.name for i in inputs) or 'none'}). Add it to inputs=."
+                    f"({', '.join(i.name for i in inputs) or 'none'}). Add it to them: "
+                    f"Model([{', '.join(i.name for i in [*inputs, tensor])}], ...)."
                 )
             if arguments_done:
                 seen.add(node)

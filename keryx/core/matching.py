@@ -140,15 +140,11 @@ def fit_shape(
     )
     if not sizes_fit:
         others = f" The model's inputs are {wanted(symbols)}." if len(symbols) > 1 else ""
-        hint = _shape_hint(tuple(shape), symbol)
+        from keryx.core import ways_out
+
+        hint = ways_out.into_input(tuple(shape), symbol, symbols)
         raise ShapeError(f"Input {symbol.name!r} wants {describe(symbol.shape)}; got {tuple(shape)}.{hint}{others}")
     return fitted
-
-
-def _shape_hint(shape: tuple[int, ...], symbol: SymbolicTensor) -> str:
-    if len(shape) == symbol.ndim - 1 and all(w in (None, h) for h, w in zip(shape, symbol.shape[1:], strict=True)):
-        return " The batch axis is missing: give x[None] for a single sample."
-    return ""
 
 
 def as_wanted(x: Any, symbol: SymbolicTensor, symbols: list[SymbolicTensor]) -> Any:

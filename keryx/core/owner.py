@@ -129,7 +129,8 @@ class Owner:
         """
         variables, values = self.weights, [np.asarray(value) for value in weights]
         if len(values) != len(variables):
-            raise ShapeError(f"{self.name!r} has {len(variables)} weights; got {len(values)} arrays.")
+            unbuilt = " It is not built yet: call it, or build(input_shape), first." if not variables else ""
+            raise ShapeError(f"{self.name!r} has {len(variables)} weights; got {len(values)} arrays.{unbuilt}")
         for variable, value in zip(variables, values, strict=True):
             if variable.shape != value.shape:
                 raise ShapeError(f"The weight {variable.path!r} is {variable.shape}; got an array of {value.shape}.")

@@ -67,6 +67,7 @@ class _Thread(threading.local):
     def __init__(self):
         self.scopes: list[Scope] = []  # that run, the innermost last
         self.names: list[str] = []  # of the layers that are being built or called, the innermost last
+        self.watch: Callable | None = None  # makes the calls: (operation, call, args, kwargs) -> outputs
 
 
 here = _Thread()
@@ -100,6 +101,16 @@ def named(name: str) -> Iterator[None]:
         yield
     finally:
         here.names.pop()
+
+
+@contextmanager
+def watched(watch: Callable | None) -> Iterator[None]:
+    """A block in which `watch(operation, call, args, kwargs)` makes each call of a layer or op; None: nobody looks."""
+    before, here.watch = here.watch, watch
+    try:
+        yield
+    finally:
+        here.watch = before
 
 
 def at_present(function: Callable) -> Callable:
@@ -138,7 +149,8 @@ def pure(
         if strangers:
             raise StateError(
                 f"The variable {strangers[0].path!r} was assigned while the model ran, but the model does not own it. "
-                "Keep it as an attribute of one of the model's layers."
+                "Keep it as an attribute of one of the model's layers; a metric is updated in compute_loss() or "
+                "compute_metrics(), not in call()."
             )
         updates = {place: lent[v] for place, v in named.items() if lent[v] is not values[place]}
         return outputs, updates, scope.losses

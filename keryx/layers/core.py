@@ -70,7 +70,7 @@ class Dense(Layer):
         """Add the kernel (features, units) and the bias (units,)."""
         features = input_shape[-1]
         if features is None:
-            raise ShapeError(f"{self.title} wants a known last size; got {input_shape}.")
+            raise ShapeError(f"{self.title} wants a known last size; got {input_shape}. Give Input(...) the size.")
         self.kernel = self.add_weight(
             (features, self.units),
             self.kernel_initializer,

@@ -59,6 +59,11 @@ class InputLayer(Layer):
                 f"Input() was given shape={shape} and batch_shape={batch_shape}: the second holds the batch axis too. "
                 "Give one of them."
             )
+        if hasattr(shape, "shape"):
+            raise ShapeError(
+                f"Input() wants the shape of a sample, and no data; got an array of shape {tuple(shape.shape)}. "
+                "Write Input(x.shape[1:])."
+            )
         shape = (shape,) if shape is not None and not np.ndim(shape) else shape
         self.batch_shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *shape)
         if any(n is not None and (not isinstance(n, (int, np.integer)) or n < 0) for n in self.batch_shape):

@@ -154,7 +154,11 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         if shape is not None:
             shape = tuple(shape) if np.ndim(shape) else (shape,)
         if shape is not None and None in shape:
-            raise ShapeError(f"{self.title} cannot make the weight {name!r} of shape {shape}: a size is not known.")
+            way_out = " The first is that of the batch: leave it out." if shape[0] is None else ""
+            raise ShapeError(
+                f"{self.title} cannot make the weight {name or 'variable'!r} of shape {shape}: a size is not known."
+                + way_out
+            )
         plain.spend(tuple(shape or ()), np.dtype(dtype).itemsize)
         within = scope.names()[-1:] == (self.name,)  # build, when a call brings it about
         with nullcontext() if within else scope.named(self.name):
@@ -286,8 +290,10 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         """What `build_from_config` makes the weights from in a process to come: the shapes that it was built for."""
         return self._built_for
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Make the weights as they were when `get_build_config` was asked."""
+        if not config:
+            return
         if "input_shape" in config:
             self.build(config["input_shape"])
         elif "shapes_dict" in config:

@@ -17,6 +17,12 @@ def _listed(shapes: Any) -> str:
     return ", ".join(str(tuple(shape)) for shape in shapes)
 
 
+def _way_out(shapes: Sequence[Shape], joined: int | None = None) -> str:
+    from keryx.core import ways_out
+
+    return ways_out.together(shapes, joined)
+
+
 class Merge(Layer):
     """The base of layers that merge a list of tensors elementwise, where sizes of 1 broadcast.
 
@@ -29,7 +35,10 @@ class Merge(Layer):
     def build(self, input_shape: Any) -> None:
         """Check that the shapes fit."""
         if not isinstance(input_shape, (list, tuple)) or any(not isinstance(s, tuple) for s in input_shape):
-            raise ShapeError(f"{self.title} wants a list of tensors; got a single one of shape {input_shape}.")
+            raise ShapeError(
+                f"{self.title} wants a list of tensors; got a single one of shape {input_shape}. "
+                f"Call it on all of them: {type(self).__name__}(...)([a, b])."
+            )
         if not input_shape:
             raise ShapeError(f"{self.title} wants a list of at least one tensor; got none.")
         self.check_shapes(input_shape)
@@ -41,7 +50,7 @@ class Merge(Layer):
         aligned = [(1,) * (longest - len(shape)) + tuple(shape[1:]) for shape in shapes]
         fits = all(len(set(sizes) - {None, 1}) <= 1 for sizes in zip(*aligned, strict=True))
         if len(batch_sizes) > 1 or not fits:
-            raise ShapeError(f"{self.title} wants inputs whose shapes fit; got {_listed(shapes)}.")
+            raise ShapeError(f"{self.title} wants inputs whose shapes fit; got {_listed(shapes)}.{_way_out(shapes)}")
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ...), ...] -> (batch, ...)."""
@@ -215,7 +224,10 @@ class Concatenate(Merge):
         for axis in range(rank) if fits else ():
             fits = fits and (axis == self.axis % rank or len({shape[axis] for shape in shapes} - {None}) <= 1)
         if not fits:
-            raise ShapeError(f"{self.title} wants inputs that differ in axis {self.axis} only; got {_listed(shapes)}.")
+            raise ShapeError(
+                f"{self.title} wants inputs that differ in axis {self.axis} only; got {_listed(shapes)}."
+                + _way_out(shapes, self.axis)
+            )
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ..., n), (batch, ..., m)] -> (batch, ..., n + m)."""
@@ -269,7 +281,9 @@ class Dot(Merge):
                 raise ShapeError(f"{self.title} cannot sum along axis {axis} of {tuple(shape)}.")
         sums = {shape[axis] for axis, shape in zip(given, shapes, strict=True)} - {None}
         if len(sums) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
-            raise ShapeError(f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.")
+            raise ShapeError(
+                f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.{_way_out(shapes)}"
+            )
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
         """[(batch, ..., n), (batch, ..., n)] -> (batch, ..., ...)."""

@@ -64,8 +64,11 @@ class Reshape(Layer):
         """(batch, ...) -> (batch, *target_shape)."""
         given, wanted = prod(inputs.shape[1:]), prod(n for n in self.target_shape if n != -1)
         if given % wanted if -1 in self.target_shape and wanted else given != wanted:
+            from keryx.core import ways_out
+
             raise ShapeError(
                 f"{self.title} cannot bring samples of {inputs.shape[1:]}, {given} elements, into {self.target_shape}."
+                + ways_out.of_sample(inputs.shape[1:], self.target_shape)
             )
         return inputs.reshape(inputs.shape[0], *self.target_shape)
 

@@ -9,6 +9,7 @@ from keryx.core import scope
 from keryx.core.codec import serialize
 from keryx.core.symbol import describe
 from keryx.errors import ArgumentError, ShapeError
+from keryx.layers.base.input_spec import InputSpec
 from keryx.layers.layer import Layer, registry
 
 # At inference TimeDistributed takes no more than this much of its inputs at a time. A VGG-like network holds up to
@@ -50,6 +51,7 @@ class TimeDistributed(Wrapper):
     """
 
     supports_masking = True
+    input_spec = InputSpec(min_ndim=3)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Fold time into the batch, call, unfold."""

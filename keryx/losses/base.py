@@ -159,16 +159,22 @@ def same_rank(y_true: jax.Array, y_pred: jax.Array) -> tuple[jax.Array, jax.Arra
     return y_true, y_pred
 
 
-def aligned(y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
-    """Both as floats of the same shape, or a ShapeError that names both shapes."""
+def aligned(y_true: Any, y_pred: Any, classes: bool = False) -> tuple[jax.Array, jax.Array]:
+    """Both as floats of the same shape, or a ShapeError that names both shapes.
+
+    With `classes` the targets are one-hot, or probabilities, of the classes along the last axis.
+    """
     y_pred = jnp.asarray(y_pred)
     if not jnp.issubdtype(y_pred.dtype, jnp.floating):
         y_pred = y_pred.astype(config.floatx())
     given, outputs = same_rank(jnp.asarray(y_true, y_pred.dtype), y_pred)
     if given.shape != outputs.shape:
+        from keryx.core import ways_out
+
         raise ShapeError(
             f"The targets have shape {jnp.shape(y_true)}, the outputs {y_pred.shape}; this loss compares "
-            "them number by number and wants the same shape. Reshape the targets, or the model's last layer."
+            "them number by number and wants the same shape."
+            + ways_out.to_outputs(jnp.shape(y_true), y_pred.shape, classes)
         )
     return given, outputs
 

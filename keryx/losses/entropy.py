@@ -39,7 +39,7 @@ def smoothed(y_true: jax.Array, share: float, classes: int) -> jax.Array:
 
 def class_targets(y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -> tuple[jax.Array, jax.Array]:
     """One-hot or soft targets and outputs of the same shape."""
-    y_true, y_pred = aligned(y_true, y_pred)
+    y_true, y_pred = aligned(y_true, y_pred, classes=True)
     classes = y_pred.shape[axis]
     if classes == 1:
         warn(
@@ -58,9 +58,11 @@ def class_numbers(y_true: Any, y_pred_shape: tuple[int, ...], axis: int) -> jax.
     if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
         labels = jnp.squeeze(labels, axis)
     if labels.shape != wanted:
+        from keryx.core import ways_out
+
         raise ShapeError(
             f"The labels have shape {jnp.shape(y_true)}, the outputs {y_pred_shape}: labels are class "
-            f"numbers of shape {wanted}. For one-hot targets, use categorical_crossentropy."
+            f"numbers of shape {wanted}.{ways_out.to_class_numbers(jnp.shape(y_true), y_pred_shape)}"
         )
     return labels.astype(jnp.int32)
 

@@ -72,7 +72,11 @@ class _Confusion(Metric):
     def _add(self, y_true, y_pred, weights=None, top_k=None, class_id=None, label_weights=None, by_label=False):
         y_pred, y_true = same_rank(jnp.asarray(y_pred, self.dtype), jnp.asarray(y_true).astype(self.dtype))
         if y_pred.shape != y_true.shape:
-            raise ShapeError(f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}.")
+            classes = y_pred.shape[-1] if y_true.shape == y_pred.shape[:-1] else None
+            one_hot = f" Make class numbers one-hot: keryx.utils.to_categorical(y, {classes})." if classes else ""
+            raise ShapeError(
+                f"{self.name} wants targets and outputs alike; got {y_true.shape} and {y_pred.shape}.{one_hot}"
+            )
         y_true = (y_true != 0).astype(self.dtype)
         weights = _fitted(weights, y_pred)
         if top_k is not None:

@@ -101,6 +101,10 @@ class CompiledCall:
         with self._prepared(program, (size, *shapes(x))), reading(program.variables) as values:
             return self.many[size](values, seeds.next_key(), x, count)
 
+    def forward_program(self, x: Any) -> Any:
+        """What predict runs on inputs like these: `(values of model.variables, key, inputs)`, compiled by JAX."""
+        return self.predict._program(x, False).run
+
     def _prepared(self, program: _Program, shapes: Any) -> AbstractContextManager:
         """A block in which a program runs on inputs of these shapes; it is compiled for them on the first time."""
         process.ready()

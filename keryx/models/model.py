@@ -29,11 +29,12 @@ from keryx.models.files import Files
 from keryx.models.ranges import ranges_of
 from keryx.models.rewire import reachable
 from keryx.models.structure import Structure
+from keryx.models.views import Views
 from keryx.training.protocol import TrainedModel
 from keryx.training.trainer import Trainer
 
 
-class Model(Trainer, Files, Structure):
+class Model(Trainer, Files, Views, Structure):
     """A graph between inputs and outputs, or a subclass with a `call` of its own, that can be trained.
 
     A model is a layer: called on symbolic tensors it nests in another graph and shares its weights.
@@ -220,29 +221,6 @@ class Model(Trainer, Files, Structure):
                     getattr(layer, method)()
                     break
 
-    def summary(
-        self,
-        line_length=None,
-        positions=None,
-        print_fn=None,
-        expand_nested=False,
-        show_trainable=False,
-        layer_range=None,
-    ):
-        """Print a table of the layers, their output shapes and sizes.
-
-        Args:
-            line_length: The width of the table, in characters.
-            positions: The share of the width at which each column ends.
-            print_fn: Called with the text in place of print.
-            expand_nested: Whether the layers of nested models are listed.
-            show_trainable: Whether a column tells which layers are trained.
-            layer_range: The names of the first and last layer to list.
-        """
-        from keryx.models.summary import summary
-
-        return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
-
     # -- files ---------------------------------------------------------------------------------------------------
 
     def export(
@@ -282,11 +260,26 @@ class Model(Trainer, Files, Structure):
         """The shapes that a subclass was built for; a graph has its own."""
         return None if self._graph is not None else super().get_build_config()
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Make the weights as they were when `get_build_config` was asked: by a call on inputs of those shapes."""
+        if self._graph is not None or not config:
+            return
         if not is_own(type(self).build):
             super().build_from_config(config)
-            return
+        else:
+            self._build_by_call(config)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of a subclass, by a call on symbolic inputs of these shapes; a graph has made its own.
+
+        Args:
+            input_shape: A shape with the batch axis, such as `(None, 784)`, or a nest of them.
+        """
+        for_a_call = scope.names()[-1:] == (self.name,)  # which makes the weights itself
+        if self._graph is None and not for_a_call and type(self).build is Model.build and input_shape is not None:
+            self._build_by_call({"input_shape": input_shape})
+
+    def _build_by_call(self, config: dict[str, Any]) -> None:
         shapes = config["input_shape"] if "input_shape" in config else config["shapes_dict"]
         for dtype in (self.compute_dtype, "int32"):  # an Embedding wants integers
             made = functools.partial(_input, dtype)

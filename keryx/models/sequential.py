@@ -52,7 +52,14 @@ class Sequential(Model):
             self._symbols = [layer.nodes[0].outputs]
             return
         if not isinstance(layer, Layer):
-            raise ArgumentError(f"Sequential.add wants a layer; got {type(layer).__name__}.")
+            from keryx.core import mistaken
+
+            way_out = ""
+            if isinstance(layer, SymbolicTensor):
+                way_out = " Give the layer itself: it is called on the output of the one before."
+            elif isinstance(layer, (list, tuple, dict)):
+                way_out = " For branches, call layers on tensors and close the graph: Model(inputs, outputs)."
+            raise ArgumentError(f"Sequential.add wants a layer; got {mistaken.described(layer)}.{way_out}")
         if any(layer.name == other.name for other in self._stack):
             raise ArgumentError(f"{self.title} already has a layer named {layer.name!r}. Give each a name of its own.")
         if not self._symbols and not self._stack:
@@ -136,6 +143,10 @@ class Sequential(Model):
         if first is not None:
             config["build_input_shape"] = first.shape
         return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that it was built for."""
+        return super().get_build_config() if self._graph is None else {"input_shape": self.inputs[0].shape}
 
     @reads
     def from_config(cls, config: dict[str, Any]):

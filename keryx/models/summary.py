@@ -12,6 +12,7 @@ import numpy as np
 from keryx.core import graph
 from keryx.core.shapes import known
 from keryx.errors import ConfigError, listing
+from keryx.models.profiling import outline
 
 
 def summary(
@@ -22,6 +23,7 @@ def summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    show_flops: bool = False,
 ) -> None:
     """Print a table of the layers, their output shapes and sizes.
 
@@ -34,6 +36,7 @@ def summary(
         expand_nested: Whether the layers of nested models are listed.
         show_trainable: Whether a column tells which layers are trained: Y, N, or - for those without weights.
         layer_range: The names, or regular expressions for them, of the first and the last layer to list.
+        show_flops: Whether a column tells the floating-point operations of one row, forward; a multiply-add is 2.
 
     Raises:
         ConfigError: Where `layer_range` names no layer, or `positions` are not one a column.
@@ -45,27 +48,32 @@ def summary(
     closed: graph.Graph | None = getattr(model, "_graph", None)
     chain = closed is None or _is_chain(closed)
     header = ["Layer (type)", "Output Shape", "Param #", *([] if chain else ["Connected to"])]
-    header += ["Trainable"] * show_trainable
-    usual = 12 * show_trainable + (88 if chain else 108)
+    header += ["Trainable"] * show_trainable + ["FLOPs"] * show_flops
+    usual = 12 * show_trainable + 14 * show_flops + (88 if chain else 108)
+    seen, costs = outline.output_shapes(model), outline.flops(model) if show_flops else None
     width = line_length or min(usual, shutil.get_terminal_size().columns)
     table = Table(width=width, show_lines=True)
     for title, column in zip(header, _columns(header, positions, width), strict=True):
-        justify: Any = {"Param #": "right", "Trainable": "center"}.get(title, "left")
+        justify: Any = {"Param #": "right", "FLOPs": "right", "Trainable": "center"}.get(title, "left")
         table.add_column(Text(title), justify=justify, overflow="fold", width=column)
     for operation, level in _rows(model, closed, expand_nested, layer_range):
         inside = closed if level == 0 else None
-        cells = [_title(operation, level), _shapes(operation, inside), _size(operation)]
+        cells = [_title(operation, level), _shapes(operation, inside, seen), _size(operation)]
         if closed is not None and not chain:
             cells.append(_origins(operation, closed) if level == 0 else "-")
         if show_trainable:
             cells.append(_trained(operation))
+        if show_flops:
+            cells.append("-" if costs is None else f"{costs.get(operation, 0):,.0f}")
         table.add_row(*(Text(cell) for cell in cells))
 
-    console = Console(width=width, highlight=False, color_system="auto" if print_fn is None else None)
+    console = Console(
+        width=width, highlight=False, force_jupyter=False, color_system="auto" if print_fn is None else None
+    )
     with console.capture() as captured:
         console.print(Text(f'Model: "{model.name}"', "bold"))
         console.print(table)
-        for line in _totals(model):
+        for line in _totals(model, costs):
             console.print(Text(line), soft_wrap=True)
     if print_fn is None:
         print(captured.get(), end="")
@@ -138,15 +146,15 @@ def _title(operation: Any, level: int) -> str:
     return f"{branch}{operation.name} ({kind})"
 
 
-def _shapes(operation: Any, closed: graph.Graph | None) -> str:
-    """The output shapes of a layer, each once."""
+def _shapes(operation: Any, closed: graph.Graph | None, seen: dict[Any, list[tuple]]) -> str:
+    """The output shapes of a layer, each once: of its calls in a graph, or as `seen` in a subclass."""
     if isinstance(operation, graph.Op):
         nodes = [node for node in closed.nodes if node.operation is operation] if closed else []
     else:
         nodes = [node for node in operation.nodes if closed is None or node in closed.nodes] or operation.nodes
     shapes = [symbol.shape for node in nodes for symbol in jax.tree.leaves(node.outputs)]
     if not nodes:
-        shapes = [known(shape) for shape in getattr(operation, "_seen_shapes", [])]
+        shapes = seen.get(operation) or [known(shape) for shape in getattr(operation, "_seen_shapes", [])]
     if not shapes:
         return "" if operation.built else "not built yet"
     return ",\n".join(dict.fromkeys(str(tuple(shape)) for shape in shapes))
@@ -178,14 +186,15 @@ def _trained(operation: Any) -> str:
     return "Y" if operation.trainable else "N"
 
 
-def _totals(model: Any) -> list[str]:
+def _totals(model: Any, costs: dict[Any, float] | None) -> list[str]:
     optimizer: Any = getattr(model, "optimizer", None)
     kept = jax.tree.leaves(getattr(optimizer, "state", None))
     parts = {"Trainable": model.trainable_weights, "Non-trainable": model.non_trainable_weights}
     if kept:
         parts["Optimizer"] = kept
     everything = [variable for variables in parts.values() for variable in variables]
-    return [f" {part} params: {_amount(variables)}" for part, variables in {"Total": everything, **parts}.items()]
+    lines = [f" {part} params: {_amount(variables)}" for part, variables in {"Total": everything, **parts}.items()]
+    return lines if costs is None else [*lines, f" FLOPs of one row, forward: {costs[model]:,.0f}"]
 
 
 def _amount(variables: Iterable[Any]) -> str:

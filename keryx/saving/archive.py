@@ -4,6 +4,7 @@ Nothing is ever extracted to a place that the archive names. A part that is stor
 a view of the file's bytes.
 """
 
+import io
 import mmap
 import os
 import struct
@@ -29,6 +30,7 @@ class Archive:
     Args:
         path: The file.
         budget: What its reading may use up.
+        data: Its bytes, where they are in memory already; `path` is then what errors call it.
 
     Raises:
         FileError: Where it is no archive, is damaged, or has parts that are encrypted, stand twice, share bytes, or
@@ -43,13 +45,12 @@ class Archive:
     (['config.json'], b'{}')
     """
 
-    def __init__(self, path: str | os.PathLike, budget: Budget | None = None):
+    def __init__(self, path: str | os.PathLike, budget: Budget | None = None, data: memoryview | None = None):
         self.path, self.budget = Path(path), budget or Budget()
         try:
-            with open(self.path, "rb") as file:
+            with open(self.path, "rb") if data is None else io.BytesIO(data) as file:
                 parts = zipfile.ZipFile(file).infolist()
-                size = os.fstat(file.fileno()).st_size
-                self._data = memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
+                self._data = _mapped(file) if data is None else data
         except FileNotFoundError:
             raise FileError(f"There is no file {self.path}.") from None
         except OSError as error:
@@ -127,6 +128,12 @@ class Archive:
         for (_, end), (begin, _) in pairwise(spans):
             if begin < end:
                 raise FileError(f"Two parts of {self.path} share bytes.")
+
+
+def _mapped(file: Any) -> memoryview:
+    """The bytes of a file, read as they are wanted."""
+    size = os.fstat(file.fileno()).st_size
+    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
 
 
 class Writer:

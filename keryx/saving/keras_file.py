@@ -6,12 +6,14 @@ counted, what seed generators have drawn.
 
 import datetime
 import importlib
+import io
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from keryx.core import plain
 from keryx.core.codec import deserialize, serialize
@@ -31,8 +33,8 @@ METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weigh
 KERAS_VERSION = "3.15.1"  # whose files these are
 
 
-def write(model: Model, path: Path, zipped: bool = True) -> None:
-    """Write a model."""
+def write(model: Model, path: Path, zipped: bool = True, file: BinaryIO | None = None) -> None:
+    """Write a model, to a path or to a file that is open."""
     config = json.dumps(config_of(model)).encode()
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     about = {
@@ -46,8 +48,8 @@ def write(model: Model, path: Path, zipped: bool = True) -> None:
         forgotten.put(model, root)
         parts = {METADATA: json.dumps(about).encode(), CONFIG: config}
         if zipped:
-            with atomic.writing(path) as file:
-                archive = Writer(file)
+            with atomic.writing(path) if file is None else _writing_at_once(file) as whole:
+                archive = Writer(whole)
                 for name, text in parts.items():
                     archive.add(name, text)
                 with archive.part(WEIGHTS) as part:
@@ -61,11 +63,19 @@ def write(model: Model, path: Path, zipped: bool = True) -> None:
         with atomic.writing_folder(path) as unfinished:
             for name, text in parts.items():
                 (unfinished / name).write_bytes(text)
-            with open(unfinished / WEIGHTS, "wb") as file:
-                hdf5_writer.write(file, root)
+            with open(unfinished / WEIGHTS, "wb") as weights:
+                hdf5_writer.write(weights, root)
             for name, asset in assets.items():
                 (unfinished / ASSETS / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(asset, unfinished / ASSETS / name)
+
+
+@contextmanager
+def _writing_at_once(file: BinaryIO) -> Iterator[BinaryIO]:
+    """A block that gives an open file all at its end: whole or not at all, also where the file cannot seek."""
+    whole = io.BytesIO()
+    yield whole
+    file.write(whole.getbuffer())
 
 
 def config_of(model: Model) -> dict[str, Any]:
@@ -80,10 +90,14 @@ def config_of(model: Model) -> dict[str, Any]:
 
 
 def read(
-    path: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    path: Path,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    data: memoryview | None = None,
 ) -> Model:
-    """Read a model. No code of the file is run, whatever `safe_mode` says."""
-    parts: Any = _Folder(path) if path.is_dir() else Archive(path)
+    """Read a model, of a path or of bytes in memory. No code of the file is run, whatever `safe_mode` says."""
+    parts: Any = _Folder(path) if data is None and path.is_dir() else Archive(path, data=data)
     for name in (CONFIG, WEIGHTS):
         if name not in parts:
             raise FileError(f"{path} is no model of Keras 3: it has no {name!r}.")

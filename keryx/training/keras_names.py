@@ -24,6 +24,11 @@ class KerasTraining:
     def _trained(self) -> Any:
         return self  # what it is mixed into
 
+    @property
+    def _loss_tracker(self) -> Any:
+        """The metric that keeps the mean of the loss; steps of programs for Keras update it by this name."""
+        return self._trained.objective.total
+
     def make_train_function(self, force: bool = False) -> None:
         """Nothing to do: a step is compiled when it runs first, and again after `compile()`."""
 

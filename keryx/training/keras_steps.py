@@ -44,14 +44,15 @@ def overrides(model: Any, base: type) -> bool:
     """
     found = [name for name in (*_METHODS, "predict_step") if getattr(type(model), name) is not getattr(base, name)]
     for name in found:
-        arguments = list(inspect.signature(getattr(type(model), name)).parameters)[1:]
-        if name.endswith("_step") and arguments not in (["state", "data"], ["state", "batch"]):
+        arguments = list(inspect.signature(getattr(type(model), name)).parameters.values())[1:]
+        if name.endswith("_step") and not _takes_state(arguments):
+            told = ", ".join(str(argument) for argument in arguments)
             raise StateError(
-                f"{type(model).__name__}.{name} takes ({', '.join(arguments)}), which is no step on JAX. Write it as a "
+                f"{type(model).__name__}.{name} takes ({told}), which is no step on JAX. Write it as a "
                 f"pure function of the state:\n{_FORMS[name]}"
             )
     parts = [name for name in found if name in _METHODS]
-    if "train_step" not in found or "data" in inspect.signature(type(model).train_step).parameters:
+    if "train_step" not in found or "batch" not in inspect.signature(type(model).train_step).parameters:
         return bool(parts)
     for name in parts:
         if name != "train_step":
@@ -60,6 +61,12 @@ def overrides(model: Any, base: type) -> bool:
                 f"{name} into it, or a train_step(self, state, data) by Keras's contract."
             )
     return False
+
+
+def _takes_state(arguments: list[inspect.Parameter]) -> bool:
+    """Whether a step's arguments are a state and a batch, by name or as `*args`."""
+    names = [argument.name for argument in arguments]
+    return names in (["state", "data"], ["state", "batch"]) or any(a.kind is a.VAR_POSITIONAL for a in arguments)
 
 
 _FORMS = {

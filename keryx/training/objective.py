@@ -72,8 +72,14 @@ class Objective:
         for head, y, y_pred, weight in zip(self.heads, targets, outputs, weights, strict=True):
             for loss, factor, _ in head.losses:
                 if y is None:
-                    raise DataError(f"Output {head.name!r} has a loss, but the data has no target for it.")
-                value = loss(y, y_pred, weight)
+                    raise DataError(
+                        f"Output {head.name!r} has a loss, but the data has no target for it. Give y as well: "
+                        "fit(x, y), or batches (x, y)."
+                    )
+                try:
+                    value = loss(y, y_pred, weight)
+                except Exception as error:
+                    raise _told(error, f"loss {loss.name!r}", head.name) from error.__cause__
                 parts.append(value)
                 total = total + factor * value
         return total, parts
@@ -93,12 +99,15 @@ class Objective:
                 for _, metric in group:
                     counted = _times(given, mask) if type(metric) in _KNOW_MASKS else given
                     extra = {} if counted is None else {"sample_weight": counted}
-                    metric.update_state(y, y_pred, **extra)
+                    try:
+                        metric.update_state(y, y_pred, **extra)
+                    except Exception as error:
+                        raise _told(error, f"metric {metric.name!r}", head.name) from error.__cause__
 
     def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
         if training in self.step_logs:
-            return {tracker.name: tracker.result() for tracker in self.step_logs[training]}
+            return self._step_results(training)
         extra = self.extra if training else []
         logs = {tracker.name: tracker.result() for tracker in (self.total, *self.trackers, *extra)}
         for name, metric in self.named_metrics:
@@ -110,6 +119,18 @@ class Objective:
                 else {name: result}
             )
         return logs
+
+    def _step_results(self, training: bool) -> dict[str, Any]:
+        """What a step by Keras's contract has last logged, or the metrics have counted, where it logs just those."""
+        logs = {tracker.name: tracker.result() for tracker in self.step_logs[training]}
+        names, measured = {metric: name for name, metric in self.named_metrics}, dict[str, Any]()
+        for metric in self.shown:
+            result = metric.result()
+            measured |= result if isinstance(result, dict) else {names.get(metric, metric.name): result}
+        if measured.keys() != logs.keys():
+            return logs
+        has_counted = self.total.count.value > 0  # a step that logs a loss may leave its mean alone
+        return measured | {"loss": jnp.where(has_counted, measured["loss"], logs["loss"])}
 
     @cached_property
     def trackers(self) -> list[Mean]:
@@ -184,6 +205,15 @@ class Objective:
             rest = iter(parts)
             return [next(rest) if needed else None for needed in with_loss]
         return match(given, list(self.layers), self.structure, role, partial=True)
+
+
+def _told(error: Exception, who: str, output: str) -> Exception:
+    """What a loss or a metric raised, with a note of which, and of which output."""
+    from keryx.core import mistaken
+
+    told = mistaken.retold(error, f"The {who}")
+    told.add_note(f"In the {who} of output {output!r}, which is called on (y_true, y_pred).")
+    return told
 
 
 def _times(weight: Any, mask: Any) -> Any:

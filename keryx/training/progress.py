@@ -1,33 +1,31 @@
-"""What people see of fit, evaluate and predict: a bar in a terminal, a line an epoch elsewhere."""
+"""What people see of fit, evaluate and predict: a bar in a terminal or notebook, a line an epoch elsewhere."""
 
-import logging
-import os
-import shutil
-import sys
 import time
 from typing import Any, TextIO
 
 import numpy as np
 
-from keryx import switches
 from keryx.errors import ConfigError
+from keryx.training.screens import BOLD, GREEN, GREY, screen
+from keryx.training.screens import tell as tell
 
-_BOLD, _GREEN, _GREY, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+BEAT = 60.0  # seconds after which a log is told how far a long epoch has come
 
 
 class Progress:
     """The progress of a run.
 
     Args:
-        verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a
-            terminal nor a notebook, 1 is a line an epoch as well; where interactive logging is disabled, that line
-            goes to the logger `keryx`.
+        verbose: 0 shows nothing, 1 a bar, 2 a line an epoch; `auto` is 1. Where the output is neither a terminal nor a
+            notebook, 1 is a line an epoch, and of an epoch that takes long a line a minute; where interactive logging
+            is disabled, these lines go to the logger `keryx`.
         epochs: The number of epochs; None for evaluate and predict, which have none.
         stream: Where it is written, by default `sys.stdout`.
         width: The bar's width in characters.
         interval: Seconds between two drawings, at least.
         unit: What is counted.
 
+    >>> import sys
     >>> progress = Progress(1, epochs=10, stream=sys.stdout)
     >>> progress.begin(0, steps=200)
     >>> progress.end(200, {"accuracy": 0.9312, "loss": 2.5e-5})
@@ -40,18 +38,15 @@ class Progress:
         epochs: int | None,
         stream: TextIO | None = None,
         width: int = 20,
-        interval: float = 0.05,
+        interval: float = 0.1,
         unit: str = "step",
     ):
         if verbose not in (0, 1, 2, "auto"):
             raise ConfigError(f"verbose is 0, 1, 2 or 'auto'; got {verbose!r}.")
         self.epochs, self.width, self.interval, self.unit = epochs, width, interval, unit
-        self.stream: Any = sys.stdout if stream is None else stream
-        if stream is None and not switches.is_interactive_logging_enabled():
-            self.stream = _Logged()
-        self.shown = verbose != 0 and self.stream is not None
-        self.bar = self.shown and verbose != 2 and _redraws(self.stream)
-        self._drawn = 0  # the width of the line that stands there unfinished
+        self.screen = None if verbose == 0 else screen(stream)
+        self.bar = self.screen is not None and self.screen.moves and verbose != 2
+        self.beats = self.screen is not None and not self.screen.moves and verbose != 2
         self._next_draw = 0.0
 
     def __enter__(self) -> "Progress":
@@ -66,31 +61,39 @@ class Progress:
         self._start = self._last_time = time.perf_counter()
         self._first: tuple[int, float] | None = None
         self._last_step = 0
-        self._next_draw = 0.0
-        if self.bar and self.epochs is not None:
-            self._write(f"Epoch {epoch + 1}/{self.epochs}\n")
+        self._next_draw = 0.0 if self.bar else self._start + BEAT
+        if self.screen is not None and self.bar and self.epochs is not None:
+            self.screen.line(f"Epoch {epoch + 1}/{self.epochs}")
 
     def compiling(self) -> None:
-        """The first step is being compiled."""
-        if self.bar:
-            self._draw(self._head(0), " compiling...")
+        """The next step has to be compiled first."""
+        if self.screen is not None and self.bar:
+            self.screen.draw([*self._head(self._last_step), ("", " compiling...")], stays=True)
 
     def update(self, step: int, logs: dict[str, float]) -> None:
-        """So many steps are done, with these means so far. Cheap: it draws at most twenty times a second."""
+        """So many steps are done, with these means so far. Cheap: it draws at most ten times a second."""
         now = self._last_time = time.perf_counter()
         self._last_step = step
         if self._first is None:
             self._first = step, now
-        if not self.bar or now < self._next_draw:
+        if self.screen is None or now < self._next_draw or not (self.bar or self.beats):
             return
-        self._next_draw = now + self.interval
         pace = self._seconds_a_step(step)
         left = _clock(pace * (self.steps - step)) if self.steps else f"{now - self._start:.0f}s"
-        self._draw(self._head(step), f" {left} {_pace(pace, self.unit)}{_metrics(logs)}", bold=len(left) + 1)
+        if self.bar:
+            self._next_draw = now + self.interval
+            self.screen.draw(
+                [*self._head(step), (BOLD, f" {left}"), ("", f" {_pace(pace, self.unit)}{_metrics(logs)}")]
+            )
+        elif self._last_step != self.steps:
+            self._next_draw = now + BEAT
+            left = f" - {left} left" if self.steps else f" - {left}"
+            count = f"{step}/{self.steps or 'Unknown'}"
+            self.screen.line(f"{self._name()}{count}{left} {_pace(pace, self.unit)}{_metrics(logs)}")
 
     def end(self, step: int, logs: dict[str, float]) -> None:
         """The epoch is over after so many steps, with these numbers, validation included."""
-        if not self.shown:
+        if self.screen is None:
             return
         now = time.perf_counter()
         if self._last_step != step:
@@ -98,18 +101,19 @@ class Progress:
         took, pace = f"{now - self._start:.0f}s", _pace(self._seconds_a_step(step), self.unit)
         if self.bar:
             self.steps = self.steps or step
-            self._draw(self._head(step), f" {took} {pace}{_metrics(logs)}", bold=len(took) + 1, whole=True)
-            self._write("\n")
-            self._drawn = 0
+            pieces = [*self._head(step), (BOLD, f" {took}"), ("", f" {pace}{_metrics(logs)}")]
+            self.screen.draw(pieces, whole=True)
+            self.screen.stand(last=self.epochs is None or self.epoch + 1 == self.epochs)
         else:
-            epoch = "" if self.epochs is None else f"Epoch {self.epoch + 1}/{self.epochs} - "
-            self._write(f"{epoch}{took} {pace} - {step} {self.unit}{'s' * (step != 1)}{_metrics(logs)}\n")
+            self.screen.line(f"{self._name()}{took} {pace} - {step} {self.unit}{'s' * (step != 1)}{_metrics(logs)}")
 
     def leave(self) -> None:
         """Finish a line that stands there half done, so that an error message begins on its own."""
-        if self._drawn:
-            self._write("\n")
-            self._drawn = 0
+        if self.screen is not None:
+            self.screen.leave()
+
+    def _name(self) -> str:
+        return "" if self.epochs is None else f"Epoch {self.epoch + 1}/{self.epochs} - "
 
     def _seconds_a_step(self, step: int) -> float:
         """The mean, without the first call, most of which is compilation, and without validation."""
@@ -120,62 +124,14 @@ class Progress:
     def _head(self, step: int) -> list[tuple[str, str]]:
         """The count of steps and the bar, as pieces of style and text."""
         if not self.steps:
-            return [(_BOLD, f"{step}/Unknown")]
+            return [(BOLD, f"{step}/Unknown")]
         done = min(self.width * step // self.steps, self.width)
         return [
-            (_BOLD, f"{step:{len(str(self.steps))}d}/{self.steps}"),
+            (BOLD, f"{step:{len(str(self.steps))}d}/{self.steps}"),
             ("", " "),
-            (_GREEN, "━" * done),
-            (_GREY, "━" * (self.width - done)),
+            (GREEN, "━" * done),
+            (GREY, "━" * (self.width - done)),
         ]
-
-    def _draw(self, head: list[tuple[str, str]], rest: str, bold: int = 0, whole: bool = False) -> None:
-        """Write over the line that stands there; one that is not `whole` is cut to the terminal's width."""
-        width = sum(len(text) for _, text in head)
-        if not whole:
-            room = max(shutil.get_terminal_size().columns - 1 - width, 0)
-            rest = rest if len(rest) <= room else rest[: max(room - 1, 0)] + "…"
-        pieces = [*head, (_BOLD, rest[:bold]), ("", rest[bold:])]
-        width += len(rest)
-        blank = " " * max(self._drawn - width, 0)
-        self._write("\r" + "".join(self._styled(*piece) for piece in pieces) + blank)
-        self._drawn = width
-
-    def _styled(self, style: str, text: str) -> str:
-        return f"{style}{text}{_PLAIN}" if style and text and not os.environ.get("NO_COLOR") else text
-
-    def _write(self, text: str) -> None:
-        try:
-            self.stream.write(text)
-        except UnicodeEncodeError:  # a terminal that does not speak Unicode
-            text = text.replace("━", "=").replace("…", "~")
-            encoding = self.stream.encoding or "ascii"
-            self.stream.write(text.encode(encoding, "replace").decode(encoding))
-        self.stream.flush()
-
-
-class _Logged:
-    """A stream whose lines go to a logger."""
-
-    def write(self, text: str) -> None:
-        logging.getLogger("keryx").info(text.rstrip("\n"))
-
-    def flush(self) -> None:
-        pass
-
-
-def tell(message: str) -> None:
-    """Write a line where progress goes: to `sys.stdout`, or to the log where interactive logging is disabled."""
-    if switches.is_interactive_logging_enabled():
-        print(message)
-    else:
-        _Logged().write(message)
-
-
-def _redraws(stream: Any) -> bool:
-    """Whether a line can be written over: in a terminal, and in a notebook."""
-    isatty = getattr(stream, "isatty", None)
-    return type(stream).__module__.startswith("ipykernel") or (isatty is not None and isatty())
 
 
 def _metrics(logs: dict[str, float]) -> str:

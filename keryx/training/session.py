@@ -14,8 +14,10 @@ import numpy as np
 from keryx.core import scope
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
+from keryx.core.names import is_own
 from keryx.core.variable import Variable, is_variable
 from keryx.errors import StateError, listing, warn
+from keryx.layers.layer import Layer
 from keryx.metrics import Mean
 from keryx.training import keras_steps
 from keryx.training.asked import Asked
@@ -67,16 +69,34 @@ class Session(Copyable):
         self.outputs = [jax.ShapeDtypeStruct([n or 1 for n in o.shape], o.dtype) for o in outputs]
         self.objective = self.asked.with_losses(self.objective, structure, layers)
 
-    def prepare(self, x: Any) -> None:
+    def prepare(self, x: Any, y: Any = None) -> None:
         """Build a model that has no graph, and learn its outputs, from some rows of its inputs."""
         with self._preparing:
             if self.objective.names:
                 return
-            outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
+            if self._steps_see_to_all():
+                outputs = jax.tree.map(lambda array: jax.ShapeDtypeStruct(np.shape(array), np.float32), y)
+                outputs = jax.ShapeDtypeStruct((1,), np.float32) if y is None else outputs
+            else:
+                outputs = abstract_outputs(self.model, Checks(None, None).inputs(x))
             if self.model.has_graph:  # a Sequential has a graph now
                 self._resolve(self.model.output, self.model.outputs, self.model.output_names)
             else:
                 self._resolve(outputs, jax.tree.leaves(outputs))
+
+    def _steps_see_to_all(self) -> bool:
+        """Whether nobody asks what the model's outputs are: it is built, has steps of its own, and nothing to compare.
+
+        Such a model is never called as a whole, and may have no call: a pair of networks, one against the other.
+        """
+        model: Any = self.model
+        steps = model.has_own_step and model.steps_by_keras and self.asked == Asked()
+        return steps and model.built and all(layer.built for layer in model.objects_of(Layer))
+
+    def _can_test(self) -> bool:
+        """Whether there is something to test: outputs, or a test_step of the user's own."""
+        model: Any = self.model
+        return model.has_graph or not (is_own(type(model).call) and is_own(type(model).test_step))
 
     def graph_has_changed(self) -> None:
         """Learn the outputs anew: the model has another graph now."""
@@ -100,7 +120,7 @@ class Session(Copyable):
             if (trainable, non_trainable) != (self.trainable, self.non_trainable):
                 self.trainable, self.non_trainable = trainable, non_trainable
                 self.programs.clear()
-            if self.model.steps_by_keras and False not in self.objective.step_logs:
+            if self.model.steps_by_keras and self._can_test() and False not in self.objective.step_logs:
                 with self.reading() as weights:
                     state = TestState.begin(self.fresh_metrics())
                     self._log_by_step(False, keras_steps.adapted_test_step(self.model), state, weights)
@@ -119,15 +139,19 @@ class Session(Copyable):
             self.optimizer.rename(self.trainable)
         if self.model.steps_by_keras:
             if True not in self.objective.step_logs:
-                with reading(self.cells) as values:
-                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), self._state_of(values))
+                with self.reading_state() as state:
+                    self._log_by_step(True, keras_steps.adapted_train_step(self.model), state)
         elif self.model.has_own_step and not self.objective.extra:
-            with reading(self.cells) as values:
-                _, logs = jax.eval_shape(self.model.train_step, self._state_of(values), self.example)
-            if "loss" not in logs:
-                raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
-            extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
-            self.objective = replace(self.objective, extra=extra)
+            with self.reading_state() as state:
+                self.keep_logs(state)
+
+    def keep_logs(self, state: TrainState) -> None:
+        """Make what averages the logs of a train_step of the user's own; of the state the shapes are enough."""
+        _, logs = jax.eval_shape(self.model.train_step, state, self.example)
+        if "loss" not in logs:
+            raise StateError(f"{self.model.title}.train_step has to log 'loss'; it logs {listing(logs)}.")
+        extra = tuple(Mean(name=name) for name in logs if name not in self.objective.logged)
+        self.objective = replace(self.objective, extra=extra)
 
     def _log_by_step(self, training: bool, step: Callable, *given: Any) -> None:
         """Make what keeps the logs of a step by Keras's contract."""
@@ -169,7 +193,7 @@ class Session(Copyable):
 
     def admit(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
         """A checked batch of what a user gives; the first one builds a model that has no graph."""
-        self.prepare(x)
+        self.prepare(x, y)
         return self.checks().batch(x, y, weight)
 
     # -- lending and taking back ---------------------------------------------------------------------------------
@@ -262,6 +286,12 @@ class Session(Copyable):
         with reading([*self.trainable.values(), *self.non_trainable.values()]) as values:
             rest = iter(values)
             yield by_path(self.trainable, rest), by_path(self.non_trainable, rest)
+
+    @contextmanager
+    def reading_state(self) -> Iterator[TrainState]:
+        """A block that is given all that training changes, to look at."""
+        with reading(self.cells) as values:
+            yield self._state_of(values)
 
     @property
     def clock(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from jax import lax
 from keryx import kernels
 from keryx.core import scope
 from keryx.core.variable import Variable
+from keryx.errors import StateError
 from keryx.runtime import memory
 from keryx.training.protocol import TrainedModel
 from keryx.training.state import Arrays, TestState, TrainState, folded
@@ -55,10 +56,18 @@ def loss_of(
         outputs = jax.tree.leaves(model(batch.x, training=training))
         masks = [scope.mask_of(output) for output in outputs]
         loss, parts = model.objective.loss_of(batch.y, outputs, batch.weight)
-        return loss + sum(model.regularization()), outputs, masks, parts
+        penalties = model.regularization()
+        terms.extend([*parts, *penalties])
+        return loss + sum(penalties), outputs, masks, parts
 
+    terms: list[Any] = []
     run = scope.pure(forward, model.named_variables, training)
     (loss, outputs, masks, parts), updates, added = run(trainable | non_trainable, key)
+    if training and not terms and not added:
+        raise StateError(
+            "There is no loss to lower: the model was compiled without one. Give it, such as "
+            "compile('adam', loss='mse'), or add one with add_loss."
+        )
     return loss + sum(added), Seen(outputs, masks, parts, scope.updated(non_trainable, updates))
 
 

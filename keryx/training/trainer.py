@@ -36,6 +36,7 @@ class Trainer(Overridable, KerasTraining):
     _input_checks: Checks | None = None
     _compile_arguments: dict[str, Any]  # what compile() was last given
 
+    @old_words.refuses_unknown
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -136,6 +137,7 @@ class Trainer(Overridable, KerasTraining):
 
     # -- training ------------------------------------------------------------------------------------------------
 
+    @old_words.refuses_unknown
     def fit(
         self,
         x: Any = None,
@@ -243,6 +245,7 @@ class Trainer(Overridable, KerasTraining):
             return logs
         return self.objective.as_list(logs)
 
+    @old_words.refuses_unknown
     def predict(
         self,
         x: Any,

@@ -44,5 +44,6 @@ __getattr__, __dir__ = lazy.exports(
         "keryx.utils.legacy": "",
         "keryx.utils.named_values": "Config",
         "keryx.utils.progbar": "Progbar",
+        "keryx.visualization.model.plotting": "model_to_dot plot_model",
     },
 )

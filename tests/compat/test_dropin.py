@@ -5,22 +5,34 @@ Keras itself is imported by the tests, so what they look at runs in children; Ke
 
 import json
 import os
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+import keryx
+from keryx.compat import install, surroundings
+from keryx.compat.keras_names import NAMES
+from keryx.errors import ConfigError, StateError
+
 ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 
 
-def child(code, *arguments, options=(), cwd=None, given=None, check=True):
-    """Run code under `python -m keryx`; its standard output, or the whole result where `check` is false."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "PYTHONWARNINGS": "error"}
-    words = [sys.executable, "-m", "keryx", *options, "-c", code, *arguments]
-    done = subprocess.run(words, cwd=cwd or ROOT, env=environment, capture_output=True, text=True, input=given)
-    assert not check or done.returncode == 0, done.stderr
-    return done.stdout if check else done
+def checks_in(file):
+    return re.findall(r"^def (check_\w+)", (HERE / file).read_text(), re.MULTILINE)
+
+
+def child(*words, given=None):
+    """The standard output of `python -m keryx` with these words."""
+    environment = {"KERAS_HOME": os.devnull, **os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-m", "keryx", *map(str, words)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, input=given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +54,15 @@ def keras_says():
                 names[f"{path}.{name}".lstrip(".")] = (source, getattr(value, "__name__", name))
     del names["version"]  # Keras's own
     return names
+
+
+def test_the_list_of_names_is_keras_own():
+    import keras
+    from api_coverage import namespaces, public
+
+    assert {path: set(names) for path, names in NAMES.items()} == {
+        path: set(public(module)) for path, module in namespaces(keras)
+    }
 
 
 WALK = """
@@ -70,5 +91,101 @@ print(json.dumps(wrong))
 
 def test_each_name_is_keryxs_own_by_its_public_and_by_its_private_path(keras_says):
     assert len(keras_says) > 1390
-    wrong = json.loads(child(WALK, given=json.dumps(keras_says)))
+    wrong = json.loads(child("-c", WALK, given=json.dumps(keras_says)))
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "keras.json").write_text(
+        '{"backend": "tensorflow", "image_data_format": "channels_first", "epsilon": 1e-5}'
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(home))
+        return json.loads(child(HERE / "under_the_name_keras.py"))
+
+
+@pytest.mark.parametrize("name", checks_in("under_the_name_keras.py"))
+def test_in_a_program(told, name):
+    assert not told[name], told[name]
+
+
+@pytest.fixture(scope="module")
+def told_of_tensorflow():
+    return json.loads(child("--tensorflow", HERE / "under_the_name_tensorflow.py"))
+
+
+@pytest.mark.parametrize("name", checks_in("under_the_name_tensorflow.py"))
+def test_in_a_program_for_tensorflow(told_of_tensorflow, name):
+    assert not told_of_tensorflow[name], told_of_tensorflow[name]
+
+
+def test_where_keras_itself_was_imported_nothing_is_installed():
+    import keras
+
+    before = list(sys.meta_path)
+    with pytest.raises(StateError, match=rf"Keras itself \({keras.__version__}, .*was imported before.*as_keras"):
+        install()
+    assert sys.meta_path == before
+
+
+def test_where_tensorflow_itself_was_imported_nothing_is_installed(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", types.ModuleType("tensorflow"))
+    before = list(sys.meta_path)
+    with pytest.raises(StateError, match=r"TensorFlow itself .*was imported before"):
+        install(tensorflow=True)
+    assert sys.meta_path == before
+
+
+ENGINE = """
+import warnings
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    import keras
+print(*told)
+"""
+
+
+def test_another_engine_in_the_environment_is_told(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert "KERAS_BACKEND is 'torch'; Keryx runs on JAX alone" in child("-c", ENGINE)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"backend": "torch"}'])
+def test_a_file_of_settings_that_says_nothing_is_passed_over(tmp_path, text, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    surroundings.settings_file().write_text(text)
+    assert surroundings.settings(tmp_path / "keras.json") == {}
+    assert surroundings.settings(tmp_path / "nothing.json") == {}
+
+
+def test_a_setting_that_means_nothing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"floatx": "float8"}')
+    with pytest.raises(ConfigError, match=r"keras\.json: 'floatx' is 'float8'\. floatx is one of float16"):
+        surroundings.look_around()
+
+
+SPAWN = """
+import multiprocessing
+{first}
+import keras
+
+def file(_):
+    return keras.__file__
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(file, [0])[0])
+"""
+
+
+def test_processes_that_are_spawned_have_it_by_the_import_at_the_top(tmp_path):
+    script = tmp_path / "spawn.py"
+    script.write_text(SPAWN.format(first="import keryx.as_keras"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == keryx.__file__, done.stderr

@@ -404,3 +404,64 @@ def test_a_save_that_fails_leaves_the_old_file(saved, monkeypatch):
         model.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in Path(path).parent.iterdir()] == ["a.keras"]
+
+
+# -- files that are open -------------------------------------------------------------------------------------------
+
+
+def test_an_open_file_takes_and_gives_the_bytes_of_a_path(tmp_path):
+    model = nested_twice(keryx)
+    model.compile("adam", "mse")
+    file = io.BytesIO()
+    keryx.saving.save_model(model, file)
+    (tmp_path / "m.keras").write_bytes(file.getvalue())
+    file.seek(0)
+    with open(tmp_path / "m.keras", "rb") as opened:
+        for source in (file, opened, tmp_path / "m.keras"):
+            again = keryx.saving.load_model(source)
+            assert again.optimizer.name == "adam"
+            np.testing.assert_array_equal(again.predict(X, verbose=0)[0], model.predict(X, verbose=0)[0])
+    theirs = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    np.testing.assert_allclose(theirs.predict(X, verbose=0)[0], model.predict(X, verbose=0)[0], 1e-5, 1e-6)
+
+
+def test_an_open_hdf5_file_is_read(tmp_path):
+    model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(2)])
+    model.save(tmp_path / "m.h5")
+    with open(tmp_path / "m.h5", "rb") as file:
+        np.testing.assert_array_equal(keryx.saving.load_model(file).get_weights()[0], model.get_weights()[0])
+
+
+def test_an_open_file_is_written_at_once_or_not_at_all(monkeypatch):
+    model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(2)])
+
+    class Pipe:
+        """It cannot seek."""
+
+        name = "pipe"
+
+        def __init__(self):
+            self.written = []
+
+        def write(self, data):
+            self.written.append(bytes(data))
+
+    pipe = Pipe()
+    model.save(pipe)
+    assert len(pipe.written) == 1
+    assert keryx.saving.load_model(io.BytesIO(pipe.written[0])).count_params() == 10
+    monkeypatch.setattr("keryx.saving.hdf5_writer.write", lambda *a: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.save(pipe)
+    assert len(pipe.written) == 1
+    with pytest.raises(FileError, match="leave zipped=False out"):
+        model.save(pipe, zipped=False)
+
+
+def test_an_open_file_is_read_as_warily_as_a_path(saved):
+    model, path = saved
+    data = bytearray(path.read_bytes())
+    data[data.index(model.get_weights()[0].tobytes())] ^= 1
+    for bytes_, message in ((data, "damaged"), (data[:-40], "BytesIO.* is no archive"), (b"no model", "begins with")):
+        with pytest.raises(FileError, match=message):
+            keryx.saving.load_model(io.BytesIO(bytes_))

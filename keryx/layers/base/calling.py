@@ -12,7 +12,7 @@ import numpy as np
 
 from keryx.core import dtypes, graph, host, scope, shapes, tf_graph
 from keryx.core.call_plan import accepted_arguments, plan_of
-from keryx.core.symbol import SymbolicTensor, describe
+from keryx.core.symbol import SymbolicTensor
 from keryx.errors import ArgumentError, StateError, listing
 from keryx.layers.base.output_spec import shapes_for
 from keryx.runtime import process
@@ -52,7 +52,10 @@ class Calling:
                 process.ready()
             return self._call_eagerly(args, kwargs)
         except Exception as error:
-            self._note_call(error, args)
+            from keryx.layers.base.telling import told
+
+            if (better := told(self, error, args)) is not error:
+                raise better from error
             raise
 
     def _choose_policy(self: Any) -> None:
@@ -114,7 +117,8 @@ class Calling:
         running.autocast = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
         here.names.append(self.name)
         try:
-            outputs = (self.call if self._remat is None else self._remat.call_of(self))(*args, **kwargs)
+            call = self.call if self._remat is None else self._remat.call_of(self)
+            outputs = call(*args, **kwargs) if here.watch is None else here.watch(self, call, args, kwargs)
         finally:
             here.names.pop()
             running.training, running.autocast = before
@@ -150,7 +154,11 @@ class Calling:
         """Raise where the inputs are no tensors, or not as `input_spec` says, which `build` may have set."""
         inputs = jax.tree.leaves(args[0]) if args else []
         if not _NO_TENSORS.isdisjoint(map(type, inputs)) or (args and self.input_spec is not None and not inputs):
-            raise ArgumentError(f"{self.title} is called on tensors; got {args[0]!r}. Make it one: np.array(...).")
+            raise ArgumentError(
+                f"{self.title} is called on tensors; got {args[0]!r}. "
+                + ("A call without return gives None. " if args[0] is None else "")
+                + "Make it one: np.array(...)."
+            )
         specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
         for spec, x in zip(specs, inputs, strict=False):
             if spec is not None and x.shape not in spec.fitting:
@@ -165,14 +173,6 @@ class Calling:
             self.built = True
             several = dict(zip(names, given, strict=False))
             self._built_for = {"input_shape": given[0]} if len(given) == 1 else {"shapes_dict": several}
-
-    def _note_call(self: Any, error: Exception, args: tuple) -> None:
-        """Say in which layer an error came up: the innermost one, by its path."""
-        if getattr(error, "__notes__", None) and any("In layer" in note for note in error.__notes__):
-            return
-        shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
-        path = "/".join((*scope.names(), getattr(self, "name", "?")))
-        error.add_note(f"In layer {path!r} ({type(self).__name__}), called on {shapes or 'no tensor'}.")
 
     def compute_mask(self: Any, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the outputs, given that of the inputs; by default the same one."""

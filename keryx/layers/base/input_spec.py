@@ -46,19 +46,22 @@ class InputSpec:
                 shape = shape[:-1]
             elif len(shape) == len(self.shape) - 1 and self.shape[-1] == 1:
                 shape = (*shape, 1)
-        wants = ""
+        wants, ndim, wrong = "", len(shape), None
         if self.ndim is not None and len(shape) != self.ndim:
-            wants = f"{self.ndim} axes"
+            wants, ndim = f"{self.ndim} axes", self.ndim
         elif self.min_ndim is not None and len(shape) < self.min_ndim:
-            wants = f"at least {self.min_ndim} axes"
+            wants, ndim = f"at least {self.min_ndim} axes", self.min_ndim
         elif self.max_ndim is not None and len(shape) > self.max_ndim:
-            wants = f"at most {self.max_ndim} axes"
+            wants, ndim = f"at most {self.max_ndim} axes", self.max_ndim
         for axis, size in self.axes.items():
             here = -len(shape) <= axis < len(shape)
             if not wants and size is not None and not (here and shape[axis] in (size, None)):
-                wants = f"{size} in axis {axis}"
+                wants, wrong = f"{size} in axis {axis}", (axis, size)
         if wants:
-            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(given)}.")
+            from keryx.core import ways_out
+
+            way_out = ways_out.along_axis(layer, x, *wrong) if wrong else ways_out.into_layer(layer, x, ndim)
+            raise ShapeError(f"{layer.title} wants an input of {wants}; got {describe(given)}.{way_out}")
         if all(isinstance(n, int) for n in given):
             self.fitting.add(given)
 

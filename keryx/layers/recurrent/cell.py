@@ -75,7 +75,7 @@ class Cell(Layer):
         """The shapes of the kernel for the inputs, (features, gates * units), and for the state."""
         features = input_shape[-1]
         if features is None:
-            raise ShapeError(f"{self.title} wants a known last size; got {input_shape}.")
+            raise ShapeError(f"{self.title} wants a known last size; got {input_shape}. Give Input(...) the size.")
         return (features, self.gates * self.units), (self.units, self.gates * self.units)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -25,6 +25,7 @@ def read(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
+    data: memoryview | None = None,
 ) -> Model:
     """The model of a file: its graph, weights, what it was compiled with, and the state of its optimizer.
 
@@ -33,12 +34,13 @@ def read(
         custom_objects: Classes and functions of yours that it names.
         compile: Whether the model is compiled as it was.
         safe_mode: Ignored: no code of a file is run.
+        data: Its bytes, where they are in memory already.
 
     Raises:
         FileError: Where it is damaged, or holds no whole model.
         ConfigError: Where it names what there is not, or holds code. Both before anything is built.
     """
-    root = hdf5.read(path)
+    root = hdf5.read(path if data is None else data)
     name = str(path)
     config, trained = (_json(root, word, name) for word in ("model_config", "training_config"))
     group = root.get("model_weights")

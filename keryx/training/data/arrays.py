@@ -67,8 +67,8 @@ def arrays_in(given: Any, whats: Sequence[str] | None) -> Any:
     return given
 
 
-def count_rows(arrays: Any) -> int:
-    """The number of rows, which all arrays share.
+def count_rows(arrays: Any, names: Sequence[str] = ()) -> int:
+    """The number of rows, which all arrays share; an error calls them by `names`, where each has one.
 
     Raises:
         DataError: Where they differ, or there are none.
@@ -82,8 +82,10 @@ def count_rows(arrays: Any) -> int:
             "The data holds a single number where an array of rows was expected: the first axis is the batch."
         )
     if len(sizes) > 1:
-        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in leaves)
-        raise DataError(f"All arrays need the same number of rows; got the shapes {shapes}.")
+        shapes = [str(tuple(leaf.shape)) for leaf in leaves]
+        if len(names) == len(shapes):
+            shapes = [f"{name} {shape}" for name, shape in zip(names, shapes, strict=True)]
+        raise DataError(f"All arrays need the same number of rows; got the shapes {', '.join(shapes)}.")
     (rows,) = sizes
     if rows == 0:
         raise DataError("The data is empty: it has 0 rows.")
@@ -104,11 +106,9 @@ def check_kind(array: Any, what: str) -> None:
     if dtype.kind == "c":
         raise DataError(f"The {what} is {dtype}; give its real and imaginary parts as separate features.")
     if dtype.kind == "m" or not (dtype.kind == "b" or jax.dtypes.issubdtype(dtype, np.number)):
-        hint = " If it is ragged, pad it with keryx.utils.pad_sequences." if dtype.kind == "O" else ""
-        text = dtype.kind in "SU" or (dtype.kind == "O" and array.size and isinstance(array.flat[0], str))
-        if text and what.startswith("target"):
-            hint = " classes, y = numpy.unique(y, return_inverse=True) numbers the classes."
-        raise DataError(f"The {what} holds {dtype}, not numbers.{hint}")
+        from keryx.training.data import ways_out
+
+        raise DataError(f"The {what} holds {dtype}, not numbers.{ways_out.of_kind(array, what)}")
 
 
 def whole(labels: Any, allowed: Range, what: str) -> Any:
@@ -136,7 +136,23 @@ def check_range(array: Any, allowed: Range | None, what: str) -> None:
     host = np.asarray(array)
     place = tuple(int(i) for i in np.argwhere(~((host >= low) & (host < high)))[0])
     value = host[place]
-    raise DataError(f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}.")
+    from keryx.training.data import ways_out
+
+    raise DataError(
+        f"The {what} holds {value} at [{', '.join(map(str, place))}]; {who} takes {low} to {high - 1}."
+        + ways_out.of_label(low, high, host, what)
+    )
+
+
+def check_whole(array: Any, allowed: Range | None, what: str) -> None:
+    """Raise where numbers that are looked up in a table are no integers."""
+    if allowed is None or not jax.dtypes.issubdtype(array.dtype, np.floating) or bool((array % 1 == 0).all()):
+        return
+    host = np.asarray(array)
+    raise DataError(
+        f"The {what} holds {host[host % 1 != 0][0]}; {allowed[0]} takes integers, {allowed[1]} to {allowed[2] - 1}. "
+        "Give the ids as they are, without scaling them."
+    )
 
 
 def first_non_finite(array: Any) -> tuple[Any, int] | None:

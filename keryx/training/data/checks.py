@@ -14,6 +14,7 @@ from keryx.training.data.arrays import (
     arrays_in,
     check_kind,
     check_range,
+    check_whole,
     count_rows,
     device_ready,
     is_array,
@@ -53,6 +54,7 @@ class Wanted:
             check_kind(array, self.what)
         shape = fit_shape(array.shape, self.symbol, self.symbols, batch=False)  # type: ignore[arg-type]
         if not self.is_text:
+            check_whole(array, self.allowed, self.what)
             check_range(array, self.allowed, self.what)
             array = array if self.stays and array.dtype.kind in "iu" else device_ready(array, self.what)
         return array if array.shape == shape else array.reshape(shape)
@@ -139,12 +141,14 @@ class Checks:
         return batch
 
     def _checked(self, x: Any, y: Any, weight: Any) -> Batch:
+        if y is None and self._is_pair(x):
+            raise DataError("x is a pair of inputs and targets. Give them as two arguments, such as fit(x, y).")
         inputs, targets, weights = self.inputs(x), list[Any](), list[Any]()
         if self.objective is not None:
             targets = [w.target(target) for w, target in zip(self.targets, self._by_output(y, "target"), strict=True)]
             weights = [_weight(w, name) for w, name in zip(self._weights(weight), self.outputs, strict=True)]
         batch = Batch(inputs, targets, weights)
-        rows = count_rows(batch)
+        rows = count_rows(batch, self._names_of(batch))
         for name, target, w in zip(self.outputs, targets, weights, strict=True):
             if w is not None and w.ndim > 1 and target is not None and w.shape != target.shape[: w.ndim]:
                 raise ShapeError(
@@ -152,6 +156,20 @@ class Checks:
                     f"{tuple(target.shape)}. Give one a row, ({rows},), or one a step, {tuple(target.shape[:2])}."
                 )
         return batch
+
+    def _is_pair(self, x: Any) -> bool:
+        """Whether what was given as the one input is an input with its targets."""
+        single = self.objective is not None and self.symbols is not None and len(self.symbols) == 1
+        if not single or not isinstance(x, (tuple, list)) or len(x) != 2 or not all(map(is_array, x)):
+            return False
+        return np.ndim(x[0]) == self.symbols[0].ndim and len(x[0]) == len(x[1])  # type: ignore[index]
+
+    def _names_of(self, batch: Batch) -> list[str]:
+        """What an error calls the arrays of a batch."""
+        inputs = self.whats or []
+        targets = [wanted.what for wanted, y in zip(self.targets, batch.y, strict=False) if y is not None]
+        pairs = zip(self.outputs, batch.weight, strict=False)
+        return [*inputs, *targets, *(f"sample weights of {name!r}" for name, w in pairs if w is not None)]
 
     def inputs(self, x: Any) -> Any:
         """The inputs alone, likewise."""
@@ -201,6 +219,9 @@ class Checks:
             raise DataError(
                 f"class_weight for several outputs is a dict by output ({', '.join(names)}), each a dict by class."
             )
+        for table, target, wanted in zip(tables, targets, self.targets, strict=True):
+            if table is not None and target is not None:
+                _check_classes(table, target, wanted)
         weights = [
             weight if table is None or target is None else _times(class_weights_of(target, table), weight)
             for table, target, weight in zip(tables, targets, weights, strict=True)
@@ -245,6 +266,15 @@ def class_weights_of(target: Any, table: dict[int, float]) -> np.ndarray:
                 f"{weight!r}."
             ) from None
     return weights
+
+
+def _check_classes(table: dict[Any, Any], target: Any, wanted: Wanted) -> None:
+    """Raise DataError for a weight of a class that there is not."""
+    one_hot = target.ndim > 1 and target.shape[-1] > 1
+    classes = target.shape[-1] if one_hot else wanted.allowed[2] if wanted.allowed else 0
+    beyond = [label for label in table if isinstance(label, (int, np.integer)) and not 0 <= label < classes]
+    if classes and beyond:
+        raise DataError(f"class_weight names the class {beyond[0]}; {wanted.what} has the classes 0 to {classes - 1}.")
 
 
 def _times(weights: np.ndarray, given: Any) -> np.ndarray:

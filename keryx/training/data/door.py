@@ -1,5 +1,6 @@
 """The door for data: what it is, is decided here, once, and it is checked on its way in."""
 
+import inspect
 import math
 from typing import Any
 
@@ -44,6 +45,8 @@ def source_of(
     """
     if x is None:
         raise DataError(f"{who} was given no data: x is None.")
+    if inspect.isroutine(x):
+        raise DataError(f"{who} was given the function {x.__name__}() as data. Call it: {x.__name__}().")
     around = around and steps is not None
     if switches.max_steps_per_epoch() is not None:
         steps = capped(steps)

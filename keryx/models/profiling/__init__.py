@@ -1,0 +1,1 @@
+"""What a model costs: operations, bytes, time and memory, of each layer and of a whole step."""

@@ -1,0 +1,82 @@
+"""What holds in a program in which `tensorflow.keras` is Keryx: run as under_the_name_keras.py is."""
+
+import numpy as np
+import pytest
+from under_the_name_keras import imported, main, refused
+
+import keryx
+
+
+def check_tensorflow_ways_to_import():
+    import tensorflow as tf
+    import tensorflow.keras as by_path
+    from tensorflow import keras
+    from tensorflow.keras import backend as K
+    from tensorflow.keras.models import Sequential
+    from tensorflow.python.keras.layers.core import Dense
+
+    assert tf.keras is keras is by_path
+    assert tf.keras.layers.Dense is keras.layers.Dense is Dense is keryx.layers.Dense
+    assert Sequential is keryx.Sequential
+    assert K.epsilon is keryx.backend.epsilon
+    assert imported("from tensorflow.keras.layers import *")["Dense"] is Dense
+    assert tf.keras.__version__ == keras.version()
+
+
+def check_tensorflow_harmless_names():
+    import tensorflow as tf
+
+    assert tf.__version__.startswith("2.")
+    assert tf.__version__ >= "2.0"
+    assert tf.float32 == np.dtype("float32")
+    assert tf.config.list_physical_devices("TPU") == []
+    assert [device.platform for device in tf.config.list_physical_devices("CPU")][:1] == ["cpu"]
+    tf.get_logger().setLevel("ERROR")
+    assert isinstance(keryx.ops.ones((2,)), tf.Tensor)
+    assert isinstance(keryx.Input((2,)), tf.Tensor)
+    assert isinstance(keryx.optimizers.SGD().learning_rate, tf.Variable)
+    assert not isinstance(np.ones(2), (tf.Tensor, tf.Variable))
+    np.random.seed(1)  # noqa: NPY002
+    wanted = np.random.rand()  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    tf.random.set_seed(3)
+    assert np.random.rand() == wanted  # noqa: NPY002
+    first = keryx.random.normal((2,))
+    tf.random.set_seed(3)
+    np.testing.assert_array_equal(first, keryx.random.normal((2,)))
+
+
+def check_tensorflow_a_program_trains():
+    import tensorflow as tf
+
+    model = tf.keras.Sequential(
+        [
+            tf.keras.layers.Input((3,)),
+            tf.keras.layers.Dense(4, activation=tf.nn.relu),
+            tf.keras.layers.Dense(2, activation=tf.nn.softmax, dtype=tf.float32),
+        ]
+    )
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01), loss=tf.keras.losses.SparseCategoricalCrossentropy())
+    x, y = np.ones((8, 3)), np.zeros(8)
+    losses = model.fit(x, y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert model.layers[0].get_config()["activation"] == "relu"
+
+
+def check_tensorflow_what_else_there_is_is_refused_by_its_name():
+    import tensorflow as tf
+
+    for name in ("GradientTape", "data", "function", "constant", "compat"):
+        with pytest.raises(AttributeError, match=rf"tensorflow\.{name} is TensorFlow's own.*without --tensorflow"):
+            getattr(tf, name)
+    with pytest.raises(AttributeError, match=r"tensorflow\.Variable\(\) is TensorFlow's own"):
+        tf.Variable(1.0)
+    with pytest.raises(AttributeError, match=r"tensorflow\.random\.normal is TensorFlow's own"):
+        tf.random.normal((2,))
+    assert refused("import tensorflow.compat.v1 as tf").startswith("tensorflow.compat is TensorFlow's own")
+    assert refused("from tensorflow.python.framework import ops").startswith("tensorflow.python.framework is")
+    assert refused("from tensorflow.keras.layers import Dens") == "keras.layers has no 'Dens'. Did you mean 'Dense'?"
+
+
+if __name__ == "__main__":
+    main(globals())
