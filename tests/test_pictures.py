@@ -223,7 +223,7 @@ def test_names_are_only_text():
     assert "<script" not in html
     assert evil in names_in(next(iter(views(html).values())))
     said = model_to_dot(model).to_string()
-    assert r"\"&\\$\\frac$" in said
+    assert r"\"&\\x$\\frac$" in said
     assert model_to_dot(model).create_png()[1:4] == b"PNG"
 
 
