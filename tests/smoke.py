@@ -62,6 +62,9 @@ SMOKE = {
     "test_multi_optimizer.py": ["plain_patterns_of_a_config_are_taken"],
     "test_scopes.py": ["remat_of_a_function_within_a_layer"],
     "test_visualization.py": ["masks_are_those_of_keras", "a_gallery_in_a_file"],
+    "test_pictures.py": ["an_open_model_holds_what_is_within_and_nothing_else"],
+    "test_pictures_files.py": ["the_ending_says_what_is_written png"],
+    "test_plots.py": ["the_history_that_fit_returns_draws_itself"],
     "test_keras_members.py": ["state_trees_are_those_of_keras"],
     # The kernels, on the best library that is there.
     "test_kernels.py": ["dense"],

@@ -149,7 +149,8 @@ def pure(
         if strangers:
             raise StateError(
                 f"The variable {strangers[0].path!r} was assigned while the model ran, but the model does not own it. "
-                "Keep it as an attribute of one of the model's layers."
+                "Keep it as an attribute of one of the model's layers; a metric is updated in compute_loss() or "
+                "compute_metrics(), not in call()."
             )
         updates = {place: lent[v] for place, v in named.items() if lent[v] is not values[place]}
         return outputs, updates, scope.losses
