@@ -67,6 +67,7 @@ __getattr__, __dir__ = _lazy.exports(
         "keryx.dtype_policies": "",
         "keryx.legacy": "",
         "keryx.preprocessing": "",
+        "keryx.testing": "",
         "keryx.visualization": "",
         "keryx.wrappers": "",
     },

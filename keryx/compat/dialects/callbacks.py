@@ -1,6 +1,7 @@
 """Callbacks in the words of Keras 1 and 2."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from keryx import callbacks
@@ -59,7 +60,7 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
 
     def write(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         """Save, and say where."""
-        path = self._path(epoch, batch, logs)
+        path = Path(self._get_file_path(epoch, batch, logs))
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(self.model.save_weights if self.save_weights_only else self.model.save, {"filepath": path})
         return str(path)

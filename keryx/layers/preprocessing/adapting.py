@@ -70,9 +70,10 @@ def _inputs(batch: Any) -> Any:
 
 def _shown(found: Iterator[Any], length: int | None, verbose: int | str) -> Iterator[Any]:
     # Training, whose bar this is, stands above layers.
-    progress = importlib.import_module("keryx.training.progress").Progress(1 if verbose == "auto" else verbose, None)
-    if verbose == "auto":
-        progress.shown = progress.bar
+    progress_of = importlib.import_module("keryx.training.progress").Progress
+    progress = progress_of(verbose, None)
+    if verbose == "auto" and not progress.bar:
+        progress = progress_of(0, None)
     done = 0
     with progress:
         progress.begin(0, length)
