@@ -169,7 +169,7 @@ def test_targets_do_not_broadcast(regressor):
         regressor.fit(X, Y[:, :1], batch_size=ROWS, verbose=0)
     with survives(regressor, ShapeError, f"({ROWS}, 1)", f"({ROWS}, 2)"):
         regressor.evaluate(X, Y[:, :1], batch_size=ROWS, verbose=0)
-    with survives(regressor, DataError, f"({ROWS}, 3), ({ROWS - 1}, 2)"):
+    with survives(regressor, DataError, f"input 'x' ({ROWS}, 3), target 'y' ({ROWS - 1}, 2)"):
         regressor.fit(X, Y[:-1], verbose=0)
 
 

@@ -150,9 +150,9 @@ def check_whole(array: Any, allowed: Range | None, what: str) -> None:
         return
     host = np.asarray(array)
     place = tuple(int(i) for i in np.argwhere(host % 1 != 0)[0])
+    who, low, high = allowed
     raise DataError(
-        f"The {what} holds {host[place]} at [{', '.join(map(str, place))}]; {allowed[0]} takes integers, {allowed[1]} to "
-        f"{allowed[2] - 1}. "
+        f"The {what} holds {host[place]} at [{', '.join(map(str, place))}]; {who} takes integers, {low} to {high - 1}. "
         "Give the ids as they are, without scaling them."
     )
 
