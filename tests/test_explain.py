@@ -95,6 +95,12 @@ CASES = {
         ),
     ],
     outputs.logits_as_probabilities: [
+        (
+            (stack((4,), layers.Dense(1, "tanh", name="end"), layers.Reshape((1,)), layers.Dropout(0.5)),),
+            (stack((4,), layers.Dense(1, "sigmoid"), layers.Reshape((1,)), layers.Dropout(0.5)),),
+            "end",
+            "those of tanh",
+        ),
         ((logits(False, None),), (logits(True, None),), "last", "any numbers (no activation), and sparse_categorical"),
         ((logits(False, "relu"),), (logits(False, "softmax"),), "last", "those of relu"),
         (
