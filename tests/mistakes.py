@@ -3,6 +3,8 @@
 `python tests/mistakes.py` writes what the errors say now into the page.
 """
 
+import contextlib
+import io
 import os
 import re
 import tempfile
@@ -17,6 +19,9 @@ from keryx import layers
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 _BLOCK = re.compile(r"### (?P<title>[^\n]*)\n```diff\n(?P<diff>.*?)```\n```text\n(?P<said>.*?)```", re.DOTALL)
+
+
+_PRINTED = re.compile(r"(?P<program>(?<=```python\n)model = .*?)```\n\n```text\n(?P<said>.*?)```", re.DOTALL)
 
 
 class Mistake(NamedTuple):
@@ -39,16 +44,32 @@ def read():
 def said_by(program):
     """What a program raises or warns of, as a traceback ends in it; nothing where it runs in silence."""
     keryx.utils.clear_session()
-    names = {"np": np, "keryx": keryx, "layers": layers, "__name__": "__main__"}
-    names |= {name: getattr(keryx, name) for name in ("Input", "Model", "Sequential")}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            exec(compile(program, "<mistake>", "exec"), names)
+            exec(compile(program, "<mistake>", "exec"), _names())
         except Exception as error:
             notes = [note for note in getattr(error, "__notes__", ()) if "JAX has removed" not in note]
             return "\n".join([f"{type(error).__name__}: {error}", *notes]) + "\n"
     return "".join(f"{type(warning.message).__name__}: {warning.message}\n" for warning in caught)
+
+
+def printed_by(program):
+    """What a program prints."""
+    keryx.utils.clear_session()
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(program, "<program>", "exec"), _names())
+    return out.getvalue()
+
+
+def explained():
+    """The program on the page that prints what is odd about a model, and what it prints."""
+    return _PRINTED.search(PAGE.read_text()).group("program", "said")
+
+
+def _names():
+    names = {"np": np, "keryx": keryx, "layers": layers, "__name__": "__main__"}
+    return names | {name: getattr(keryx, name) for name in ("Input", "Model", "Sequential")}
 
 
 def write():
@@ -60,7 +81,8 @@ def write():
         return f"### {mistake.title}\n```diff\n{mistake.diff}```\n```text\n{said}```"
 
     text = _BLOCK.sub(renewed, PAGE.read_text())
-    PAGE.write_text(text)
+    program, said = explained()
+    PAGE.write_text(text.replace(f"{program}```\n\n```text\n{said}", f"{program}```\n\n```text\n{printed_by(program)}"))
 
 
 if __name__ == "__main__":

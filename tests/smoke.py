@@ -15,6 +15,8 @@ SMOKE = {
     "test_callbacks.py": ["early_stopping_stops_where_keras_stops", "csv_has_a_row_an_epoch_and_goes_on"],
     "test_progress.py": ["the_output_of_a_real_pipe"],
     "test_summary.py": ["nested_models_unfold"],
+    "test_profile.py": ["a_row_a_layer"],
+    "test_estimate.py": ["sizes"],
     "test_threads.py": ["who_reads_while_another_thread_fits"],
     "test_runtime_process.py": ["import_changes_nothing_and_the_first_weight_no_setting_of_jax"],
     "test_runtime_cache.py": ["the_next_process_finds_all_and_others_programs_are_not_kept"],
@@ -60,6 +62,9 @@ SMOKE = {
     "test_multi_optimizer.py": ["plain_patterns_of_a_config_are_taken"],
     "test_scopes.py": ["remat_of_a_function_within_a_layer"],
     "test_visualization.py": ["masks_are_those_of_keras", "a_gallery_in_a_file"],
+    "test_pictures.py": ["an_open_model_holds_what_is_within_and_nothing_else"],
+    "test_pictures_files.py": ["the_ending_says_what_is_written png"],
+    "test_plots.py": ["the_history_that_fit_returns_draws_itself"],
     "test_keras_members.py": ["state_trees_are_those_of_keras"],
     # The kernels, on the best library that is there.
     "test_kernels.py": ["dense"],

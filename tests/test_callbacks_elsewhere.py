@@ -365,3 +365,18 @@ def test_a_checkpoint_of_a_tool_asks_its_base_what_was_saved(tmp_path, freq, nam
     model_of().fit(X, Y, batch_size=10, epochs=2, callbacks=[uploads], verbose=0)
     assert uploads.sent == [str(tmp_path / name) for name in names]
     assert all(keryx.models.load_model(path).built for path in uploads.sent)
+
+
+def test_a_batch_method_may_be_taken_up_as_an_epoch_begins():
+    """As tqdm's callback does; `needs_every_batch` is seen anew each epoch."""
+
+    class Late(callbacks.Callback):
+        seen = ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.on_batch_end = lambda batch, logs=None: setattr(self, "seen", (*self.seen, batch))
+
+    late = Late()
+    model_of().fit(X, Y, batch_size=10, epochs=3, callbacks=[late], verbose=0)
+    assert late.seen == (0, 1, 2, 3) * 2

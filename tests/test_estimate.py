@@ -8,7 +8,7 @@ import pytest
 
 import keryx
 from keryx import layers
-from keryx.errors import ArgumentError, StateError
+from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.models.profiling import estimate as room
 from keryx.models.profiling.machine import Ceilings
 from keryx.models.profiling.operations import Program
@@ -139,6 +139,14 @@ def test_subclassed_models():
     found = net.estimate(2, x=np.ones((1, 20), "float32"))
     assert found.predict.flops == 2 * (2 * 20 * 5 + 5)
     assert found.train.weights == FLOAT * (20 * 5 + 5)
+
+
+def test_a_model_of_one_size_of_batch():
+    x = keryx.Input(batch_shape=(4, 5, 3))
+    model = keryx.Model(x, layers.LSTM(3, stateful=True)(x))
+    assert model.estimate(4).predict.largest_batch == 4
+    with pytest.raises(ShapeError, match=r"wants \(4, 5, 3\)"):
+        model.estimate(8)
 
 
 def test_a_model_that_is_not_compiled_predicts_alone():

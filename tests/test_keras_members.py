@@ -1,6 +1,7 @@
 """Members of layers and models that programs for Keras ask for, beside Keras."""
 
 import inspect
+import json
 
 import jax
 import keras
@@ -159,3 +160,37 @@ def test_who_inspects_a_method_sees_the_arguments_that_it_takes(name):
     bound = inspect.signature(getattr(keryx.Sequential(), name)).parameters
     assert "self" not in bound
     assert len(bound) == len(ours) - 1
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_sequential_is_built_from_what_another_says_of_its_build(declared):
+    """A tuner keeps it as JSON beside the weights of a trial, and builds a new model from both."""
+    for K in BOTH:
+        first = [K.Input((3,))] if declared else []
+        model, again = (K.Sequential([*first, K.layers.Dense(4), K.layers.Dense(1)]) for _ in range(2))
+        model(X)
+        config = json.loads(json.dumps(model.get_build_config()))
+        assert config["input_shape"][1:] == [3]
+        again.build_from_config(config)
+        again.build_from_config(config)
+        assert [w.shape for w in again.weights] == [(3, 4), (4,), (4, 1), (1,)]
+        np.testing.assert_allclose(again(X).shape, (8, 1))
+
+
+def test_what_was_not_built_is_not_built_from_it():
+    for K in BOTH:
+        layer, stack = K.layers.Dense(2), K.Sequential([K.layers.Dense(2)])
+        x = K.Input((3,))
+        graph = K.Model(x, K.layers.Dense(2)(x))
+        for one in (layer, stack, graph):
+            one.build_from_config(json.loads(json.dumps(one.get_build_config())))
+        assert [one.built for one in (layer, stack, graph)] == [False, False, True]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+def test_the_steps_of_an_optimizer_are_read_as_a_variable_is():
+    for K in BOTH:
+        optimizer = model_of(K).optimizer
+        assert int(optimizer.iterations.numpy()) == int(optimizer.iterations) == 2
+        assert optimizer.iterations == 2

@@ -1,223 +1,23 @@
-"""Pictures of models: where boxes and arrows stand, what is written, and what Chromium makes of it."""
+"""Pictures of models: what is read from them, how models within stand, and what a notebook is shown."""
 
-import io
-import json
-import random
 import re
-import shutil
-import subprocess
-import sys
-import types
 from itertools import combinations, pairwise
-from unittest import mock
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from pictured import SVG, names_in, overlap, siamese, small, tree, two_outputs, views
 
 import keryx
-from examples import functional_guide as guide
 from keryx import errors, layers
-from keryx.utils import model_to_dot, plot_model
-from keryx.visualization.model import page, picture, raster, style, svg
-from keryx.visualization.model.coordinates import spaced
-from keryx.visualization.model.layered import layered
+from keryx.utils import model_to_dot
+from keryx.visualization.model import page, picture, style
 from keryx.visualization.model.layout import DIRECTIONS, place
-from keryx.visualization.model.ranking import Cut, Edge, ordered, ranked, without_cycles
 from keryx.visualization.model.tips import tip
 
-SVG = "{http://www.w3.org/2000/svg}"
+pair = pytest.fixture(siamese, scope="module")
+small = pytest.fixture(small, scope="module")
 
-
-def siamese():
-    """An encoder called twice, with a block called twice within; inputs by name; ops; one tensor taken twice."""
-    crop = keryx.Input((8, 8, 3), name="crop")
-    inner = keryx.Input((6, 6, 4), name="inner")
-    added = layers.Add(name="added")([layers.Conv2D(4, 3, padding="same", name="conv")(inner), inner])
-    block = keryx.Model(inner, added * 0.5, name="block")
-    x = layers.Conv2D(4, 3, activation="relu", name="stem")(crop)
-    branches = [layers.Conv2D(4, 3, padding="same", name=f"branch_{i}")(x) for i in range(2)]
-    x = block(block(layers.Add(name="both")(branches)))
-    encoder = keryx.Model({"crop": crop}, layers.GlobalAveragePooling2D(name="pooled")(x), name="encoder")
-    left, right = (keryx.Input((8, 8, 3), name=name) for name in ("left", "right"))
-    a, b = encoder({"crop": left}), encoder({"crop": right})
-    squared = layers.Multiply(name="squared")([a - b, a - b])
-    same = layers.Dense(1, activation="sigmoid", name="same")(squared)
-    twice = layers.Add(name="twice")([a, a])
-    return keryx.Model([left, right], [same, twice], name="siamese")
-
-
-@pytest.fixture(scope="module")
-def pair():
-    return siamese()
-
-
-@pytest.fixture(scope="module")
-def small():
-    x = keryx.Input((3,), name="x")
-    return keryx.Model(x, layers.Dense(2, activation="relu", name="y")(x), name="small")
-
-
-@pytest.fixture(scope="module")
-def ten():
-    """The guide's ten models, as the example builds them, images smaller and nothing trained."""
-    nothing = mock.Mock(return_value=None)
-    with mock.patch.multiple(keryx.Model, fit=nothing, predict=nothing), mock.patch("numpy.testing.assert_allclose"):
-        dense, _ = guide.dense()
-        answering, _, parts = guide.visual_question_answering(size=64)
-        return {
-            "dense": dense,
-            "model_as_layer": guide.model_as_layer(dense),
-            "every_step": guide.every_step(dense)[0],
-            "news": guide.news(rows=2)[0],
-            "tweets": guide.tweets(rows=2)[0],
-            "inception": guide.inception(16)[0],
-            "residual": guide.residual(16)[0],
-            "shared_vision": guide.shared_vision(rows=2)[0],
-            "visual_question_answering": answering,
-            "video_question_answering": guide.video_question_answering(*parts, frames=2, size=64)[0],
-        }
-
-
-# -- layers of nodes -----------------------------------------------------------------------------------------------
-
-
-def overlap(a, b):
-    """Whether two boxes, given by centre and size, share more than a border."""
-    return all(abs(a[0][i] - b[0][i]) < (a[1][i] + b[1][i]) / 2 - 1e-6 for i in (0, 1))
-
-
-def random_graph(seed):
-    pick = random.Random(seed)
-    count = pick.randint(1, 14)
-    sizes = [(pick.uniform(20, 160), pick.uniform(15, 60)) for _ in range(count)]
-    edges = []
-    for _ in range(pick.randint(0, 2 * count)):
-        tail, head = pick.randrange(count), pick.randrange(count)
-        if pick.random() < 0.85:  # the others close cycles, or lead to where they come from
-            tail, head = min(tail, head), max(tail, head)
-        edges.append(Edge(tail, head, (pick.uniform(20, 90), 14) if pick.random() < 0.6 else (0, 0)))
-    return sizes, edges
-
-
-@pytest.mark.parametrize("right_angles", [False, True])
-@pytest.mark.parametrize("seed", range(60))
-def test_no_boxes_overlap_and_edges_lead_downwards_past_them(seed, right_angles):
-    sizes, edges = random_graph(seed)
-    drawn = layered(sizes, edges, right_angles=right_angles)
-    boxes = list(zip(drawn.centres, sizes, strict=True))
-    labels = [(at, edge.label) for at, edge in zip(drawn.labels, edges, strict=True) if edge.label[0]]
-    for a, b in combinations([*boxes, *labels], 2):
-        assert not overlap(a, b)
-    for (x, y), (w, h) in [*boxes, *labels]:
-        assert x - w / 2 >= -1e-6
-        assert x + w / 2 <= drawn.size[0] + 1e-6
-        assert y - h / 2 >= -1e-6
-        assert y + h / 2 <= drawn.size[1] + 1e-6
-    down = without_cycles(len(sizes), edges)
-    for edge, route, downwards in zip(edges, drawn.routes, down, strict=True):
-        (tail, (tail_w, tail_h)), (head, (head_w, head_h)) = boxes[edge.tail], boxes[edge.head]
-        if edge.tail == edge.head:
-            assert route[0][0] == route[-1][0] == pytest.approx(tail[0] + tail_w / 2)
-            continue
-        way = 1 if downwards else -1
-        assert route[0][1] == pytest.approx(tail[1] + way * tail_h / 2)
-        assert route[-1][1] == pytest.approx(head[1] - way * head_h / 2)
-        assert abs(route[0][0] - tail[0]) <= tail_w / 2
-        assert abs(route[-1][0] - head[0]) <= head_w / 2
-        for (_, y), (_, to_y) in pairwise(route):
-            assert (to_y - y) * way >= -1e-6
-        for start, end in pairwise(route):
-            middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-            piece = (middle, (abs(start[0] - end[0]), abs(start[1] - end[1])))
-            for number, box in enumerate(boxes):
-                assert number in (edge.tail, edge.head) or not overlap(piece, box)
-
-
-def test_only_edges_that_close_a_cycle_lead_upwards():
-    edges = [Edge(0, 1), Edge(1, 2), Edge(2, 0), Edge(0, 2), Edge(1, 1)]
-    assert without_cycles(3, edges) == [True, True, False, True, False]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_spaced_is_the_nearest_that_keeps_the_distances(seed):
-    numbers = np.random.default_rng(seed)
-    count = int(numbers.integers(1, 8))
-    wanted, weights = numbers.uniform(-50, 50, count), numbers.uniform(0.1, 8, count)
-    apart = numbers.uniform(1, 20, count)
-    found = np.array(spaced(wanted, apart, weights))
-    assert (np.diff(found) >= apart[1:] - 1e-9).all()
-    # The best one satisfies x = sum over a pool; no feasible step from it gets nearer.
-    best = (weights * (found - wanted) ** 2).sum()
-    for _ in range(200):
-        other = found + numbers.normal(0, 3, count)
-        other = np.maximum.accumulate(other - np.cumsum(apart)) + np.cumsum(apart)
-        assert (weights * (other - wanted) ** 2).sum() >= best - 1e-9
-
-
-def crossings(drawn):
-    """How many pairs of edges cross, seen between all pairs of straight pieces."""
-
-    def side(a, b, c):
-        return np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-
-    pieces = [(i, a, b) for i, route in enumerate(drawn.routes) for a, b in pairwise(route)]
-    return sum(
-        i != j and side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
-        for (i, a, b), (j, c, d) in combinations(pieces, 2)
-    )
-
-
-def test_edges_that_need_not_cross_do_not():
-    boxes = [(40, 20)] * 6
-    assert crossings(layered(boxes, [Edge(0, 3), Edge(0, 5), Edge(1, 4), Edge(1, 5), Edge(2, 3)])) == 0
-    # What the guide's second model needs: an early output beside what goes on with another input.
-    assert crossings(layered(boxes, [Edge(0, 1), Edge(0, 2), Edge(3, 1)])) == 0
-    assert crossings(layered(boxes[:4], [Edge(a, b) for a in (0, 1) for b in (2, 3)])) == 1
-
-
-def test_a_tree_turned_around_is_put_in_order():
-    edges = [Edge(i, 10 + i // 3) for i in range(9)] + [Edge(10 + i, 13) for i in range(3)]
-    shuffled = [Edge((e.tail * 7) % 9 if e.tail < 9 else e.tail, e.head) for e in edges]
-    down = without_cycles(14, shuffled)
-    sizes = [(30, 20)] * 14
-    order = ordered(Cut(sizes, shuffled, down, ranked(14, shuffled, down, set(), set())))
-    place = {node: i for rank in order for i, node in enumerate(rank)}
-    heads = [place[e.head] for e in sorted(shuffled[:9], key=lambda e: place[e.tail])]
-    assert heads == sorted(heads)
-
-
-def test_branches_stand_straight():
-    """A residual block: its layers stand below one another, and the way past them is straight."""
-    edges = [
-        Edge(0, 1, (60, 14)),
-        Edge(1, 2, (80, 14)),
-        Edge(2, 3, (50, 14)),
-        Edge(3, 4, (60, 14)),
-        Edge(0, 4, (90, 14)),
-    ]
-    drawn = layered([(100, 40), (150, 40), (90, 40), (120, 40), (60, 30)], edges)
-    assert len({round(drawn.centres[i][0], 6) for i in (1, 2, 3)}) == 1
-    assert len({round(x, 6) for x, _ in drawn.routes[4][1:-1]}) <= 2
-
-
-def test_right_angles_do_not_run_into_one_another():
-    edges = [Edge(a, 4 + b) for a in range(4) for b in range(4)]
-    drawn = layered([(60, 20)] * 8, edges, right_angles=True)
-    level = [
-        (a[1], *sorted((a[0], b[0])))
-        for route in drawn.routes
-        for a, b in pairwise(route)
-        if a[1] == b[1] and abs(a[0] - b[0]) > 0.01
-    ]
-    assert level
-    for (y, low, high), (to_y, to_low, to_high) in combinations(level, 2):
-        assert abs(y - to_y) > 1 or high < to_low or to_high < low
-    assert all(a[0] == b[0] or a[1] == b[1] for route in drawn.routes for a, b in pairwise(route))
-
-
-# -- what is read from a model -------------------------------------------------------------------------------------
+# -- what is read from a model -----------------------------------------------------------------------------------------
 
 
 def arrows_of(read):
@@ -313,7 +113,7 @@ def test_a_loss_that_a_graph_adds_goes_out():
     assert sorted(arrow.head_port for arrow in read.arrows if arrow.head is None) == [0, 1]
 
 
-# -- models within models ------------------------------------------------------------------------------------------
+# -- models within models ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("right_angles", [False, True])
@@ -354,6 +154,29 @@ def test_arrows_lead_from_border_to_border(pair, direction):
     assert comes[0][["TB", "BT"].count(direction)] == pytest.approx(start)
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_each_tensor_goes_through_the_border_where_it_is_taken_and_given(direction):
+    read = picture.of(two_outputs())
+    drawing = place(read, opened={box.key for box in read.walk()}, direction=direction)
+    number = next(i for i, box in enumerate(read.boxes) if box.name == "within")
+    inner = read.boxes[number].inside
+    within = {id(routed.arrow): routed for routed in drawing.arrows}
+    for arrow in read.arrows:
+        if arrow.head == number:
+            there = [within[id(a)] for a in inner.arrows if a.tail is None and a.tail_port == arrow.head_port]
+            assert [a.points[0] for a in there] == [pytest.approx(within[id(arrow)].points[-1])]
+        if arrow.tail == number:
+            there = [within[id(a)] for a in inner.arrows if a.head is None and a.head_port == arrow.tail_port]
+            assert [a.points[-1] for a in there] == [pytest.approx(within[id(arrow)].points[0])]
+            assert inner.boxes[there[0].arrow.tail].name == ("early", "late")[arrow.tail_port]
+    closed = [p for p in drawing.boxes if not p.is_open]
+    boxes = [((p.x + p.width / 2, p.y + p.height / 2), (p.width, p.height)) for p in closed]
+    for routed in drawing.arrows:
+        for (x, y), (to_x, to_y) in pairwise(routed.points):
+            piece = (((x + to_x) / 2, (y + to_y) / 2), (abs(x - to_x), abs(y - to_y)))
+            assert not any(overlap(piece, box) for box in boxes)
+
+
 def test_directions_lead_where_they_say(small):
     for direction, way in (("TB", (0, 1)), ("BT", (0, -1)), ("LR", (1, 0)), ("RL", (-1, 0))):
         first, second = place(picture.of(small), direction=direction).boxes
@@ -367,23 +190,7 @@ def test_directions_lead_where_they_say(small):
         assert [round(float(np.sign(round(m, 6)))) for m in moved] == list(way)
 
 
-# -- SVG and HTML --------------------------------------------------------------------------------------------------
-
-
-def tree(text):
-    return ElementTree.fromstring(text[text.index("<svg") : text.rindex("</svg>") + 6])
-
-
-def views(html):
-    """Each picture of a page with its classes."""
-    return {
-        kinds: tree(drawn)
-        for kinds, drawn in re.findall(r'<div class="kx-view ?([ox\d ]*)">(<svg.*?</svg>)', html, re.DOTALL)
-    }
-
-
-def names_in(element):
-    return [text.text for text in element.iter(f"{SVG}text") if "name" in text.get("class", "")]
+# -- SVG and HTML ------------------------------------------------------------------------------------------------------
 
 
 def test_models_within_open_and_close(pair):
@@ -472,240 +279,3 @@ def test_text_can_be_read_on_light_and_on_dark_ground(colours):
     for family in (*style.FAMILIES, "line"):
         assert contrast(colours[family], colours["ground"]) >= 2.7
     assert colours.keys() == style.LIGHT.keys()
-
-
-# -- files ---------------------------------------------------------------------------------------------------------
-
-BEGINNINGS = {
-    "png": b"\x89PNG",
-    "pdf": b"%PDF",
-    "svg": b"<svg",
-    "dot": b"digraph",
-    "html": b"<!DOCTYPE html>",
-    "jpg": b"\xff\xd8",
-}
-
-
-@pytest.mark.parametrize("ending", BEGINNINGS)
-def test_the_ending_says_what_is_written(pair, tmp_path, ending):
-    path = tmp_path / f"model.{ending}"
-    plot_model(pair, path, show_shapes=True, show_dtype=True, show_layer_names=True, expand_nested=True,
-               show_layer_activations=True, show_trainable=True, dpi=50)  # fmt: skip
-    data = path.read_bytes()
-    assert data.startswith(BEGINNINGS[ending])
-    assert len(data) > 2000
-    if ending in ("svg", "html", "dot"):
-        text = data.decode()
-        for word in ("encoder", "(None, 8, 8, 3) float32", "Conv2D", "relu", "trainable", "added"):
-            assert word in text
-
-
-def test_what_is_not_asked_for_is_not_written(pair, tmp_path):
-    plot_model(pair, tmp_path / "model.svg")
-    text = tree((tmp_path / "model.svg").read_text())
-    words = " ".join(element.text or "" for element in text.iter(f"{SVG}text"))
-    assert "Dense" in words
-    for word in ("same", "None", "float32", "relu", "trainable", "parameters", "crop"):
-        assert word not in words
-
-
-def test_dpi_is_the_size_of_a_png(small, tmp_path):
-    sizes = []
-    for dpi in (50, 100):
-        plot_model(small, tmp_path / "model.png", dpi=dpi)
-        with Image.open(tmp_path / "model.png") as image:
-            sizes.append(image.size)
-    assert sizes[1][0] == pytest.approx(2 * sizes[0][0], abs=2)
-    assert sizes[1][1] == pytest.approx(2 * sizes[0][1], abs=2)
-
-
-def test_a_png_shows_boxes_where_the_picture_has_them(pair):
-    made = io.BytesIO()
-    read = picture.of(pair)
-    opened = {box.key for box in read.walk()}
-    drawing = place(read, opened=opened)
-    raster.write(drawing, made, "png", dpi=72)
-    pixels = np.asarray(Image.open(made).convert("RGB"))
-    wanted = tuple(int(style.LIGHT["box"][i : i + 2], 16) for i in (1, 3, 5))
-    for placed in drawing.boxes:
-        if not placed.is_open:
-            x, y = round(placed.x + placed.width / 2 + svg.MARGIN), round(placed.y + 4 + svg.MARGIN)
-            assert tuple(pixels[y, x]) == wanted, placed.box.name
-            assert tuple(pixels[y, round(placed.x + svg.MARGIN) - 4]) == (255, 255, 255)
-
-
-def test_a_picture_too_large_for_a_png_gets_fewer_dots(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(raster, "_MOST_PIXELS", 100)
-    with pytest.warns(UserWarning, match=r"it is written at dpi="):
-        plot_model(small, tmp_path / "model.png", dpi=400)
-    with Image.open(tmp_path / "model.png") as image:
-        assert max(image.size) <= 100
-
-
-def test_without_an_ending_it_is_a_png(small, tmp_path):
-    plot_model(small, str(tmp_path / "model"), dpi=50)
-    assert (tmp_path / "model").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("splines", ["ortho", "curved", "spline", "polyline", "line"])
-def test_ways_of_arrows(pair, splines):
-    drawn = tree(model_to_dot(pair, splines=splines, expand_nested=True).create_svg().decode())
-    ways = [path.get("d") for path in drawn.iter(f"{SVG}path") if path.get("class") != "h"]
-    assert any("C" in way for way in ways) == (splines in ("curved", "spline"))
-    points = [
-        [tuple(map(float, point.split())) for point in re.split("[ML]", way)[1:]] for way in ways if "C" not in way
-    ]
-    level = all(a[0] == b[0] or a[1] == b[1] for way in points for a, b in pairwise(way))
-    assert level == (splines != "polyline" and splines != "line")
-
-
-def test_errors_name_the_way_out(small, tmp_path):
-    with pytest.raises(errors.ArgumentError, match=r"no argument 'show_shape'\. Did you mean 'show_shapes'"):
-        plot_model(small, tmp_path / "a.svg", show_shape=True)
-    with pytest.raises(errors.ConfigError, match=r"cannot be a \.docx file; it can be .*'\.svg'"):
-        plot_model(small, tmp_path / "a.docx")
-    with pytest.raises(errors.ConfigError, match="rankdir is one of 'TB', 'LR', 'BT', 'RL'; got 'UP'"):
-        plot_model(small, tmp_path / "a.svg", rankdir="UP")
-    with pytest.raises(errors.ConfigError, match="splines is one of 'ortho'"):
-        model_to_dot(small, splines="wavy")
-    with pytest.raises(errors.StateError, match="'later' is not built yet"):
-        plot_model(keryx.Sequential([layers.Dense(1)], name="later"), tmp_path / "a.svg")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_matplotlib_an_error_names_the_extra(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    plot_model(small, tmp_path / "a.svg")
-    with pytest.raises(errors.ConfigError, match=r"pip install 'keryx\[visualization\]'"):
-        plot_model(small, tmp_path / "a.png")
-
-
-def test_a_notebook_is_shown_the_file(small, tmp_path, monkeypatch):
-    shown = types.SimpleNamespace(
-        Image=lambda filename: ("image", filename),
-        SVG=lambda filename: ("svg", filename),
-        HTML=lambda filename: ("html", filename),
-    )
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(display=shown))
-    for ending, kind in (("png", "image"), ("svg", "svg"), ("html", "html")):
-        path = str(tmp_path / f"a.{ending}")
-        assert plot_model(small, path, dpi=50) == (kind, path)
-    assert plot_model(small, tmp_path / "a.pdf") is None
-    monkeypatch.setitem(sys.modules, "IPython", None)
-    assert plot_model(small, tmp_path / "a.png", dpi=50) is None
-
-
-def test_the_text_for_graphviz(pair, tmp_path):
-    made = model_to_dot(pair, show_shapes=True, expand_nested=True, rankdir="LR", dpi=120)
-    text = made.to_string()
-    assert str(made) == made.source == text
-    assert "rankdir=LR, dpi=120" in text
-    # From outside it leads to the boxes within: the left input to crop, the encoder's last layer to the ops.
-    ids = {label.split("\\n")[0]: key for key, label in re.findall(r'"([\d.]+)" \[label="([^"]*)"', text)}
-    edges = set(re.findall(r'"([\d.]+)" -> "([\d.]+)"', text))
-    assert (ids["left"], ids["crop"]) in edges
-    assert (ids["pooled"], ids["twice"]) in edges
-    assert (ids["multiply"], ids["inner"]) in edges  # the block's second call takes what the first one gave
-    assert text.count("subgraph") == 2
-    assert model_to_dot(pair, subgraph=True).to_string().startswith('subgraph "cluster_siamese"')
-    assert made.write(tmp_path / "a.dot")
-    assert (tmp_path / "a.dot").read_text() == text
-    assert made.write_svg(tmp_path / "a.svg")
-    assert made.create(prog="dot", format="svg") == (tmp_path / "a.svg").read_bytes()
-    assert made.create_pdf().startswith(b"%PDF")
-
-
-@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not here")
-def test_graphviz_reads_the_text(pair):
-    for options in ({}, {"expand_nested": True, "show_shapes": True, "splines": "line"}):
-        text = model_to_dot(pair, **options).to_string()
-        read = subprocess.run(["dot", "-Tjson"], input=text.encode(), capture_output=True, check=True)
-        assert read.stderr == b""
-        found = json.loads(read.stdout)
-        boxes = [thing for thing in found["objects"] if "nodes" not in thing and "subgraphs" not in thing]
-        assert len(boxes) == sum(1 for box in picture.of(pair).walk() if box.inside is None or not options) - (
-            0 if options else sum(1 for box in picture.of(pair).walk() if "." in box.key)
-        )
-
-
-def test_importing_keryx_imports_no_picture():
-    code = "import sys, keryx; print([m for m in sys.modules if m.startswith(('keryx.visual', 'matplotlib', 'PIL'))])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-# -- in a browser --------------------------------------------------------------------------------------------------
-
-_MEASURE = """
-<pre id="measured"></pre><script>
-const shown = [...document.querySelectorAll('section')].map(section => {
-  const view = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null);
-  const svg = view[0].querySelector('svg'), from = svg.getBoundingClientRect();
-  const box = g => {
-    const r = g.querySelector('rect').getBoundingClientRect();
-    const texts = [...g.querySelectorAll('text')].map(t => t.getBoundingClientRect());
-    return {key: g.dataset.box, x: r.x - from.x, y: r.y - from.y, width: r.width, height: r.height,
-      wide: Math.max(...texts.map(t => t.width)), left: r.x + scrollX, top: r.y + scrollY};
-  };
-  const boxes = [...svg.querySelectorAll('.n')].map(box);
-  const closed = view[0].className;
-  section.querySelectorAll('input').forEach(i => i.click());
-  const now = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null).map(v => v.className);
-  section.querySelectorAll('input').forEach(i => i.click());
-  return {name: section.id, views: view.length, closed, now, boxes};
-});
-document.getElementById('measured').textContent = JSON.stringify(shown);
-</script>
-"""
-
-
-def chromium(path, *options):
-    return subprocess.run(
-        [shutil.which("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *options, path],
-        capture_output=True, check=True, timeout=120,
-    ).stdout  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def in_browser(ten, tmp_path_factory):
-    """The ten models on one page: what the browser measures, and its screenshot."""
-    folder = tmp_path_factory.mktemp("browser")
-    sections = [f'<section id="{name}">{page.of_model(model)}</section>' for name, model in ten.items()]
-    html = f"<!DOCTYPE html><meta charset=utf-8><style>body{{margin:0}}</style>{''.join(sections)}"
-    (folder / "page.html").write_text(html + _MEASURE)
-    url, window = f"file://{folder}/page.html", "--window-size=1000,9000"
-    dom = chromium(url, window, "--dump-dom").decode()
-    chromium(url, window, f"--screenshot={folder}/page.png")
-    measured = json.loads(re.search(r'<pre id="measured">(.*?)</pre>', dom, re.DOTALL)[1].replace("&gt;", ">"))
-    return {shown["name"]: shown for shown in measured}, np.asarray(Image.open(folder / "page.png").convert("RGB"))
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not here")
-def test_a_browser_shows_the_boxes_of_the_ten_models_where_the_picture_has_them(ten, in_browser):
-    measured, pixels = in_browser
-    assert measured.keys() == ten.keys()
-    assert pixels.std() > 5
-    ground, fill = (tuple(int(style.LIGHT[k][i : i + 2], 16) for i in (1, 3, 5)) for k in ("ground", "box"))
-    for name, model in ten.items():
-        wanted = {placed.box.key: placed for placed in place(picture.of(model)).boxes}
-        shown = measured[name]
-        assert shown["views"] == 1
-        assert {box["key"] for box in shown["boxes"]} == wanted.keys()
-        for box in shown["boxes"]:
-            placed = wanted[box["key"]]
-            for found, there in ((box["x"], placed.x + svg.MARGIN), (box["y"], placed.y + svg.MARGIN)):
-                assert found == pytest.approx(there, abs=0.2)
-            assert box["wide"] <= placed.width  # the letters are as wide as was thought
-            if box["top"] + box["height"] < len(pixels):
-                x, y = round(box["left"] + box["width"] / 2), round(box["top"] + 4)
-                assert tuple(pixels[y, x]) == fill, (name, box["key"])
-                assert tuple(pixels[y, round(box["left"]) - 4]) == ground
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not here")
-def test_a_browser_opens_and_closes_models_within(ten, in_browser):
-    measured, _ = in_browser
-    for name, model in ten.items():
-        within = sum(box.inside is not None for box in picture.of(model).walk())
-        shown = measured[name]
-        assert shown["closed"] == " ".join(["kx-view", *(f"x{i}" for i in range(within))])
-        assert shown["now"] == [" ".join(["kx-view", *(f"o{i}" for i in range(within))])]

@@ -269,7 +269,7 @@ def test_in_a_notebook_it_is_redrawn_in_place(monkeypatch):
         return handle
 
     shell = types.SimpleNamespace(kernel=object())
-    fake = types.SimpleNamespace(get_ipython=lambda: shell)
+    fake = types.SimpleNamespace(get_ipython=lambda: shell, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", fake)
     monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
     told(LivePlot(metrics=["loss"]))

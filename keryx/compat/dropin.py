@@ -6,18 +6,17 @@ attributes are Keryx's own. Nothing is copied: classes, functions and the state 
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution, DistributionFinder
 from types import ModuleType
 from typing import Any
 
 from keryx import later
 from keryx.compat import names, tensorflow_face
-from keryx.errors import KeryxError, MissingModuleError, StateError, did_you_mean, warn
-
-# The Keras whose names and numbers Keryx follows: what programs that look at the version are told.
-KERAS_VERSION = "3.15.1"
+from keryx.compat.surroundings import KERAS_VERSION, distributions, look_around
+from keryx.errors import KeryxError, MissingModuleError, StateError, did_you_mean
 
 
 def install(tensorflow: bool = False) -> None:
@@ -76,7 +75,7 @@ class Face(ModuleType):
         return sorted({*vars(self), *_all(self.__name__)})
 
 
-class Finder(MetaPathFinder, Loader):
+class Finder(DistributionFinder, Loader):
     """Finds modules below the roots that were asked for."""
 
     def __init__(self) -> None:
@@ -88,6 +87,10 @@ class Finder(MetaPathFinder, Loader):
         if not _is_module(fullname):
             raise _refusal(fullname)
         return ModuleSpec(fullname, self, origin=getattr(_behind(fullname), "__file__", None), is_package=True)
+
+    def find_distributions(self, context: Any = None) -> Iterator[Distribution]:
+        """What `importlib.metadata` knows of `keras`: the version that `keras.version()` says."""
+        return distributions(context or DistributionFinder.Context())
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return Face(spec.name, f"`{spec.name}`: Keryx under this name.")
@@ -101,7 +104,7 @@ class Finder(MetaPathFinder, Loader):
             module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         if path == "keras":
             module.version = version  # type: ignore[attr-defined]
-            _look_at_the_environment()
+            look_around()
         elif module.__name__ == "tensorflow":
             module.__version__ = tensorflow_face.VERSION  # type: ignore[attr-defined]
 
@@ -109,14 +112,6 @@ class Finder(MetaPathFinder, Loader):
 def version() -> str:
     """The version of Keras that Keryx follows."""
     return KERAS_VERSION
-
-
-def _look_at_the_environment() -> None:
-    import os
-
-    engine = os.environ.get("KERAS_BACKEND", "jax")
-    if engine != "jax":
-        warn(f"KERAS_BACKEND is {engine!r}; Keryx runs on JAX alone, and ops give and take JAX's arrays.")
 
 
 def _canonical(path: str) -> str:
@@ -168,14 +163,15 @@ def _behind(fullname: str) -> Any:
 
 def _look(fullname: str, name: str) -> Any:
     """What stands under a name: a module below, the dialect's thing, Keryx's."""
-    path = _canonical(fullname)
+    path, below = _canonical(fullname), f"{fullname}.{name}"
+    if _canonical(below).removeprefix("keras.") in names.NAMESPACES and _is_module(below):
+        return importlib.import_module(below)
     if (dialects := _dialects()) is not None:
         try:
             return dialects.name(path, name)
         except AttributeError as error:
             if isinstance(error, KeryxError):  # it was there in that age, and the error says what to write today
                 raise
-    below = f"{fullname}.{name}"
     if _is_module(below) and not _is_only_spelled_as_one(below):
         return importlib.import_module(below)
     try:
@@ -211,16 +207,19 @@ def _all(fullname: str) -> list[str]:
     path = _canonical(fullname)
     root, _, below = path.partition(".")
     dialect = _dialect(path) or {}
-    old = [name for name in dialect if name[0] != "_" and names.is_thing(dialect.get(name))]
+    old = [name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))]
     if root == "tensorflow":
         return sorted({*tensorflow_face.names(below), *old})
     if below.startswith("src."):
         below = names.nearest(below[4:])
     elif below == "src" or (below and below not in names.NAMESPACES):
         return sorted(old)
-    inner = {space.rpartition(".")[2] for space in names.NAMESPACES if space.rpartition(".")[0] == below}
-    inner = {name for name in inner if later.reason(name) is None}
-    return sorted({*names.public(below), *inner, *old, *([] if below else ["version"])})
+    return sorted({*names.public(below), *old})
+
+
+def _is_thing(value: Any) -> bool:
+    """Whether a value is a thing of Keryx's, and no module or helper of Python's."""
+    return not isinstance(value, ModuleType) and str(getattr(value, "__module__", "keryx")).startswith("keryx")
 
 
 def _refusal(fullname: str) -> MissingModuleError:

@@ -7,23 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from keryx import later
+from keryx.compat.keras_names import NAMES
 from keryx.errors import did_you_mean, listing
 
-# Keras's public namespaces below `keras`: Keryx has the same names, and modules of its own beside them.
-_BELOW = {
-    "": "activations applications backend callbacks config constraints datasets distillation distribution "
-    "dtype_policies export initializers layers legacy losses metrics mixed_precision models ops optimizers "
-    "preprocessing quantizers random regularizers saving tree utils visualization wrappers",
-    "applications.": "convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3 "
-    "mobilenet mobilenet_v2 mobilenet_v3 nasnet resnet resnet50 resnet_v2 vgg16 vgg19 xception",
-    "datasets.": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters",
-    "legacy.": "saving",
-    "ops.": "image linalg nn numpy",
-    "optimizers.": "legacy schedules",
-    "preprocessing.": "image sequence",
-    "utils.": "bounding_boxes legacy",
-}
-NAMESPACES = tuple(above + name for above, names in _BELOW.items() for name in names.split())
+NAMESPACES = frozenset(NAMES) - {""}
 
 # Other ways to write the root, as they stand in people's imports.
 ROOTS = {
@@ -73,6 +60,7 @@ _ELSEWHERE = {  # where the public things of a private folder stand
 }
 # Private things that programs import all the same, by what they are here.
 _PRIVATE = {
+    "GroupedQueryAttention": "layers.GroupQueryAttention",
     "KerasVariable": "Variable",
     "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
     "get_keras_mask": "core.scope.mask_of",
@@ -93,38 +81,33 @@ def namespace(path: str) -> Any:
 
 
 def public(path: str) -> list[str]:
-    """The names of a namespace that are things of Keryx's, not what its module imports.
+    """The names of a namespace of Keras that Keryx has, of things and of namespaces in it.
 
-    >>> "Dense" in public("layers"), "np" in public("backend"), "Any" in public("backend")
-    (True, False, False)
+    >>> "Dense" in public("layers"), "np" in public("backend"), "schedules" in public("optimizers")
+    (True, False, True)
     """
-    home = namespace(path)
-    return [name for name in dir(home) if name[0] != "_" and is_thing(getattr(home, name, None))]
+    inner = [space.rpartition(".")[2] for space in NAMESPACES if space.rpartition(".")[0] == path]
+    return sorted(name for name in (*NAMES[path], *inner) if later.reason(_joined(path, name)) is None)
 
 
-def is_thing(value: Any) -> bool:
-    """Whether a value is a thing of Keryx's or of what it stands on, and no module or helper of Python's."""
-    if isinstance(value, ModuleType):
-        return False
-    origin = getattr(value, "__module__", None)
-    return not isinstance(origin, str) or origin.partition(".")[0] in ("keryx", "jax", "jaxlib", "optax")
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 @cache
-def _words() -> dict[str, list[str]]:
-    """By name, the namespaces that have it, without importing what is imported when it is asked for."""
+def _homes() -> dict[str, list[str]]:
+    """By name, the namespaces that have it."""
     found: dict[str, list[str]] = {}
-    for path in ("", *NAMESPACES):
-        if later.reason(path) is None:
-            for name in dir(namespace(path)):
-                found.setdefault(name, []).append(path)
+    for path, words in NAMES.items():
+        for name in words:
+            found.setdefault(name, []).append(path)
     return found
 
 
 @cache
 def _spelled() -> frozenset[str]:
     """The public classes as modules spell them, but for underscores."""
-    return frozenset(word.lower() for word in _words() if word[0].isupper())
+    return frozenset(word.lower() for word in _homes() if word[0].isupper())
 
 
 def nearest(source: str) -> str:
@@ -154,7 +137,7 @@ def is_source(path: str) -> bool:
     folder, _, leaf = path.rpartition(".")
     if is_source_file(path):
         return True
-    named = leaf.replace("_", "") in _spelled() or nearest(folder) in _words().get(leaf, ())
+    named = leaf.replace("_", "") in _spelled() or nearest(folder) in _homes().get(leaf, ())
     return named and leaf.islower() and _is_folder(folder)
 
 
@@ -178,13 +161,10 @@ def find_public(path: str, name: str) -> Any:
     Traceback (most recent call last):
     AttributeError: keras.layers has no 'Dens'. Did you mean 'Dense'?
     """
-    home = namespace(path)
-    full = f"{path}.{name}" if path else name
-    missing = object()
-    if later.reason(full) and name[0] != "_":
-        return getattr(home, name)  # it says why
-    found = getattr(home, name, missing) if not name.startswith("__") else missing
-    if found is missing or isinstance(found, ModuleType):
+    if name in NAMES[path] or _joined(path, name) in NAMESPACES:
+        return getattr(namespace(path), name)  # which says why, where it is for later
+    found = None if name[0] == "_" else getattr(namespace(path), name, None)
+    if found is None or isinstance(found, ModuleType):
         raise AttributeError(f"{_called(path)} has no {name!r}.{_hint(path, name)}")
     return found
 
@@ -194,10 +174,8 @@ def _called(path: str) -> str:
 
 
 def _hint(path: str, name: str) -> str:
-    elsewhere = [home for home in _words().get(name, ()) if home != path and is_thing(_at(home, name))]
-    if elsewhere and name[0] != "_":
-        return f" There is {_called(elsewhere[0])}.{name}."
-    return did_you_mean(name, public(path))
+    elsewhere = [home for home in _homes().get(name, ()) if later.reason(_joined(home, name)) is None]
+    return f" There is {_called(elsewhere[0])}.{name}." if elsewhere else did_you_mean(name, public(path))
 
 
 def find_source(path: str, name: str) -> Any:
@@ -213,12 +191,12 @@ def find_source(path: str, name: str) -> Any:
         home, _, inner = _PRIVATE[name].rpartition(".")
         return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
     for home in (own, *list(_upwards(own))[1:], ""):
-        value = getattr(namespace(home), name, None) if later.reason(home) is None else None
-        if value is not None and is_thing(value):
-            return value
+        if name in NAMES[home]:
+            return find_public(home, name)
     found: dict[int, tuple[str, Any]] = {}
-    for home in _words().get(name, ()):
-        if name[0] != "_" and is_thing(value := _at(home, name)):
+    for home in _homes().get(name, ()):
+        if later.reason(_joined(home, name)) is None:
+            value = find_public(home, name)
             found.setdefault(id(value), (home, value))
     if len(found) == 1:
         return next(iter(found.values()))[1]
@@ -229,7 +207,3 @@ def find_source(path: str, name: str) -> Any:
         f"keras.src.{path}.{name} is private to Keras, and Keryx has only what Keras makes public; what is near is in "
         f"{_called(own)}.{did_you_mean(name, public(own))}".replace("src..", "src.")
     )
-
-
-def _at(path: str, name: str) -> Any:
-    return getattr(namespace(path), name, None)

@@ -330,7 +330,8 @@ def _look_up(name: str, value: dict[str, Any], registry: Registry | None) -> Any
         found = table.known(name)
         if found is not None:
             return found
-    known = {name for table in _registries.values() for name in table.names()} | set(registered.names())
+    tables = [registry] if registry is not None else _registries.values()
+    known = {name for table in tables for name in table.names()} | set(registered.names())
     raise ConfigError(
         f"The config names {name[:200]!r}, which is not among the things that Keryx can make."
         f"{did_you_mean(name[:200], known)} If it is yours, hand it over with custom_objects= or "

@@ -111,6 +111,16 @@ def _array_into_layer(given: Shape, ndim: int) -> str:
     return ""
 
 
+def of_channels_first(shape: Sequence[Any], data_format: str) -> str:
+    """What to write where images seem to have their channels in axis 1."""
+    rank = len(shape) - 2
+    channels, last = shape[1], shape[-1]
+    known = isinstance(channels, int) and isinstance(last, int)
+    if rank < 2 or data_format != "channels_last" or not known or channels not in (1, 3, 4) or last <= 4:
+        return ""
+    return f" If axis 1 holds the channels, before it x = Permute({_written((*range(2, rank + 2), 1))})(x)."
+
+
 def along_axis(layer: Any, x: Any, axis: int, size: int) -> str:
     """What to write where a layer wants another size along an axis than `x` has."""
     given = tuple(x.shape)

@@ -290,8 +290,10 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         """What `build_from_config` makes the weights from in a process to come: the shapes that it was built for."""
         return self._built_for
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Make the weights as they were when `get_build_config` was asked."""
+        if not config:
+            return
         if "input_shape" in config:
             self.build(config["input_shape"])
         elif "shapes_dict" in config:

@@ -260,8 +260,10 @@ class Model(Trainer, Files, Views, Structure):
         """The shapes that a subclass was built for; a graph has its own."""
         return None if self._graph is not None else super().get_build_config()
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Make the weights as they were when `get_build_config` was asked: by a call on inputs of those shapes."""
+        if self._graph is not None or not config:
+            return
         if not is_own(type(self).build):
             super().build_from_config(config)
         else:

@@ -3,6 +3,8 @@
 from contextlib import nullcontext
 from typing import Any
 
+import jax
+
 from keryx.core import scope
 from keryx.core.codec import deserialize, reads, serialize
 from keryx.core.symbol import SymbolicTensor
@@ -32,7 +34,9 @@ class Sequential(Model):
     def __init__(self, layers: list[Any] | None = None, trainable: bool = True, name: str | None = None, **kwargs):
         super().__init__(name=name, **kwargs)
         self._stack: list[Layer] = []
-        self._symbols: list[SymbolicTensor] = []  # the input, then the output of each layer, once shapes are known
+        self._symbols: list[
+            Any
+        ] = []  # the input, or a nest of them, then the output of each layer, once shapes are known
         for layer in layers or []:
             self.add(layer)
         if not trainable:
@@ -131,12 +135,18 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         """The layers as plain data in Keras's words."""
         first = self._symbols[0] if self._symbols else None
+        if not isinstance(first, SymbolicTensor):  # a nest of inputs, which the first layer declares
+            first = None
         layers = [first.node.operation] if first is not None and first.node and not first.sizes_are_open else []
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
         config["layers"] = [serialize(layer) for layer in [*layers, *self._stack]]
         if first is not None:
             config["build_input_shape"] = first.shape
         return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that it was built for."""
+        return super().get_build_config() if self._graph is None else {"input_shape": self.inputs[0].shape}
 
     @reads
     def from_config(cls, config: dict[str, Any]):
@@ -151,11 +161,10 @@ class Sequential(Model):
 registry.table |= dict.fromkeys(("Sequential", "sequential"), Sequential)
 
 
-def _declared(layer: Layer) -> SymbolicTensor | None:
-    """The input that the first layer declares: by `input_shape=`, or as a model that has one."""
+def _declared(layer: Layer) -> Any:
+    """The input that the first layer declares: by `input_shape=`, or as a model that has one, or a nest of them."""
     if isinstance(layer, Model) and layer.has_graph:
-        (symbol,) = layer.inputs
-        return Input(batch_shape=symbol.shape, dtype=symbol.dtype)
+        return jax.tree.map(lambda symbol: Input(batch_shape=symbol.shape, dtype=symbol.dtype), layer.input)
     inner: Any = layer
     while inner is not None:
         shape = inner._declared_shape

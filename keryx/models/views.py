@@ -109,6 +109,34 @@ class Views:
 
         return estimate(self, batch_size, x, y)
 
+    def explain(self, x: Any = None, y: Any = None) -> Any:
+        """What is odd about the model, in words; the more is given, the more is looked at.
+
+        A loss that does not fit the last activation, inputs that are not scaled, labels of the wrong kind, units that
+        are never active, weights in the wrong place: what runs without an error, and hardly learns. Of data some rows
+        are looked at; nothing is trained, and nothing is changed.
+
+        Args:
+            x: The inputs, as for `fit`, as arrays.
+            y: The targets, as for `fit`.
+
+        Returns:
+            A list of findings, each with `layer`, `what`, `why` and `suggestion`, a line of code. It prints in words,
+            and is empty where nothing odd was seen.
+
+        Raises:
+            StateError: Where the model is not built.
+
+        >>> import keryx
+        >>> model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(3, activation="softmax")])
+        >>> model.compile("adam", keryx.losses.CategoricalCrossentropy(from_logits=True))
+        >>> [finding.suggestion for finding in model.explain()]
+        ['model.compile(..., loss=keryx.losses.CategoricalCrossentropy())']
+        """
+        from keryx.models.explaining.explaining import explain
+
+        return explain(self, x, y)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture of the model."""
         return importlib.import_module("keryx.visualization.model.page").of_model(self)  # pictures stand above models

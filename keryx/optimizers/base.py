@@ -25,6 +25,18 @@ _OLD_WORDS = {
 }
 
 
+class Count(int):
+    """A number of steps, with the method by which programs for Keras, where it is a Variable, read it.
+
+    >>> Count(3) + 1, Count(3).numpy()
+    (4, array(3))
+    """
+
+    def numpy(self) -> np.ndarray:
+        """The number as an array of NumPy's."""
+        return np.asarray(int(self))
+
+
 class Optimizer(PureOptimizer, Copyable, Configurable):
     """The base of the optimizers: a rule, and what Keras offers around every rule.
 
@@ -144,9 +156,9 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         return jnp.asarray(rate(iteration) if inspect.signature(rate).parameters else rate(), jnp.float32)
 
     @property
-    def iterations(self) -> int:
+    def iterations(self) -> "Count":
         """The steps taken so far; accumulated gradients count once."""
-        return int(self._iteration.numpy()) // (self.gradient_accumulation_steps or 1)
+        return Count(int(self._iteration.numpy()) // (self.gradient_accumulation_steps or 1))
 
     # The state, which the training loop lends to its steps
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError
-from keryx.optimizers.base import Optimizer, registry
+from keryx.optimizers.base import Count, Optimizer, registry
 from keryx.optimizers.pure import State
 
 
@@ -105,9 +105,9 @@ class LossScaleOptimizer(Optimizer):
         return self.initial_scale if state is None else state["dynamic_scale"]
 
     @property
-    def iterations(self) -> int:
+    def iterations(self) -> Count:
         """The steps taken so far, without those that were left out."""
-        return super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1)
+        return Count(super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1))
 
     @property
     def learning_rate(self) -> Any:

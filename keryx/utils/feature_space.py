@@ -254,9 +254,9 @@ class FeatureSpace(Kinds, Layer):
             return None
         return {name: layer.get_build_config() for name, layer in self.preprocessors.items()}
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
         """Build the layers, which a file tells the rest of."""
-        for name, built in config.items():
+        for name, built in (config or {}).items():
             layer = self.preprocessors.get(name)
             if layer is not None and built and not layer.built:
                 layer.build_from_config(built)

@@ -241,7 +241,8 @@ def in_characters(made: Sequence[Panel], width: int | None = None, colour: bool 
     """
     from rich.console import Console
 
-    console = Console(width=width, highlight=False, color_system="auto" if colour is not False else None)
+    color: Any = "auto" if colour is not False else None
+    console = Console(width=width, highlight=False, color_system=color, force_jupyter=False)  # else it shows itself
     room = width or min(console.width, 80)
     with console.capture() as captured:
         for panel in made:

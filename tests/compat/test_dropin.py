@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import keryx
-from keryx.compat import install
-from keryx.errors import StateError
+from keryx.compat import install, surroundings
+from keryx.compat.keras_names import NAMES
+from keryx.errors import ConfigError, StateError
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -27,7 +28,7 @@ def checks_in(file):
 
 def child(*words, given=None):
     """The standard output of `python -m keryx` with these words."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    environment = {"KERAS_HOME": os.devnull, **os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-m", "keryx", *map(str, words)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, input=given)
     assert done.returncode == 0, done.stderr
@@ -53,6 +54,15 @@ def keras_says():
                 names[f"{path}.{name}".lstrip(".")] = (source, getattr(value, "__name__", name))
     del names["version"]  # Keras's own
     return names
+
+
+def test_the_list_of_names_is_keras_own():
+    import keras
+    from api_coverage import namespaces, public
+
+    assert {path: set(names) for path, names in NAMES.items()} == {
+        path: set(public(module)) for path, module in namespaces(keras)
+    }
 
 
 WALK = """
@@ -86,8 +96,14 @@ def test_each_name_is_keryxs_own_by_its_public_and_by_its_private_path(keras_say
 
 
 @pytest.fixture(scope="module")
-def told():
-    return json.loads(child(HERE / "under_the_name_keras.py"))
+def told(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "keras.json").write_text(
+        '{"backend": "tensorflow", "image_data_format": "channels_first", "epsilon": 1e-5}'
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(home))
+        return json.loads(child(HERE / "under_the_name_keras.py"))
 
 
 @pytest.mark.parametrize("name", checks_in("under_the_name_keras.py"))
@@ -136,6 +152,21 @@ print(*told)
 def test_another_engine_in_the_environment_is_told(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     assert "KERAS_BACKEND is 'torch'; Keryx runs on JAX alone" in child("-c", ENGINE)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"backend": "torch"}'])
+def test_a_file_of_settings_that_says_nothing_is_passed_over(tmp_path, text, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    surroundings.settings_file().write_text(text)
+    assert surroundings.settings(tmp_path / "keras.json") == {}
+    assert surroundings.settings(tmp_path / "nothing.json") == {}
+
+
+def test_a_setting_that_means_nothing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"floatx": "float8"}')
+    with pytest.raises(ConfigError, match=r"keras\.json: 'floatx' is 'float8'\. floatx is one of float16"):
+        surroundings.look_around()
 
 
 SPAWN = """

@@ -4,6 +4,7 @@ Prints a dict as JSON: by the name of a check the traceback of what went wrong, 
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import json
@@ -12,10 +13,11 @@ import sys
 import traceback
 import types
 
+import numpy as np
 import pytest
 
 import keryx
-from keryx.compat.names import NAMESPACES
+from keryx.compat.names import NAMES, NAMESPACES
 
 
 def imported(statement):
@@ -46,6 +48,30 @@ def check_what_tools_look_at():
         importlib.util.find_spec("keras.nothing")
 
 
+def check_what_is_said_of_the_distribution():
+    import keras
+
+    assert importlib.metadata.version("keras") == importlib.metadata.version("Keras") == keras.__version__
+    assert importlib.metadata.metadata("keras")["Name"] == "keras"
+    assert importlib.metadata.version("numpy") == np.__version__
+    named = [found for found in importlib.metadata.distributions() if found.metadata["Name"] == "keras"]
+    assert all("keryx" not in str(found.locate_file("")) for found in named)
+
+
+def check_settings_of_keras_are_taken():
+    """The file that test_dropin.py wrote."""
+    import keras
+
+    assert keras.config.image_data_format() == "channels_first"
+    assert keras.config.epsilon() == 1e-5
+    assert keras.config.floatx() == "float32"
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
+    import keras._tf_keras.keras
+
+    assert keras.config.epsilon() == 1e-7  # the file is read once
+
+
 def check_ways_to_import():
     import keras
     import keras.layers as layers_module
@@ -63,16 +89,12 @@ def check_ways_to_import():
     assert importlib.reload(layers).Dense is Dense
 
 
-def check_a_star_takes_what_keras_makes_public_and_no_module_of_ours():
-    for path in NAMESPACES:
+def check_a_star_takes_what_keras_makes_public():
+    for path, names in NAMES.items():
         if keryx.later.reason(path) is None:
-            names = imported(f"from keras.{path} import *")
-            assert names, path
-            modules = {name for name, value in names.items() if isinstance(value, types.ModuleType)}
             inner = {space.rpartition(".")[2] for space in NAMESPACES if space.rpartition(".")[0] == path}
-            assert modules == inner, path
-            origins = {getattr(value, "__module__", None) or "" for value in names.values()}
-            assert not {"typing", "collections", "collections.abc", "functools", "numpy"} & origins, path
+            wanted = {name for name in {*names, *inner} if keryx.later.reason(f"{path}.{name}") is None}
+            assert set(imported(f"from keras.{path} import *".replace(". ", " "))) == wanted, path
     assert imported("from keras import *")["layers"].Dense is keryx.layers.Dense
     assert imported("from keras.src.ops import *")["einsum"] is keryx.ops.einsum
 
@@ -100,6 +122,7 @@ def check_inspect_and_pickle():
     classes = dict(inspect.getmembers(keras.layers, inspect.isclass))
     assert classes["Dense"] is keryx.layers.Dense
     assert "np" not in dict(inspect.getmembers(keras.backend))
+    assert keras.layers.from_nnx is keryx.layers.from_nnx  # there, but not what a star takes
     assert "units" in inspect.signature(keras.layers.Dense).parameters
     assert inspect.getmodule(keras.layers.Dense).__name__.startswith("keryx.layers")
     assert "class Dense" in inspect.getsource(keras.layers.Dense)

@@ -1,6 +1,6 @@
 """What programs that were written for Keras ask of a layer, beyond what a layer needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import jax
@@ -41,6 +41,8 @@ class KerasMembers:
     def input_dtype(self) -> str:
         """The dtype that float inputs are cast to."""
         return self._layer.compute_dtype
+
+    _metrics: Sequence[Any] = ()  # programs for Keras give a layer of theirs some by this name, and look for them there
 
     @property
     def metrics(self) -> list[Any]:

@@ -79,9 +79,12 @@ class Sliding(Layer):
         space = [shape[axis] for axis in spatial_axes(self.data_format, self.rank)]
         reach = [1 + (size - 1) * step for size, step in zip(self.kernel_size, self.dilation_rate, strict=True)]
         if self.padding == "valid" and any(k > n for k, n in zip(reach, space, strict=True)):
+            from keryx.core import ways_out
+
             raise ShapeError(
                 f"{self.title} has a kernel that reaches over {tuple(reach)}, more than its inputs "
                 f"{tuple(space)}. Use padding='same', a smaller kernel, or larger inputs."
+                + ways_out.of_channels_first(shape, self.data_format)
             )
 
     def finish(self, outputs: jax.Array) -> jax.Array:

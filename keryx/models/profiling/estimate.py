@@ -31,7 +31,8 @@ class Step:
         bytes: Bytes that operations read and write.
         seconds: The least time, by the machine's measured ceilings.
         fits: Whether the peak fits into the memory that is free; None where that is not known.
-        largest_batch: The rows of the largest batch that would fit; 0 where not even one row does.
+        largest_batch: The rows of the largest batch that would fit; 0 where not even one row does, None where the
+            memory is not known.
     """
 
     weights: int
@@ -110,21 +111,12 @@ def estimate(model: Any, batch_size: int, x: Any, y: Any) -> Estimate:
         if free is not None:
             free += predicted.weights + (trained.optimizer if trained and model.session.optimizer.built else 0)
         steps = [
-            _step(
-                looked,
-                run(2 * batch_size, lambda program, given: held(program.lower(*given).compile())),
-                batch_size,
-                free,
-            )
+            _step(looked, _doubled(model, batch_size, run), batch_size, free)
             for looked, run in ((predicted, predict), (trained, train))
             if looked is not None
         ]
     kind = jax.devices()[0].device_kind
     return Estimate(model.name, batch_size, kind, free, steps[0], steps[1] if trained else None)
-
-
-def _peak(program: Any, given: tuple) -> int:
-    return held(program.lower(*given).compile())
 
 
 class _Looked:
@@ -139,14 +131,24 @@ class _Looked:
         self.data, self.peak = _bytes(batch), held(self.compiled)
 
 
-def _step(looked: _Looked, doubled: int, rows: int, free: int | None) -> Step:
-    """An estimate, with the peak at twice the rows: the peak is taken to be a line between the two."""
+def _doubled(model: Any, rows: int, run: Callable) -> int | None:
+    """The peak at twice the rows; None where the model takes one number of rows only."""
+    if model.has_graph and any(symbol.shape[:1] != (None,) for symbol in model.inputs):
+        return None
+    return int(run(2 * rows, lambda program, given: held(program.lower(*given).compile())))
+
+
+def _step(looked: _Looked, doubled: int | None, rows: int, free: int | None) -> Step:
+    """An estimate; the peak is taken to be a line from these rows to twice as many."""
     seconds = looked.counted.seconds(ceilings())
-    a_row = max((doubled - looked.peak) / rows, 1.0)
-    largest = None if free is None else max(int((free - looked.peak) // a_row) + rows, 0)
     memory = looked.compiled.memory_analysis()
     temporary = 0 if memory is None else int(memory.temp_size_in_bytes)
     fits = None if free is None else looked.peak <= free
+    if free is None or doubled is None:
+        largest = None if free is None else rows * (looked.peak <= free)
+    else:
+        a_row = max((doubled - looked.peak) / rows, 1.0)
+        largest = max(int((free - looked.peak) // a_row) + rows, 0)
     sizes = looked.weights, looked.optimizer, looked.data, temporary, looked.peak
     return Step(*sizes, looked.counted.flops, looked.counted.bytes, seconds, fits, largest)
 

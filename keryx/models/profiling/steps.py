@@ -10,7 +10,7 @@ import numpy as np
 
 from keryx.core.split import Fed
 from keryx.core.symbol import SymbolicTensor
-from keryx.errors import ArgumentError, StateError
+from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.training.session import Session
 from keryx.training.state import TrainState, fresh_clock
 from keryx.training.step import Batch
@@ -83,6 +83,8 @@ def inputs_of(model: Any, x: Any, rows: int) -> Any:
 
 
 def _of_symbol(model: Any, symbol: SymbolicTensor, rows: int) -> Spec:
+    if symbol.shape[0] not in (None, rows):
+        raise ShapeError(f"The input {symbol.name!r} of {model.title} wants {symbol.shape}; got batch_size={rows}.")
     if None in symbol.shape[1:]:
         raise ArgumentError(
             f"The input {symbol.name!r} of {model.title} is {symbol.shape}, of a size that is not known: give "

@@ -81,6 +81,8 @@ def _state(model: Any, arrays: list[np.ndarray], by_weight: bool, origin: Origin
         state["iteration"] = np.asarray(counts[0]).astype(np.int32)
     if is_today(origin.version) and "learning_rate" in state and len(counts) > 1:
         state["learning_rate"] = np.asarray(counts[1], np.float32)
+    if not rest:  # of an optimizer that had taken no step
+        return state
     if by_weight:
         return _in_todays_order(optimizer, state, rest)
     return _in_blocks(model, state, rest, origin, weights)

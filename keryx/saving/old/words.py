@@ -34,6 +34,7 @@ CLASSES = {
     "L1L2Regularizer": "L1L2",
     "WeightRegularizer": "L1L2",
     "ActivityRegularizer": "L1L2",
+    "l1l2": "L1L2",
     "maxnorm": "MaxNorm",
     "nonneg": "NonNeg",
     "unitnorm": "UnitNorm",

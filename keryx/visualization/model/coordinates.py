@@ -1,5 +1,6 @@
 """Where the nodes of ranks in order stand from left to right, and where edges are joined to them."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
@@ -60,7 +61,7 @@ def across(cut: Cut, order: list[list[int]], gap: float) -> list[float]:
             x[node] = place
 
     downwards, upwards = range(len(order)), range(len(order) - 1, -1, -1)
-    for _ in range(6):
+    for _ in range(max(1, min(6, 20_000 // (cut.count + 1)))):
         for rank in downwards:
             settle(rank, [cut.above])
         for rank in upwards:
@@ -111,13 +112,14 @@ def _rows(cut: Cut, order: list[list[int]]) -> list[list[int]]:
     place = {node: i for rank in order for i, node in enumerate(rank)}
     after: dict[int, int] = {}
     for rank in order:
-        kept: list[tuple[int, int]] = []
         alone = [(node, cut.below[node][0][0]) for node in rank if len(cut.below[node]) == 1]
         alone = [(a, b) for a, b in alone if len(cut.above[b]) == 1]
+        kept: list[tuple[int, int]] = []  # places in both ranks, from left to right
         for a, b in sorted(alone, key=lambda pair: pair[0] < cut.real):  # long edges before boxes
-            if all((place[a] < place[c]) == (place[b] < place[d]) for c, d in kept):
-                kept.append((a, b))
-        after.update(kept)
+            i = bisect_left(kept, (place[a], place[b]))
+            if (not i or kept[i - 1][1] < place[b]) and (i == len(kept) or place[b] < kept[i][1]):
+                kept.insert(i, (place[a], place[b]))
+                after[a] = b
     rows = []
     for start in set(range(cut.count)).difference(after.values()):
         row = [start]

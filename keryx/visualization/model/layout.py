@@ -1,5 +1,6 @@
 """Where each box and arrow of a model's picture stands: a model that is open is a box as large as its own picture."""
 
+from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -123,6 +124,9 @@ class _Placing:
             a for a in picture.arrows if not top or (a.tail is not None and (a.head is not None or self.shown.shapes))
         ]
         texts = [text_of(a, self.shown) if top or labels or None not in (a.tail, a.head) else "" for a in arrows]
+        loops = Counter(a.tail for a, text in zip(arrows, texts, strict=True) if text and a.tail == a.head)
+        if not self.turn.sideways:  # a box is as high as the labels of the arrows from it to itself
+            sizes = [(w, max(h, loops[i] * LINES["label"])) for i, (w, h) in enumerate(sizes)]
         nodes = [self.turn.size(size) for size in sizes]
         first: list[int] = []
         last: list[int] = []
@@ -182,8 +186,9 @@ class _Placing:
 
     def _side(self, box: Box | None, node: Size) -> float:
         """How much of a box's side is straight."""
-        is_round = box is not None and box.role in ("input", "op") and not self.turn.sideways
-        return node[0] - (node[1] if is_round else 16.0)
+        if box is None or box.role not in ("input", "op"):
+            return node[0] - 16.0
+        return node[0] - (24.0 if self.turn.sideways else node[1])
 
     def _label_size(self, text: str) -> Size:
         return self.turn.size((width(text, SIZES["label"]) + 8, LINES["label"])) if text else (0.0, 0.0)

@@ -1,6 +1,7 @@
 """A picture of a model as HTML, for notebooks: one piece that needs nothing from elsewhere and runs no script."""
 
 import math
+import secrets
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import product
@@ -47,11 +48,14 @@ def fragment(
     switches = _switches(picture)
     views = list(_views(switches))
     boxes = sum(1 for _ in picture.walk())
+    names = [f"kx-{secrets.token_hex(4)}-{i}" for i in range(len(switches))]  # unlike those of other pictures
+    clicks = {box.key: name for name, within in zip(names, switches, strict=True) for box in within}
     parts = [f'<div class="kx kx-model"><style>{_css()}</style>', _heading(picture)]
-    parts += [_switch(i, within, expand) for i, within in enumerate(switches)]
+    parts += [_switch(i, names[i], within, expand) for i, within in enumerate(switches)]
     for kinds, opened in views:
         drawing = place(picture, shown, opened, direction, right_angles=not curved)
-        drawn = svg.element(drawing, f"Model {picture.title}", curved, tips=boxes * len(views) <= _MOST_TIPS)
+        with_tips = boxes * len(views) <= _MOST_TIPS
+        drawn = svg.element(drawing, f"Model {picture.title}", curved, tips=with_tips, switches=clicks)
         parts.append(f'<div class="{kinds}">{drawn}</div>')
     return "".join(parts) + "</div>"
 
@@ -70,7 +74,7 @@ def _switches(picture: Picture) -> list[list[Box]]:
     states = math.prod([2] * len(boxes))
     if len(boxes) <= _MOST_SWITCHES and states * sum(1 for _ in picture.walk()) <= _MOST_BOXES:
         return [[box] for box in boxes]
-    return [boxes]
+    return [boxes] if boxes else []
 
 
 def _views(switches: Sequence[Sequence[Box]]) -> Iterator[tuple[str, set[str]]]:
@@ -104,11 +108,9 @@ def _heading(picture: Picture) -> str:
     return f'<div class="kx-head"><strong>{escape(picture.title)}</strong> {escape(words)}</div>'
 
 
-def _switch(number: int, boxes: Sequence[Box], is_on: bool) -> str:
-    if not boxes:
-        return ""
+def _switch(number: int, checkbox: str, boxes: Sequence[Box], is_on: bool) -> str:
     name = clipped(boxes[0].name if len(boxes) == 1 else f"{len(boxes)} models")
-    box = f'<input type="checkbox" class="c{number}"{" checked" if is_on else ""}>'
+    box = f'<input type="checkbox" class="c{number}" id="{checkbox}"{" checked" if is_on else ""}>'
     return f'<label class="kx-switch">{box}<span>{escape(name)}</span></label>'
 
 
@@ -122,7 +124,7 @@ def _css() -> str:
         f".kx-model{{{light}}}\n@media (prefers-color-scheme:dark){{.kx-model{{{dark}}}}}\n"
         f"{','.join(f'{where} .kx-model' for where in _LIGHT)}{{{light}}}\n"
         f"{','.join(f'{where} .kx-model' for where in _DARK)}{{{dark}}}\n"
-        f"{style.rules(variables)}"
+        f"{style.rules(variables, 'kx')}"
         f".kx-model{{color:var(--kx-ink);font:12px {style.FONT};padding:8px;border-radius:6px;max-width:100%;"
         "overflow:hidden;box-sizing:border-box}\n"
         ".kx-view{overflow:auto;max-height:90em}.kx-view svg{display:block;margin:0 auto;max-width:none}\n"
@@ -130,7 +132,7 @@ def _css() -> str:
         ".kx-switch span::before{content:'\\25b8  '}.kx-switch input:checked+span::before{content:'\\25be  '}\n"
         ".kx-switch input{position:absolute;opacity:0}.kx-switch input:focus-visible+span{outline:2px solid}\n"
         ".kx-switch span{border:1px solid var(--kx-border);background:var(--kx-box);border-radius:4px;"
-        "padding:1px 7px}\n"
+        "padding:1px 7px}\n.kx-click{display:block;height:100%;cursor:pointer}\n"
         + "".join(
             f".kx-model:has(.c{i}:checked) .x{i},.kx-model:not(:has(.c{i}:checked)) .o{i}{{display:none}}\n"
             for i in numbers

@@ -94,6 +94,9 @@ class Picture:
                 yield from box.inside.walk()
 
 
+_MOST_WRAPPERS = 8  # one around another; what is called `layer` need not end
+
+
 def of(model: Any, layer_range: Sequence[str] | None = None) -> Picture:
     """The picture of a model.
 
@@ -142,9 +145,11 @@ def model_within(thing: Any) -> Any:
     >>> model_within(keryx.layers.TimeDistributed(inner)) is inner
     True
     """
-    while thing is not None and not isinstance(thing, Structure):
+    for _ in range(_MOST_WRAPPERS):
+        if isinstance(thing, Structure):
+            return thing
         thing = getattr(thing, "layer", None)
-    return thing
+    return None
 
 
 class _Reader:

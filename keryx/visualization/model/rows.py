@@ -53,6 +53,8 @@ def rows_of(box: Box, shown: Shown, is_open: bool = False) -> list[Row]:
         rows = rows[:1]
     if is_open:
         return rows
+    if shown.parameters and box.inside is not None:
+        rows.append(("detail", f"{len(box.inside.boxes)} layers within"))
     if shown.parameters and (count := parameters(box.thing)):
         rows.append(("detail", f"{count:,} parameters"))
     if shown.trainable and getattr(box.thing, "weights", None):

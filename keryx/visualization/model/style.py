@@ -82,10 +82,10 @@ _RULES = Template(
 )
 
 
-def rules(colours: dict[str, str]) -> str:
-    """CSS that draws a picture in these colours."""
+def rules(colours: dict[str, str], scope: str) -> str:
+    """CSS that draws pictures of the class `scope` in these colours."""
     bars = "".join(f".kx .{family} .bar{{fill:{colours[family]}}}\n" for family in FAMILIES)
-    return _RULES.substitute(colours, font=FONT) + bars
+    return (_RULES.substitute(colours, font=FONT) + bars).replace(".kx", f".{scope}")
 
 
 def family(role: str, thing: Any) -> str:

@@ -1,5 +1,6 @@
 """A picture of a model as SVG."""
 
+from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
 
@@ -12,16 +13,26 @@ from keryx.visualization.model.text import width
 from keryx.visualization.model.tips import tip
 
 MARGIN = 12.0
+_FILE = "kx-file"  # so that a file's colours, shown in a notebook, are not those of other pictures there
 _HEAD = 3.5, 7.0  # half the width and the length of an arrow's head
 
 
 def document(drawing: Drawing, title: str, curved: bool = True) -> str:
     """A file of SVG by itself, which follows the reader's choice of light and dark."""
-    dark = f"@media (prefers-color-scheme:dark){{{style.rules(style.DARK)}}}"
-    return element(drawing, title, curved, f"<style>{style.rules(style.LIGHT)}{dark}</style>")
+    light, dark = (style.rules(colours, _FILE) for colours in (style.LIGHT, style.DARK))
+    css = f"<style>{light}@media (prefers-color-scheme:dark){{{dark}}}</style>"
+    return element(drawing, title, curved, css, scope=_FILE)
 
 
-def element(drawing: Drawing, title: str, curved: bool = True, before: str = "", tips: bool = True) -> str:
+def element(
+    drawing: Drawing,
+    title: str,
+    curved: bool = True,
+    before: str = "",
+    tips: bool = True,
+    scope: str = "kx",
+    switches: Mapping[str, str] | None = None,
+) -> str:
     """The element `<svg>`.
 
     Args:
@@ -30,15 +41,19 @@ def element(drawing: Drawing, title: str, curved: bool = True, before: str = "",
         curved: Whether arrows bend; else they go straight from point to point.
         before: What stands first in it.
         tips: Whether boxes tell of their weights; else of their name alone.
+        scope: The class that its CSS is for.
+        switches: By the key of a box, the id of the checkbox around the picture that a click on the box is for.
     """
     w, h = drawing.size[0] + 2 * MARGIN, drawing.size[1] + 2 * MARGIN
+    switches = switches or {}
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="kx" width="{_n(w)}" height="{_n(h)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="{_n(-MARGIN)} {_n(-MARGIN)} {_n(w)} {_n(h)}" role="img" aria-label="{escape(title)}">{before}',
         f'<rect x="{_n(-MARGIN)}" y="{_n(-MARGIN)}" width="{_n(w)}" height="{_n(h)}" class="ground"/>',
         *(_frame(placed, tips) for placed in drawing.boxes if placed.is_open),
         *(_arrow(routed, drawing, curved) for routed in drawing.arrows),
         *(_header(placed) if placed.is_open else _closed(placed, tips) for placed in drawing.boxes),
+        *(_button(placed, tips, switches[placed.box.key]) for placed in drawing.boxes if placed.box.key in switches),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -99,6 +114,16 @@ def _header(placed: Placed) -> str:
         f'<rect class="ground" x="{_n(placed.x + PADDING - 2)}" y="{_n(placed.y + 4)}" width="{_n(wide)}" height="16"/>'
     )
     return f'<g class="t">{behind}{"".join(parts)}</g>'
+
+
+def _button(placed: Placed, tips: bool, checkbox: str) -> str:
+    """What is clicked on: all of a closed model, the head of an open one."""
+    h = HEADER if placed.is_open else placed.height
+    return (
+        f"<g>{_title(placed.box, tips)}"
+        f'<foreignObject x="{_n(placed.x)}" y="{_n(placed.y)}" width="{_n(placed.width)}" height="{_n(h)}">'
+        f'<label class="kx-click" for="{checkbox}"></label></foreignObject></g>'
+    )
 
 
 def _arrow(routed: Routed, drawing: Drawing, curved: bool) -> str:
