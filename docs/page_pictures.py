@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-MARK = re.compile(r"<!-- picture: (\w+) -->")
+MARK = re.compile(r"^<!-- picture: (\w+) -->$", re.MULTILINE)
 
 
 @functools.cache
