@@ -43,8 +43,6 @@ def test_a_block_that_is_no_doctest_is_a_program_that_runs(page, line, mark, cod
         return
     monkeypatch.chdir(tmp_path)
     if mark.partition(" ")[0] == "run":  # with the options of `python -m keryx`
-        if "--keras" in mark:
-            pytest.importorskip("keryx.compat.dialects")
         Path("program.py").write_text(code)
         command = [sys.executable, "-m", "keryx", *mark.split()[1:], "program.py"]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
