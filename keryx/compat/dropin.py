@@ -145,7 +145,16 @@ def _dialects() -> Any:
 def _dialect(path: str) -> Mapping[str, Any] | None:
     """What the dialect that is active has for a module; None where there is no dialect, or nothing of that path."""
     dialects = _dialects()
-    return None if dialects is None else dialects.module(path)
+    return None if dialects is None else dialects.module(_without_src(path))
+
+
+def _without_src(path: str) -> str:
+    """A path as it was before Keras 2.13 put its modules below `src`: by it the dialects know them.
+
+    >>> _without_src("keras.src.engine.training"), _without_src("keras.layers")
+    ('keras.engine.training', 'keras.layers')
+    """
+    return "keras" + path.removeprefix("keras.src") if path.startswith("keras.src") else path
 
 
 def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
@@ -154,7 +163,7 @@ def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
     if path == fullname or not path.startswith("keras."):
         return {}
     modules = importlib.import_module("keryx.compat.dialects.modules")
-    return modules.contents(2, path) or {}
+    return modules.contents(2, _without_src(path)) or {}
 
 
 def _is_module(fullname: str) -> bool:
@@ -188,7 +197,7 @@ def _look(fullname: str, name: str) -> Any:
         return importlib.import_module(below)
     if (dialects := _dialects()) is not None:
         try:
-            return dialects.name(path, name)
+            return dialects.name(_without_src(path), name)
         except AttributeError as error:
             if isinstance(error, KeryxError):  # it was there in that age, and the error says what to write today
                 raise
