@@ -29,8 +29,16 @@ def install(tensorflow: bool = False) -> None:
     Raises:
         StateError: Keras itself, or TensorFlow where that is asked for, has been imported before.
 
-    To install twice is as good as once. A child that `multiprocessing` spawns begins without it: where a program starts
-    such children, `import keryx.as_keras` at its top reaches them too.
+    To install twice is as good as once. As with Keras, the first `import keras` takes the settings of
+    `~/.keras/keras.json`. It is this process that has the drop-in, and what is forked from it; others begin without:
+
+    - Children that `multiprocessing` spawns import the program, so `import keryx.as_keras` at its top reaches them;
+      `python -m keryx` does not.
+    - Workers of joblib and pytest-xdist import the module of what they run: there the line stands at the top of that
+      module, or of `conftest.py`.
+    - What `subprocess` starts is started with `python -m keryx` in the place of `python`.
+
+    In a program:
 
         from keryx.compat import install
 
