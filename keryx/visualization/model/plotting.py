@@ -13,7 +13,7 @@ from keryx.visualization.model.rows import Shown
 
 SPLINES = ("ortho", "curved", "spline", "polyline", "line")
 _OWN = ("svg", "html", "htm", "dot", "gv")
-_FOR_NOTEBOOKS = {"png": "Image", "jpg": "Image", "jpeg": "Image", "webp": "Image", "svg": "SVG", "html": "HTML"}
+_PIXELS = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}  # by ending, as IPython says it
 
 
 def plot_model(
@@ -175,9 +175,13 @@ def _write(file: Any, text: str) -> None:
 
 
 def _for_notebook(path: Path, ending: str) -> Any:
+    """What IPython shows of the file; None of those that it cannot show, and without it."""
     try:
         from IPython import display
     except ImportError:
         return None
-    kind = _FOR_NOTEBOOKS.get(ending)
-    return None if kind is None else getattr(display, kind)(filename=str(path))
+    if ending in _PIXELS:
+        return display.Image(filename=str(path), format=_PIXELS[ending])
+    if ending in ("svg", "html"):
+        return getattr(display, ending.upper())(filename=str(path))
+    return None
