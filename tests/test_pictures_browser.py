@@ -85,7 +85,7 @@ def in_browser(ten, tmp_path_factory):
     """The ten models on one page: what the browser measures, and its screenshot."""
     folder = tmp_path_factory.mktemp("browser")
     sections = [f'<section id="{name}">{page.of_model(model)}</section>' for name, model in ten.items()]
-    narrow = f'<section id="narrow" style="width:300px">{page.of_model(ten["inception"])}</section>'
+    narrow = f'<section id="narrow" style="width:200px">{page.of_model(ten["inception"])}</section>'
     sections.append(narrow)
     html = f"<!DOCTYPE html><meta charset=utf-8><style>body{{margin:0}}</style>{''.join(sections)}"
     (folder / "page.html").write_text(html + _MEASURE)
