@@ -15,7 +15,7 @@ from rich.console import Console
 import keryx
 from keryx import errors
 from keryx.callbacks import History, LivePlot
-from keryx.visualization import curves
+from keryx.visualization import curves, fonts
 from keryx.visualization.braille import Canvas
 from keryx.visualization.curves import in_characters, panels
 
@@ -129,6 +129,12 @@ def test_many_metrics_stand_in_rows(tmp_path):
     figure = told(History(), [{f"loss_{i}": 1.0 - i for i in range(5)}] * 2).plot("figure")
     assert len(figure.axes) == 5
     assert len({round(axis.get_position().x0, 2) for axis in figure.axes}) > 1
+
+
+@pytest.mark.skipif(not fonts.known()[1], reason="no font here has Chinese letters")
+def test_a_name_in_chinese(tmp_path):
+    told(History(), [{"准确率_accuracy": 0.5, "a$b$\\frac": 1.0}] * 2).plot(to_file=tmp_path / "a.png")  # no warning
+    assert (tmp_path / "a.png").stat().st_size > 5000
 
 
 def test_a_window_is_shown_where_it_is_asked_for(monkeypatch):
