@@ -123,6 +123,8 @@ def test_errors_name_the_way_out(small, tmp_path):
         model_to_dot(small, splines="wavy")
     with pytest.raises(errors.StateError, match="'later' is not built yet"):
         plot_model(keryx.Sequential([layers.Dense(1)], name="later"), tmp_path / "a.svg")
+    with pytest.raises(errors.ArgumentError, match=r"model_to_dot\(\) draws a model; got Dense"):
+        model_to_dot(layers.Dense(1))
     assert list(tmp_path.iterdir()) == []
 
 
