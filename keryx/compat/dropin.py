@@ -258,16 +258,26 @@ def _is_thing(value: Any) -> bool:
     return not isinstance(value, ModuleType) and str(getattr(value, "__module__", "keryx")).startswith("keryx")
 
 
+def _age_of(path: str) -> int | None:
+    """The age of Keras that had a module or a thing of this path, the latest; None where none had."""
+    modules = importlib.import_module("keryx.compat.dialects.modules")
+    above, _, leaf = path.rpartition(".")
+    for age in (2, 1):
+        module = modules.contents(age, above)
+        if modules.contents(age, path) is not None or (module is not None and leaf in module):
+            return age
+    return None
+
+
 def _refusal(fullname: str) -> MissingModuleError:
     """Why there is no module of this path, in the words of what it is asked from where it is a name."""
     above, _, leaf = fullname.rpartition(".")
-    path = _canonical(fullname)
     try:
         _look(above, leaf)
         why = f"{fullname} is no module: write `from {above} import {leaf}`."
     except AttributeError as error:
         why = str(error)
-    if path.count(".") == 2 and not path.startswith(("keras.src", "tensorflow")) and leaf.islower():
-        why += " Modules of Keras 1 and 2 are found with `python -m keryx --keras 2 script.py`."
+        if age := _age_of(_without_src(_canonical(fullname))):
+            why += f" It is of Keras {age}, whose words are taken by `python -m keryx --keras {age} script.py`."
     # Named after no module: else Python would say "cannot import name" in the place of what is said here.
     return MissingModuleError(why)
