@@ -117,7 +117,7 @@ class Finder(DistributionFinder, Loader):
         path = _canonical(module.__name__)
         below = path.removeprefix("keras").removeprefix(".")
         if below in names.NAMES:
-            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below]) - {"version"}
+            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below])
         if path in ("keras", "keras.src", "keras.src.version"):
             module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         if path == "keras":

@@ -95,6 +95,7 @@ def check_tensorflow_paths_of_years_ago():
     from tensorflow.python.keras.preprocessing.text import Tokenizer
 
     assert preprocessing.Rescaling is tf.keras.layers.experimental.preprocessing.Rescaling is keryx.layers.Rescaling
+    assert tf.keras.layers.experimental.EinsumDense is keryx.layers.EinsumDense
     assert tf.keras.optimizers.experimental.AdamW is keryx.optimizers.AdamW
     assert tf.keras.experimental.CosineDecay is keryx.optimizers.schedules.CosineDecay
     assert (Layer, Model) == (keryx.Layer, keryx.Model)
