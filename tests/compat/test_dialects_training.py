@@ -234,3 +234,26 @@ def test_a_loss_that_speaks_of_the_models_tensors_keeps_the_weights_of_the_sampl
     before = model.get_layer("hidden").get_weights()[1].copy()
     model.fit(X, Y, verbose=0)
     assert not np.allclose(model.get_layer("hidden").get_weights()[1], before)
+
+
+def test_what_is_trained_was_settled_by_compile():
+    with use(2):
+        judge = Sequential([layers.Dense(1, input_shape=(3,))])
+        judge.compile("sgd", "mse")
+        judge.trainable = False
+        noise = layers.Input((2,))
+        maker = Sequential([layers.Dense(3, input_shape=(2,))])
+        both = keryx.Model(noise, judge(maker(noise)))
+        both.compile("sgd", "mse")
+        before = [model.get_weights()[0].copy() for model in (judge, maker)]
+        both.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
+        assert np.array_equal(judge.get_weights()[0], before[0])
+        assert not np.array_equal(maker.get_weights()[0], before[1])
+        judge.train_on_batch(X, Y)
+        assert not np.array_equal(judge.get_weights()[0], before[0])
+        assert not judge.trainable
+        before = judge.get_weights()[0].copy()
+        both.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+        assert np.array_equal(judge.get_weights()[0], before)
+        judge.fit(X, Y, verbose=0)
+        assert not np.array_equal(judge.get_weights()[0], before)

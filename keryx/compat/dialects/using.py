@@ -131,6 +131,7 @@ _METHODS = {
     "compile": training.compile_,
     "fit": training.fit,
     "evaluate": training.evaluate,
+    "train_on_batch": training.train_on_batch,
     "predict": training.predict,
     "fit_generator": training.fit_generator,
     "evaluate_generator": training.evaluate_generator,
