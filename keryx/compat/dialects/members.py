@@ -94,6 +94,18 @@ def _history(symbol: Any) -> tuple[Any, int, int]:
     return layer, getattr(layer, "nodes", [symbol.node]).index(symbol.node), symbol.index
 
 
+def _weight(*names: str) -> _Read:
+    """A weight by the letter that Keras 1 had for it."""
+
+    def read(layer: Any) -> Any:
+        found = [getattr(layer, name) for name in names if hasattr(layer, name)]
+        if not found:
+            raise AttributeError(f"{type(layer).__name__} has no weight {' or '.join(names)}.")
+        return found[0]
+
+    return _Read(read)
+
+
 def _at(what: str, shape: bool) -> Callable:
     def get(layer: Any, node_index: int) -> Any:
         """What went into a call, or came out of it, by the number of the call."""
@@ -148,4 +160,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
     made += [(Layer, f"get_{what}_at", _at(what, shape=False)) for what in ("input", "output")] + [
         (Layer, f"get_{what}_shape_at", _at(what, shape=True)) for what in ("input", "output")
     ]
+    if version == 1:
+        letters = {"W": ("kernel", "embeddings"), "U": ("recurrent_kernel",), "b": ("bias",)}
+        made += [(Layer, letter, _weight(*names)) for letter, names in letters.items()]
     return made
