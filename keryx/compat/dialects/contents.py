@@ -94,7 +94,9 @@ def models(age: int) -> dict[str, Any]:
     graph = gone(
         "keras.models.Graph", "it went with Keras 1.0. Call layers on Input(...), and close Model(inputs, outputs)"
     )
-    return {"Graph": graph, "model_from_yaml": files.model_from_yaml, "Merge": merging.Merge}
+    found = {word: engine(age)[word] for word in ("Input", "InputLayer", "Layer", "Merge", "get_source_inputs")}
+    made = {"model_from_config": todays_layers.deserialize, "model_from_yaml": files.model_from_yaml, "Graph": graph}
+    return found | made
 
 
 def engine(age: int) -> dict[str, Any]:
@@ -213,7 +215,13 @@ def activations(age: int) -> dict[str, Any]:
 
 def callbacks(age: int) -> dict[str, Any]:
     """Those that took other words."""
-    return {"ModelCheckpoint": old_callbacks.ModelCheckpoint, "BaseLogger": old_callbacks.BaseLogger}
+    from keryx.utils import Progbar
+
+    return {
+        "BaseLogger": old_callbacks.BaseLogger,
+        "ModelCheckpoint": old_callbacks.ModelCheckpoint,
+        "Progbar": Progbar,
+    }
 
 
 def backend(age: int) -> dict[str, Any]:
