@@ -8,7 +8,7 @@ from keryx import layers, optimizers
 from keryx.callbacks import Callback
 from keryx.compat import use
 from keryx.compat.dialects import name
-from keryx.compat.dialects import optimizers as old
+from keryx.compat.dialects.training import optimizers as old
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError
 from keryx.models import Sequential

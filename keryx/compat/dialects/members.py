@@ -7,14 +7,15 @@ from typing import Any
 import jax
 
 from keryx.callbacks import Callback
-from keryx.compat.dialects import calls, files
-from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.compat.dialects.backend.functions import get_updates
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.backend.words import Shape
 from keryx.compat.dialects.patches import by_keryx
-from keryx.compat.dialects.signatures import SIGNATURES
-from keryx.compat.dialects.training import params_of_age
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.training.methods import params_of_age
+from keryx.compat.dialects.words import calls
+from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
 from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner

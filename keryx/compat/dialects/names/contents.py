@@ -12,13 +12,15 @@ from keryx import layers as todays_layers
 from keryx import models as todays_models
 from keryx import regularizers as todays_regularizers
 from keryx.compat.dialects import backend as old_backend
-from keryx.compat.dialects import callbacks as old_callbacks
-from keryx.compat.dialects import files, merging, values
-from keryx.compat.dialects import layers as old_layers
-from keryx.compat.dialects import metrics as old_metrics
-from keryx.compat.dialects import optimizers as old_optimizers
-from keryx.compat.dialects.calls import arguments
-from keryx.compat.dialects.modules import gone
+from keryx.compat.dialects.layers import dropped as old_layers
+from keryx.compat.dialects.layers import merging
+from keryx.compat.dialects.names.modules import gone
+from keryx.compat.dialects.training import callbacks as old_callbacks
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import metrics as old_metrics
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words import values
+from keryx.compat.dialects.words.calls import arguments
 from keryx.core.codec import Registry
 from keryx.layers import InputSpec, Layer
 

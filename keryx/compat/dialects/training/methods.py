@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from keryx import old_words
-from keryx.compat.dialects import age, closed_losses, freezing, values
-from keryx.compat.dialects import metrics as old_metrics
-from keryx.compat.dialects import optimizers as old_optimizers
+from keryx.compat.dialects import age
+from keryx.compat.dialects.training import closed_losses, freezing
+from keryx.compat.dialects.training import metrics as old_metrics
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words import values
 from keryx.errors import ArgumentError
 
 # What metrics are logged as: Keras 1, and Keras 2 until 2.3, went by the function that a short name stood for.
