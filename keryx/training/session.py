@@ -95,8 +95,7 @@ class Session(Copyable):
 
     def _can_test(self) -> bool:
         """Whether there is something to test: outputs, or a test_step of the user's own."""
-        model: Any = self.model
-        return model.has_graph or not (is_own(type(model).call) and is_own(type(model).test_step))
+        return self.model.has_call or not is_own(type(self.model).test_step)  # type: ignore[attr-defined]
 
     def graph_has_changed(self) -> None:
         """Learn the outputs anew: the model has another graph now."""
