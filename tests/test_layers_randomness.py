@@ -104,8 +104,19 @@ def seeded(seed):
     random.seed(seed)
     return trained()
 
+def compiled_before(seed):
+    random.seed(seed)
+    model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dropout(0.5), keryx.layers.Dense(1)])
+    random.seed()
+    model.compile("adam", "mse")
+    random.seed(seed)
+    x = np.eye(4, dtype="float32")
+    model.fit(x, x[:, :1], batch_size=2, verbose=0)
+    return model.get_weights()[0].tobytes()
+
 assert seeded(1) == seeded(1)
 assert seeded(1) != seeded(2)
+assert compiled_before(1) == compiled_before(1)
 assert seeded(1) != trained()
 model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(1)])
 random.seed(3)

@@ -73,6 +73,11 @@ def next_seed() -> tuple[int, int]:
     return pair
 
 
+def is_set() -> bool:
+    """Whether anybody has set the global seed."""
+    return _is_set
+
+
 def first_seed() -> tuple[int, int]:
     """The pair that weights, and the order of a training, begin from.
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import scope
+from keryx.core import scope, seeds
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.names import is_own
@@ -130,6 +130,9 @@ class Session(Copyable):
             raise StateError(
                 "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
             )
+        clock = self.clock
+        if not seeds.is_set() and not clock["step"]:  # Python's random decides as training begins, not as compile() did
+            self.clock = clock | {"key": fresh_clock()["key"]}
         if not self.trainable:
             warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.")
         if not self.optimizer.built or [*self.optimizer.owners.values()] != [*self.trainable.values()]:
