@@ -12,6 +12,7 @@ def test_the_page_has_a_row_for_each_package_of_the_extra():
     tested = dict(wanted.split(">=") for wanted in extras["packages"])
     runs = (ROOT / "docs" / "packages.md").read_text("utf-8").split("## What does not")[0]
     rows = dict(re.findall(r"^\| \[([\w-]+)\]\([^)]+\) \| ([\d.]+) \|", runs, re.MULTILINE))
+    assert rows.pop("keras-tcn")  # installed beside the extra, for it asks for a package that is not everywhere
     assert rows == {name: version for name, version in tested.items() if not name.startswith("pytest")}
 
 

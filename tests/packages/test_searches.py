@@ -1,6 +1,5 @@
-"""Keras Tuner, SciKeras, Optuna and Keras RS: searches of hyperparameters, rankings."""
+"""Keras Tuner, SciKeras and Optuna: searches of hyperparameters."""
 
-import numpy as np
 import pytest
 
 from tests.packages.running import needs, run
@@ -41,14 +40,3 @@ def test_optuna(tmp_path):
     for state, epochs in zip(found["states"], found["reported"], strict=True):
         assert (epochs == 5) == (state == "COMPLETE")
     assert found["best"] == found["highest"]
-
-
-@needs("keras-rs")
-def test_keras_rs(tmp_path):
-    found = run("keras_rs_ranking", tmp_path)
-    assert found["losses"][1] < 0.2 * found["losses"][0]
-    assert found["distance"] == 0
-    assert found["places"] == found["nearest"]
-    # Two of three in the wrong order: gains 2**y - 1, found first, second, third by prediction: 0, 3, 1.
-    best, got = 3 + 1 / np.log2(3), 3 / np.log2(3) + 1 / 2
-    assert found["gain"] == pytest.approx(got / best, abs=1e-4)
