@@ -187,6 +187,16 @@ def test_subclassed_models():
     assert found.others[-1].flops == BATCH * 4  # the tanh is no layer's
 
 
+def test_a_trace_leaves_no_shapes_behind():
+    layer = layers.Dense(2)
+    x = keryx.Input((3,))
+    model = keryx.Model(x, layer(x))
+    model(np.ones((5, 3), "float32"))
+    seen = list(layer._seen_shapes)
+    traced(model, jax.ShapeDtypeStruct((1, 3), "float32"))
+    assert layer._seen_shapes == seen
+
+
 def test_what_is_called_in_a_loop_counts_once():
     class Net(keryx.Model):
         def __init__(self):
