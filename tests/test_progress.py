@@ -287,6 +287,19 @@ def test_a_log_hears_of_a_long_epoch_once_a_minute(clock):
     assert brief.getvalue() == f"{begun}200s 200ms/step - 1000 steps - loss: 0.2500\n"
 
 
+@pytest.mark.parametrize("rows", [7, 40, 43])  # batch by batch, many in a call, and a rest
+def test_only_what_compiles_says_so(rows, monkeypatch):
+    model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((rows, 3)), np.ones((rows, 2))
+    for run in (lambda: model.predict(x, batch_size=4), lambda: model.evaluate(x, y), lambda: model.fit(x, y)):
+        for compiles in (True, False):
+            stream = Terminal()
+            monkeypatch.setattr(screens, "sys", SimpleNamespace(stdout=stream, modules={}))
+            run()
+            assert ("compiling..." in stream.getvalue()) == compiles
+
+
 def test_a_terminal_that_cannot_go_back(clock, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()
