@@ -12,16 +12,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-MARK = re.compile(r"<!-- picture: (\w+) -->")
+MARK = re.compile(r"^<!-- picture: (\w+) -->$", re.MULTILINE)
 
 
 @functools.cache
 def names(page: Path) -> dict[str, Any]:
-    """What the code of a page has defined when all of it has run."""
+    """What the code of a page defines, up to the last of the models that it has pictures of."""
     importlib.import_module("keryx").utils.clear_session()  # so that names are those that the page prints
-    made: dict[str, Any] = {}
+    text, made = page.read_text("utf-8"), dict[str, Any]()
+    wanted = set(MARK.findall(text))
     with contextlib.redirect_stdout(io.StringIO()):
-        for example in doctest.DocTestParser().get_examples(page.read_text("utf-8")):
+        for example in doctest.DocTestParser().get_examples(text):
+            if wanted <= made.keys():
+                break
             with contextlib.suppress(Exception) if example.exc_msg else contextlib.nullcontext():
                 exec(compile(example.source, page, "single"), made)
     return made

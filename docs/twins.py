@@ -21,7 +21,7 @@ AGREED = DOCS / "twins.json"
 FENCE = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```$")
 COMMENT = re.compile(r"(^|\s+)# .*$")
 HEADING = re.compile(r"^(#+) (.+?)(?: \{#[\w-]+\})?$", re.MULTILINE)
-PICTURE = re.compile(r"<!-- picture: (\w+) -->")
+PICTURE = re.compile(r"^<!-- picture: (\w+) -->$", re.MULTILINE)
 COMMENT_IN_PROSE = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -22,13 +22,18 @@ BLOCK = re.compile(r"(?:<!-- (\w[^\n]*?) -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 
 
 def blocks():
-    """Each block of Python that is no doctest: its page, the line it begins on, its mark, its text."""
+    """Each program in the pages, which is Python and no doctest: its page, the line it begins on, its mark, its text.
+
+    Without a mark it goes on where those before it on the page ended.
+    """
     for page in PAGES:
-        text = page.read_text()
+        text, before = page.read_text(), ""
         for found in BLOCK.finditer(text):
             mark, language, code = found.groups()
             if language == "python" and ">>>" not in code and mark != "train_step":
-                yield page.relative_to(DOCS).as_posix(), text.count("\n", 0, found.start(2)) + 1, mark or "", code
+                line = text.count("\n", 0, found.start(2)) + 1
+                yield page.relative_to(DOCS).as_posix(), line, mark or "", code if mark else before + code
+                before += "" if mark else code
 
 
 PROGRAMS = [pytest.param(*block, id=f"{block[0]}:{block[1]}") for block in blocks()]
@@ -38,13 +43,11 @@ PROGRAMS = [pytest.param(*block, id=f"{block[0]}:{block[1]}") for block in block
 def test_a_block_that_is_no_doctest_is_a_program_that_runs(page, line, mark, code, tmp_path, monkeypatch):
     """A comment before it says how: `needs PACKAGE`, `run OPTIONS` of `python -m keryx`, or `not run: WHY`."""
     assert mark.partition(" ")[0] in ("", "needs", "not", "run"), f"{page}:{line} has a mark that means nothing: {mark}"
-    compiled = compile("\n" * line + code, DOCS / page, "exec")  # so that an error shows the line of the page
+    compiled = compile(code, f"docs/{page}:{line}", "exec")
     if mark.startswith("not run: "):
         return
     monkeypatch.chdir(tmp_path)
     if mark.partition(" ")[0] == "run":  # with the options of `python -m keryx`
-        if "--keras" in mark:
-            pytest.importorskip("keryx.compat.dialects")
         Path("program.py").write_text(code)
         command = [sys.executable, "-m", "keryx", *mark.split()[1:], "program.py"]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
