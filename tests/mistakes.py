@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 import keryx
-from keryx import layers
+from keryx import errors, layers
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 _BLOCK = re.compile(r"### (?P<title>[^\n]*)\n```diff\n(?P<diff>.*?)```\n```text\n(?P<said>.*?)```", re.DOTALL)
@@ -49,7 +49,9 @@ def said_by(program):
         try:
             exec(compile(program, "<mistake>", "exec"), _names())
         except Exception as error:
-            notes = [note for note in getattr(error, "__notes__", ()) if "JAX has removed" not in note]
+            notes = getattr(error, "__notes__", [])
+            if not isinstance(error, errors.KeryxError):  # ours do not take JAX's note on its tracebacks
+                notes = [note for note in notes if "JAX has removed" not in note]
             return "\n".join([f"{type(error).__name__}: {error}", *notes]) + "\n"
     return "".join(f"{type(warning.message).__name__}: {warning.message}\n" for warning in caught)
 

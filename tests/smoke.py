@@ -42,6 +42,9 @@ SMOKE = {
     "test_optimizers.py": ["ten_steps_equal_keras Adam", "configs_round_trip_in_keras_words"],
     "test_schedules.py": ["schedule_equals_keras"],
     "test_utils.py": ["pad_sequences", "timeseries"],
+    # Under the name keras.
+    "test_dropin.py": ["in_a_program check_ways_to_import"],
+    "test_cli.py": ["it_ends_as_under_python error"],
     # Data that is loaded.
     "test_get_file.py": ["a_cut_connection_is_taken_up", "tars_that_want_out"],
     "test_datasets.py": ["as_keras_loads_it imdb", "nothing_is_run"],

@@ -95,6 +95,12 @@ CASES = {
         ),
     ],
     outputs.logits_as_probabilities: [
+        (
+            (stack((4,), layers.Dense(1, "tanh", name="end"), layers.Reshape((1,)), layers.Dropout(0.5)),),
+            (stack((4,), layers.Dense(1, "sigmoid"), layers.Reshape((1,)), layers.Dropout(0.5)),),
+            "end",
+            "those of tanh",
+        ),
         ((logits(False, None),), (logits(True, None),), "last", "any numbers (no activation), and sparse_categorical"),
         ((logits(False, "relu"),), (logits(False, "softmax"),), "last", "those of relu"),
         (
@@ -296,6 +302,12 @@ CASES = {
             None,
             "takes 0 to 2. Classes count from 0: give y - 1.",
         ),
+        (
+            (dense(3, "softmax", "sparse_categorical_crossentropy"), X, np.eye(3)[CLASSES]),
+            (dense(3, "softmax", "categorical_crossentropy"), X, np.eye(3)[CLASSES]),
+            None,
+            "For one-hot targets, use loss='categorical_crossentropy'",
+        ),
     ],
     learning.all_frozen: [
         ((shared(False, False),), (shared(False, True),), None, "none of its 4 weights is trained"),
@@ -376,6 +388,12 @@ def test_nothing_is_changed_and_what_was_seen_is_seen_again():
     assert keryx.Sequential().name == f"sequential_{number + 1}"
     assert first == model.explain(X, YES)
     assert model.fit(X, YES, verbose=0)
+
+
+def test_of_a_stream_of_batches_it_wants_one():
+    for data in (((X, YES) for _ in range(2)), iter([X])):
+        with pytest.raises(errors.ArgumentError, match=r"looks at arrays; got a .*x, y = next\(iter\(data\)\)"):
+            silent(0.0).explain(data)
 
 
 def test_models_of_every_kind():

@@ -88,6 +88,12 @@ def test_id_out_of_range_as_a_float(embedder, value):
         embedder.predict(with_value(IDS, (0, 0), value, np.float64), verbose=0)
 
 
+def test_an_id_between_two_others(embedder):
+    with survives(embedder, DataError, "holds 2.5 at [6, 2]; Embedding 'words' takes integers, 0 to 9"):
+        embedder.predict(with_value(IDS, (6, 2), 2.5, np.float64), verbose=0)
+    embedder.predict(IDS.astype("float32"), verbose=0)
+
+
 def test_an_id_that_a_cast_would_turn_into_another(embedder):
     with pytest.raises(DataError, match="holds 4294967296, which int32 cannot hold"):
         embedder(with_value(IDS, (0, 0), 2**32, np.int64))
@@ -163,7 +169,7 @@ def test_targets_do_not_broadcast(regressor):
         regressor.fit(X, Y[:, :1], batch_size=ROWS, verbose=0)
     with survives(regressor, ShapeError, f"({ROWS}, 1)", f"({ROWS}, 2)"):
         regressor.evaluate(X, Y[:, :1], batch_size=ROWS, verbose=0)
-    with survives(regressor, DataError, f"({ROWS}, 3), ({ROWS - 1}, 2)"):
+    with survives(regressor, DataError, f"input 'x' ({ROWS}, 3), target 'y' ({ROWS - 1}, 2)"):
         regressor.fit(X, Y[:-1], verbose=0)
 
 

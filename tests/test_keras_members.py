@@ -194,3 +194,48 @@ def test_the_steps_of_an_optimizer_are_read_as_a_variable_is():
         optimizer = model_of(K).optimizer
         assert int(optimizer.iterations.numpy()) == int(optimizer.iterations) == 2
         assert optimizer.iterations == 2
+
+
+def by_hand(K):
+    """A model whose build is called by hand, with a dict of shapes, as BayesFlow's are."""
+
+    class ByHand(K.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first, self.second = K.layers.Dense(4), K.layers.Dense(1)
+
+        def build(self, data_shapes):
+            self.first.build(data_shapes["x"])
+            self.second.build((*data_shapes["x"][:-1], 4))
+
+        def call(self, data):
+            return self.second(self.first(data["x"]))
+
+    return K.saving.register_keras_serializable("by_hand")(ByHand)()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+def test_what_was_built_by_hand_is_loaded_as_it_was_built(tmp_path):
+    for K in BOTH:
+        model = by_hand(K)
+        model.build({"x": (None, 3)})
+        assert model.get_build_config() == {"input_shape": {"x": (None, 3)}}
+        model.save(tmp_path / "m.keras")
+        again = K.models.load_model(tmp_path / "m.keras")
+        for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_build_by_hand_with_several_shapes_says_them_all():
+    for K in BOTH:
+
+        class Two(K.layers.Layer):
+            def build(self, a, b=None):
+                self.w = self.add_weight((a[-1], b[-1]))
+
+        layer = Two()
+        layer.build((None, 2), b=(None, 3))
+        assert layer.get_build_config() == {"shapes_dict": {"a": (None, 2), "b": (None, 3)}}
+        again = Two()
+        again.build_from_config(layer.get_build_config())
+        assert again.w.shape == (2, 3)

@@ -11,7 +11,7 @@ import keryx
 from keryx import errors, layers
 from keryx.utils import model_to_dot
 from keryx.visualization.model import page, picture, style
-from keryx.visualization.model.layout import DIRECTIONS, place
+from keryx.visualization.model.layout import DIRECTIONS, HEADER, PADDING, place
 from keryx.visualization.model.tips import tip
 
 pair = pytest.fixture(siamese, scope="module")
@@ -169,6 +169,7 @@ def test_each_tensor_goes_through_the_border_where_it_is_taken_and_given(directi
             there = [within[id(a)] for a in inner.arrows if a.head is None and a.head_port == arrow.tail_port]
             assert [a.points[-1] for a in there] == [pytest.approx(within[id(arrow)].points[0])]
             assert inner.boxes[there[0].arrow.tail].name == ("early", "late")[arrow.tail_port]
+            assert np.abs(np.subtract(*there[0].points[-2:])).sum() <= HEADER + PADDING  # led around what is below
     closed = [p for p in drawing.boxes if not p.is_open]
     boxes = [((p.x + p.width / 2, p.y + p.height / 2), (p.width, p.height)) for p in closed]
     for routed in drawing.arrows:
@@ -217,13 +218,13 @@ def test_many_models_within_open_together(small):
 
 def test_names_are_only_text():
     """What a name says is never read as HTML, nor as a formula, nor as a part of Graphviz's language."""
-    evil = '<script>alert(1)<script>"&\\$x^2$'  # a name that a layer can have holds no slash
+    evil = '<script>alert(1)<script>"&\\x$\\frac$'
     model = keryx.Sequential([keryx.Input((2,)), layers.Dense(2, name=evil)], name=evil)
     html = model._repr_html_()
     assert "<script" not in html
     assert evil in names_in(next(iter(views(html).values())))
     said = model_to_dot(model).to_string()
-    assert '\\"&\\\\$x^2$' in said
+    assert r"\"&\\x$\\frac$" in said
     assert model_to_dot(model).create_png()[1:4] == b"PNG"
 
 

@@ -14,6 +14,8 @@ import keryx
 from examples import functional_guide as guide
 from keryx.visualization.model import page, picture, style, svg
 from keryx.visualization.model.layout import place
+from keryx.visualization.model.rows import SIZES
+from keryx.visualization.model.text import width
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +96,8 @@ def in_browser(ten, tmp_path_factory):
 def test_a_browser_shows_the_boxes_of_the_ten_models_where_the_picture_has_them(ten, in_browser):
     measured, pixels = in_browser
     assert measured.keys() == ten.keys()
-    assert pixels.std() > 5
     ground, fill = (tuple(int(style.LIGHT[k][i : i + 2], 16) for i in (1, 3, 5)) for k in ("ground", "box"))
+    assert ground != fill
     for name, model in ten.items():
         wanted = {placed.box.key: placed for placed in place(picture.of(model)).boxes}
         shown = measured[name]
@@ -103,9 +105,10 @@ def test_a_browser_shows_the_boxes_of_the_ten_models_where_the_picture_has_them(
         assert {box["key"] for box in shown["boxes"]} == wanted.keys()
         for box in shown["boxes"]:
             placed = wanted[box["key"]]
-            for found, there in ((box["x"], placed.x + svg.MARGIN), (box["y"], placed.y + svg.MARGIN)):
-                assert found == pytest.approx(there, abs=0.2)
-            assert box["wide"] <= placed.width  # the letters are as wide as was thought
+            there = (placed.x + svg.MARGIN, placed.y + svg.MARGIN, placed.width, placed.height)
+            assert [box[k] for k in ("x", "y", "width", "height")] == pytest.approx(there, abs=0.2)
+            thought = max(width(text, SIZES[kind], kind == "name") for kind, text in placed.rows)
+            assert 0.9 * thought <= box["wide"] <= 1.04 * thought, (name, box["key"])  # in Helvetica or its like
             if box["top"] + box["height"] < len(pixels):
                 x, y = round(box["left"] + box["width"] / 2), round(box["top"] + 4)
                 assert tuple(pixels[y, x]) == fill, (name, box["key"])

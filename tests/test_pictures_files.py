@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import SVG, siamese, small, tree
+from pictured import SVG, siamese, small, tree, two_outputs
 from PIL import Image
 
 import keryx
@@ -81,6 +81,10 @@ def test_a_png_shows_boxes_where_the_picture_has_them(pair):
             x, y = round(placed.x + placed.width / 2 + svg.MARGIN), round(placed.y + 4 + svg.MARGIN)
             assert tuple(pixels[y, x]) == wanted, placed.box.name
             assert tuple(pixels[y, round(placed.x + svg.MARGIN) - 4]) == (255, 255, 255)
+            if placed.box.role == "layer":
+                y, x = round(placed.y + placed.height / 2 + svg.MARGIN), round(placed.x + svg.MARGIN + 1.5)
+                colour = style.LIGHT[style.family("layer", placed.box.thing)]
+                assert np.abs(pixels[y, x].astype(int) - [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).max() < 40
 
 
 def test_a_picture_too_large_for_a_png_gets_fewer_dots(small, tmp_path, monkeypatch):
@@ -163,6 +167,13 @@ def test_the_text_for_graphviz(pair, tmp_path):
     assert made.write_svg(tmp_path / "a.svg")
     assert made.create(prog="dot", format="svg") == (tmp_path / "a.svg").read_bytes()
     assert made.create_pdf().startswith(b"%PDF")
+
+
+def test_the_text_for_graphviz_keeps_results_apart():
+    text = model_to_dot(two_outputs(), expand_nested=True).to_string()
+    ids = {label.split("\\n")[0]: key for key, label in re.findall(r'"([\d.]+)" \[label="([^"]*)"', text)}
+    for tail, head in (("early", "of_early"), ("late", "of_late"), ("c", "b"), ("d", "a")):
+        assert f'"{ids[tail]}" -> "{ids[head]}"' in text
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not here")

@@ -190,6 +190,15 @@ def test_text_says_what_the_figure_says():
     assert len(rising[0]) > len(rising[-1])  # up to the right
 
 
+def test_colours_are_those_of_the_curves():
+    rows = Canvas(4, 1)
+    rows.line((0, 0), (1, 0), 0)
+    rows.line((4, 3), (7, 3), 1)
+    (text,) = rows.rows()
+    assert [(span.start, span.end, span.style) for span in text.spans] == [(0, 1, "blue"), (2, 4, "dark_orange")]
+    assert text.plain == "⣀ ⠉⠉"
+
+
 def test_text_of_numbers_that_are_not_finite():
     assert "nan" not in in_characters(panels({"loss": [NAN, 1.0, float("inf"), 2.0]}), 40, colour=False)
     assert in_characters(panels({"loss": [NAN, NAN]}), 40, colour=False)

@@ -128,7 +128,7 @@ def test_a_row_a_layer(profiled):
     assert [row.name for row in profiled.rows] == ["in/one", "in/drop", profiled.rows[2].name, "shared"]
     assert [row.kind for row in profiled.rows] == ["Dense", "Dropout", "multiply", "Dense"]
     assert [row.calls for row in profiled.rows] == [1, 1, 1, 2]
-    assert [row.name for row in profiled.others] == ["loss", "optimizer", "rest"]
+    assert [row.name for row in profiled.others] == ["loss", "metrics", "optimizer", "call", "rest"]
     one, shared = profiled.rows[0], profiled.rows[3]
     assert one.flops == BATCH * (2 * 8 * 4 + 4 + 4)
     assert one.bytes == 4 * (BATCH * 8 + 8 * 4 + 4 + BATCH * 4)
@@ -167,7 +167,7 @@ def test_predict_has_no_way_back(nested):
     found = nested.profile(np.ones((BATCH, 8), "float32"), repeats=1)
     assert not found.training
     assert {row.flops_backward for row in found.rows} == {0.0}
-    assert [row.name for row in found.others] == ["rest"]
+    assert [row.name for row in found.others] == ["call", "rest"]
     assert "back" not in str(found)
     assert found.flops == sum(row.flops for row in found.rows)
 
@@ -204,6 +204,27 @@ def test_what_is_called_in_a_loop_counts_once():
     (row,) = found.rows
     assert row.flops == BATCH * (2 * 3 * 3 + 3)
     assert found.flops == 5 * row.flops
+
+
+def test_a_step_by_keras_is_profiled_as_it_runs():
+    class Own(keryx.Model):
+        def train_step(self, state, data):
+            trainable, non_trainable, optimizer_variables, metrics_variables = state
+            x, y = data
+            gradient = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
+            (_, (loss, _, non_trainable, metrics_variables)), grads = gradient(
+                trainable, non_trainable, metrics_variables, x, y, None, training=True,
+                optimizer_variables=optimizer_variables,
+            )  # fmt: skip
+            trainable, optimizer_variables = self.optimizer.stateless_apply(optimizer_variables, grads, trainable)
+            return {"loss": loss}, (trainable, non_trainable, optimizer_variables, metrics_variables)
+
+    x = keryx.Input((3,))
+    model = Own(x, layers.Dense(2, name="head")(x))
+    model.compile("sgd", "mse")
+    found = model.profile(np.ones((BATCH, 3), "float32"), np.ones((BATCH, 2), "float32"), repeats=1)
+    assert [row.name for row in found.rows] == ["head"]
+    assert found.rows[0].flops + found.rows[0].flops_backward < found.flops
 
 
 def test_refusals(nested):

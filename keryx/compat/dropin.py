@@ -59,12 +59,19 @@ def _refuse_if_imported(root: str) -> None:
         )
 
 
+# By the name of a module of ours for a namespace of Keras: Keryx's module, and the names that Keras has there.
+_homes: dict[str, tuple[Any, frozenset[str]]] = {}
+
+
 class Face(ModuleType):
     """A module under one of Keras's names; its attributes are looked up in Keryx each time."""
 
     __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        home, public = _homes.get(self.__name__, (None, ()))
+        if name in public and _dialects() is None:
+            return getattr(home, name)  # what a program asks for most
         if name == "__all__":
             return _all(self.__name__)
         if name.startswith("__"):
@@ -100,6 +107,9 @@ class Finder(DistributionFinder, Loader):
         if spec is not None and spec.origin is not None:
             module.__file__ = spec.origin
         path = _canonical(module.__name__)
+        below = path.removeprefix("keras").removeprefix(".")
+        if below in names.NAMES:
+            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below]) - {"version"}
         if path in ("keras", "keras.src", "keras.src.version"):
             module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         if path == "keras":
@@ -127,8 +137,9 @@ def _canonical(path: str) -> str:
 
 
 def _dialects() -> Any:
-    """The module of the dialects, once it is used; what it has for a path goes before Keryx's own."""
-    return sys.modules.get("keryx.compat.dialects")
+    """The module of the dialects while one is active; what it has for a path goes before Keryx's own."""
+    dialects = sys.modules.get("keryx.compat.dialects")
+    return dialects if dialects is not None and dialects.active() is not None else None
 
 
 def _dialect(path: str) -> Mapping[str, Any] | None:
@@ -137,11 +148,20 @@ def _dialect(path: str) -> Mapping[str, Any] | None:
     return None if dialects is None else dialects.module(path)
 
 
+def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
+    """What `tf.keras` has kept of Keras 2, in any dialect: functions of its backend, `Tokenizer`, generators."""
+    path = _canonical(fullname)
+    if path == fullname or not path.startswith("keras."):
+        return {}
+    modules = importlib.import_module("keryx.compat.dialects.modules")
+    return modules.contents(2, path) or {}
+
+
 def _is_module(fullname: str) -> bool:
     if fullname in names.ROOTS or any(way.startswith(f"{fullname}.") for way in names.ROOTS):
         return True
     path = _canonical(fullname)
-    if path == "keras" or _dialect(path) is not None:
+    if path == "keras" or _dialect(path) is not None or _of_tf_keras(fullname):
         return True
     root, _, below = path.partition(".")
     if root == "tensorflow":
@@ -179,6 +199,8 @@ def _look(fullname: str, name: str) -> Any:
     except AttributeError:
         if _is_module(below):
             return importlib.import_module(below)
+        if name in (old := _of_tf_keras(fullname)):
+            return old[name]
         raise
 
 
@@ -195,10 +217,7 @@ def _thing(path: str, name: str) -> Any:
     if below == "src" or below.startswith("src."):
         return version if path == "keras.src.version" and name == "version" else names.find_source(below[4:], name)
     if below and below not in names.NAMESPACES:
-        old = _dialect(path) or {}
-        if name not in old:
-            raise AttributeError(f"{path} has no {name!r}.{did_you_mean(name, old)}")
-        return old[name]
+        raise AttributeError(f"{path} has no {name!r}.{did_you_mean(name, _dialect(path) or ())}")
     return names.find_public(below, name)
 
 
@@ -206,15 +225,15 @@ def _all(fullname: str) -> list[str]:
     """The names that `from ... import *` takes."""
     path = _canonical(fullname)
     root, _, below = path.partition(".")
-    dialect = _dialect(path) or {}
-    old = [name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))]
     if root == "tensorflow":
-        return sorted({*tensorflow_face.names(below), *old})
+        return sorted(tensorflow_face.names(below))
     if below.startswith("src."):
-        below = names.nearest(below[4:])
-    elif below == "src" or (below and below not in names.NAMESPACES):
+        return names.public(names.nearest(below[4:]))
+    dialect = _dialect(path) or {}
+    old = {name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))}
+    if below and below not in names.NAMESPACES:
         return sorted(old)
-    return sorted({*names.public(below), *old})
+    return sorted({*names.public(below), *(old - set(dir(names.namespace(below))))})
 
 
 def _is_thing(value: Any) -> bool:

@@ -91,7 +91,7 @@ def public(path: str) -> list[str]:
 
 
 def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+    return f"{path}.{name}".strip(".")
 
 
 @cache
@@ -200,10 +200,11 @@ def find_source(path: str, name: str) -> Any:
             found.setdefault(id(value), (home, value))
     if len(found) == 1:
         return next(iter(found.values()))[1]
+    asked = _called(_joined("src", path))
     if found:
         homes = listing(f"{_called(home)}.{name}" for home, _ in found.values())
-        raise AttributeError(f"keras.src.{path} leads to several things called {name!r}: import one of {homes}.")
+        raise AttributeError(f"{asked} leads to several things called {name!r}: import one of {homes}.")
     raise AttributeError(
-        f"keras.src.{path}.{name} is private to Keras, and Keryx has only what Keras makes public; what is near is in "
-        f"{_called(own)}.{did_you_mean(name, public(own))}".replace("src..", "src.")
+        f"{asked}.{name} is private to Keras, and Keryx has only what Keras makes public; what is near is in "
+        f"{_called(own)}.{did_you_mean(name, public(own))}"
     )

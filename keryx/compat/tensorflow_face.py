@@ -36,6 +36,20 @@ def list_physical_devices(device_type: str | None = None) -> list[jax.Device]:
     return [device for device in jax.devices() if wanted in (None, kinds.get(device.platform, device.platform))]
 
 
+def is_gpu_available() -> bool:
+    """Whether JAX has a GPU."""
+    return bool(list_physical_devices("GPU"))
+
+
+def set_memory_growth(device: Any, enable: bool) -> None:
+    """Nothing: what JAX takes of a device's memory is set by XLA_PYTHON_CLIENT_PREALLOCATE, before it is imported."""
+
+
+def executing_eagerly() -> bool:
+    """True: outside of compiled functions, ops are computed when they are called."""
+    return True
+
+
 def get_logger() -> logging.Logger:
     """The logger `tensorflow`, to which nothing is written."""
     return logging.getLogger("tensorflow")
@@ -66,13 +80,17 @@ class Variable(metaclass=_Kind):
 
 
 def _modules() -> dict[str, dict[str, Any]]:
+    dtypes = {name: np.dtype(name) for name in _DTYPES}
+    own = {"Tensor": Tensor, "Variable": Variable, "executing_eagerly": executing_eagerly, "get_logger": get_logger}
+    devices = {"list_physical_devices": list_physical_devices}
     return {
-        "": {"Tensor": Tensor, "Variable": Variable, "get_logger": get_logger}
-        | {name: np.dtype(name) for name in _DTYPES},
-        "config": {"list_physical_devices": list_physical_devices},
-        "dtypes": {name: np.dtype(name) for name in _DTYPES},
+        "": own | dtypes | {"newaxis": None},
+        "config": devices,
+        "config.experimental": devices | {"set_memory_growth": set_memory_growth},
+        "dtypes": dtypes,
         "nn": {name: getattr(activations, name) for name in _ACTIVATIONS} | _ALIASES,
         "random": {"set_seed": set_seed},
+        "test": {"is_gpu_available": is_gpu_available},
     }
 
 
@@ -84,7 +102,8 @@ def is_module(path: str) -> bool:
 def names(path: str) -> list[str]:
     """What there is at a path below `tensorflow`."""
     modules = _modules()
-    return [*modules.get(path, ()), *([name for name in modules if name] + ["keras"] if path == "" else [])]
+    inner = [name.rpartition(".")[2] for name in modules if name and name.rpartition(".")[0] == path]
+    return [*modules.get(path, ()), *inner, *(["keras"] if path == "" else [])]
 
 
 def find(path: str, name: str) -> Any:

@@ -1,6 +1,7 @@
 """Layer: build, call, weights, config."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -315,6 +316,12 @@ def _that_marks_built(build: Callable) -> Callable:
             self._choose_policy()
         result = build(self, *args, **kwargs)
         self.built = True
+        given = inspect.signature(build).bind(self, *args, **kwargs).arguments
+        shapes = dict(list(given.items())[1:])
+        if all(size is None or isinstance(size, (int, np.integer)) for size in jax.tree.leaves(shapes)):
+            self._built_for = (
+                {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+            )
         return result
 
     return built

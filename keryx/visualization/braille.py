@@ -1,7 +1,7 @@
 """Curves in characters: each holds two by four dots of Braille."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from rich.text import Text
@@ -47,8 +47,9 @@ class Canvas:
         made = []
         for dots, styles in zip(self.dots, self.styles, strict=True):
             text = Text()
-            for bits, style in zip(dots, styles, strict=True):
-                text.append(chr(0x2800 + bits) if bits else " ", _STYLES[style])
+            for style, run in groupby(zip(dots, styles, strict=True), lambda dot: dot[1] if dot[0] else None):
+                letters = "".join(chr(0x2800 + bits) if bits else " " for bits, _ in run)
+                text.append(letters, None if style is None else _STYLES[style])
             made.append(text)
         return made
 
@@ -79,7 +80,7 @@ def chart(panel: Any, width: int) -> Text:
 
 
 def _title(panel: Any, width: int) -> Text:
-    text = Text(panel.name, "bold")
+    text = Text().append(panel.name, "bold")
     if len(panel.curves) > 1:
         text.append("  training", _STYLES[0]).append("  validation (dashed)", _STYLES[1])
     if panel.best:

@@ -3,6 +3,7 @@
 Keras itself is imported by the tests, so what they look at runs in children; Keras says there beforehand what it has.
 """
 
+import importlib
 import json
 import os
 import re
@@ -119,6 +120,43 @@ def told_of_tensorflow():
 @pytest.mark.parametrize("name", checks_in("under_the_name_tensorflow.py"))
 def test_in_a_program_for_tensorflow(told_of_tensorflow, name):
     assert not told_of_tensorflow[name], told_of_tensorflow[name]
+
+
+KEPT = """
+import importlib, json, sys
+missing = []
+for path, names in json.load(sys.stdin).items():
+    for way in ("tensorflow.keras", "keras._tf_keras.keras"):
+        try:
+            module = importlib.import_module(f"{way}.{path}".rstrip("."))
+            missing += [f"{path}.{name}".lstrip(".") for name in names if not hasattr(module, name)]
+        except ImportError:
+            missing.append(path)
+print(json.dumps(sorted(set(missing))))
+"""
+
+
+def test_what_keras_keeps_of_keras_2_for_tensorflow_alone():
+    importlib.import_module("keras._tf_keras.keras")
+    from api_coverage import public
+
+    from keryx import later
+
+    prefix = "keras._tf_keras.keras"
+    modules = {name: module for name, module in sys.modules.items() if (name + ".").startswith(prefix + ".")}
+    names = {name.removeprefix(prefix).lstrip("."): list(public(module)) for name, module in modules.items()}
+    assert "mean" in names["backend"]
+    assert "Tokenizer" in names["preprocessing.text"]
+    missing = json.loads(child("--tensorflow", "-c", KEPT, given=json.dumps(names)))
+    assert [name for name in missing if not later.reason(name)] == [
+        "backend.binary_focal_crossentropy",
+        "backend.categorical_focal_crossentropy",
+        "backend.ctc_label_dense_to_sparse",
+        "backend.random_bernoulli",
+        "layers.RandomHeight",
+        "layers.RandomWidth",
+        "losses.Reduction",
+    ]
 
 
 def test_where_keras_itself_was_imported_nothing_is_installed():

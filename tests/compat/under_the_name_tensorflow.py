@@ -32,6 +32,13 @@ def check_tensorflow_harmless_names():
     assert tf.config.list_physical_devices("TPU") == []
     assert [device.platform for device in tf.config.list_physical_devices("CPU")][:1] == ["cpu"]
     tf.get_logger().setLevel("ERROR")
+    for device in tf.config.experimental.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    assert tf.test.is_gpu_available() == bool(tf.config.list_physical_devices("GPU"))
+    assert tf.executing_eagerly()
+    assert np.ones((2, 3))[..., tf.newaxis].shape == (2, 3, 1)
+    assert {"config", "keras", "nn", "random", "float32"} < set(dir(tf))
+    assert "experimental" in dir(tf.config)
     assert isinstance(keryx.ops.ones((2,)), tf.Tensor)
     assert isinstance(keryx.Input((2,)), tf.Tensor)
     assert isinstance(keryx.optimizers.SGD().learning_rate, tf.Variable)
@@ -61,6 +68,22 @@ def check_tensorflow_a_program_trains():
     losses = model.fit(x, y, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert model.layers[0].get_config()["activation"] == "relu"
+
+
+def check_tensorflow_keeps_words_of_keras_2():
+    import tensorflow as tf
+    from tensorflow.keras.preprocessing.text import Tokenizer
+
+    tokenizer = Tokenizer(num_words=5)
+    tokenizer.fit_on_texts(["a b a", "b c"])
+    assert tokenizer.texts_to_sequences(["a c"]) == [[1, 3]]
+    assert tf.keras.preprocessing.text.Tokenizer is Tokenizer
+    K = tf.keras.backend
+    assert float(K.mean(K.square(np.arange(3.0)))) == pytest.approx(5 / 3)
+    import keras
+
+    assert not hasattr(keras.backend, "mean")
+    assert not hasattr(keras.preprocessing, "text")
 
 
 def check_tensorflow_what_else_there_is_is_refused_by_its_name():

@@ -1,6 +1,8 @@
 """Files that older Keras wrote, and what their models computed: fixtures/make.sh made them."""
 
+import atexit
 import functools
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,6 +16,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 def folder(age):
     """A folder with the files of one age."""
     place = Path(tempfile.mkdtemp(prefix="keryx_"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     with zipfile.ZipFile(FIXTURES / f"{age}.zip") as archive:
         archive.extractall(place)
     return place

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keryx import old_words, optimizers
-from keryx.compat.dialects import values
+from keryx.compat.dialects import penalties, values
 from keryx.compat.dialects.signatures import SIGNATURES
 from keryx.core.names import init_arguments
 from keryx.errors import ArgumentError, ConfigError, did_you_mean
@@ -75,6 +75,8 @@ def arguments(age: int, name: str, cls: type, args: tuple, kwargs: dict[str, Any
             made[word] = values.initializer(age, value)
         elif word.endswith(("constraint", "regularizer")) and isinstance(value, str):
             made[word] = old_classes.get(value, value)
+        if word == "activity_regularizer" and made[word] is not None:
+            made[word] = penalties.OfWholeBatch(made[word])
     defaults = values.DEFAULTS[age].get(name, {})
     made = {word: value() if callable(value) else value for word, value in defaults.items() if word not in made} | made
     return _of_optimizer(made) if issubclass(cls, optimizers.Optimizer) else made
@@ -126,6 +128,8 @@ def _misunderstood(where: str, given: dict[str, Any], known: list[str], error: C
     for word, value in given.items():
         if f"with {word}=" not in str(error):
             continue
+        if word in values.REFUSED.get(where, {}):
+            return ArgumentError(f"{where} with {word}={value!r:.80} is not offered: {values.REFUSED[where][word]}.")
         if word in old_words.LAYERS:
             return ArgumentError(f"{where} took {word}={value!r:.80} in its age; nothing does so today. Leave it out.")
         every = [*known, *old_words.LAYERS]

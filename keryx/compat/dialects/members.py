@@ -6,12 +6,14 @@ from typing import Any
 
 import jax
 
+from keryx.callbacks import Callback
 from keryx.compat.dialects import calls, files
 from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.compat.dialects.backend.functions import get_updates
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.patches import by_keryx
 from keryx.compat.dialects.signatures import SIGNATURES
+from keryx.compat.dialects.training import params_of_age
 from keryx.core.call_plan import plan_of
 from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner
@@ -104,6 +106,14 @@ def _get_value(self: Any) -> Any:
     return self.numpy()
 
 
+def _set_params(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def set_params(self: Any, params: dict[str, Any]) -> None:
+        original(self, params_of_age(params))
+
+    return set_params
+
+
 def of_age(version: int) -> list[tuple[type, str, Any]]:
     """Class, name and member, of all that is added while a dialect is active."""
     made: list[tuple[type, str, Any]] = [
@@ -112,6 +122,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (Optimizer, "get_updates", get_updates),
         (Layer, "add_weight", _add_weight(version, Layer.add_weight)),
         (Layer, "add_update", _add_update),
+        (Callback, "set_params", _set_params(Callback.set_params)),
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),
         (Layer, "non_trainable_weights", _weights("non_trainable_weights", False)),

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,41 @@ def fit(self: Any, given: dict[str, Any], call: Callable) -> Any:
         raise ArgumentError("fit(show_accuracy=True) is of Keras 0: write compile(..., metrics=['accuracy']).")
     if given.get("validation_split", 0.0) is None:
         del given["validation_split"]
-    history = call(**given)
+    with _telling(self, given):
+        history = call(**given)
     history.history = Logs(history.history)
     return history
+
+
+_told: list[dict[str, Any]] = [{}]
+
+
+@contextmanager
+def _telling(model: Any, given: dict[str, Any]) -> Iterator[None]:
+    """A block in which callbacks find in their `params` what they found there in Keras 1 and 2."""
+    rows = None if given.get("x") is None or not hasattr(given["x"], "__len__") else _rows(given["x"])
+    names = [word_of_log(name) for name in ["loss", *_asked_for(model._compile_arguments["metrics"])]]
+    sizes = {"samples": rows, "nb_sample": rows, "batch_size": given.get("batch_size") or 32}
+    validated = bool(given.get("validation_data") or given.get("validation_split"))
+    _told.append(
+        {**sizes, "nb_epoch": given.get("epochs", 1), "do_validation": validated}
+        | {"metrics": names + [f"val_{name}" for name in names]}
+    )
+    try:
+        yield
+    finally:
+        _told.pop()
+
+
+def _asked_for(metrics: Any) -> list[str]:
+    if isinstance(metrics, dict):
+        metrics = [one for value in metrics.values() for one in (value if isinstance(value, list) else [value])]
+    return [str(getattr(one, "name", None) or getattr(one, "__name__", one)) for one in metrics or []]
+
+
+def params_of_age(params: dict[str, Any]) -> dict[str, Any]:
+    """What a callback is told of a fit, with what it was told in its age."""
+    return {**_told[-1], **params}
 
 
 def evaluate(self: Any, given: dict[str, Any], call: Callable) -> Any:
@@ -130,7 +163,8 @@ def fit_generator(self: Any, given: dict[str, Any], call: Callable) -> Any:
             data, given.pop("nb_val_samples", None), given, "validation_steps"
         )
     given.pop("nb_val_samples", None)
-    history = type(self).fit(self, **{word: value for word, value in given.items() if value is not None})
+    with _telling(self, {**given, "x": None}):
+        history = type(self).fit(self, **{word: value for word, value in given.items() if value is not None})
     history.history = Logs(history.history)
     return history
 

@@ -62,6 +62,14 @@ ASIDE: dict[str, tuple[str, ...]] = {
     "InputLayer": ("input_dtype",),
 }
 
+# Words that cannot be taken, and what to write.
+REFUSED = {
+    "Embedding()": {"dropout": "put SpatialDropout1D behind it, which leaves out vectors, not words"},
+    "BatchNormalization()": {
+        "mode": "1 normalized each sample, as LayerNormalization does; 2 took the batch's own numbers in every phase"
+    },
+}
+
 
 def _normal(scale: float, mode: str) -> Callable[[], initializers.Initializer]:
     return lambda: initializers.VarianceScaling(scale, mode, "untruncated_normal")

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from keryx.errors import StateError
+from keryx.errors import ArgumentError, StateError
 from keryx.models.explaining import graph, inputs, learning, outputs
 from keryx.models.explaining.findings import Finding, Findings
 from keryx.models.explaining.view import View
 from keryx.training.data.checks import Checks
+from keryx.training.data.door import yields_batches
 from keryx.training.session import abstract_outputs
 
 RULES: list[Callable[[View], Iterator[Finding]]] = [*outputs.RULES, *inputs.RULES, *graph.RULES, *learning.RULES]
@@ -19,6 +20,10 @@ def explain(model: Any, x: Any = None, y: Any = None) -> Findings:
     Raises:
         StateError: Where the model is not built.
     """
+    if x is not None and yields_batches(x):
+        raise ArgumentError(
+            f"explain() looks at arrays; got a {type(x).__name__}. Give it a batch: x, y = next(iter(data))."
+        )
     if not model.built and x is not None:
         abstract_outputs(model, Checks(None, None).inputs(x))
     if not model.built:

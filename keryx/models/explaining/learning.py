@@ -1,6 +1,6 @@
 """Rules of learning: what is frozen, how fast it learns, and which units and weights do nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 from keryx.errors import KeryxError
 from keryx.models.explaining.findings import Finding
 from keryx.models.explaining.view import View
+from keryx.training.step import Batch, loss_of
 
 _ROWS = 128  # that the model is run on
 _FEWEST = 16  # below which a unit may be silent by chance
@@ -113,7 +114,9 @@ def data_that_does_not_fit(view: View) -> Iterator[Finding]:
     if session is None or view.x is None or view.y is None:
         return
     try:
-        session.checks().batch(view.x, view.y)
+        batch = session.checks().batch(view.x, view.y)
+        if view.model.has_graph and view.trainable:
+            jax.eval_shape(_loss_on(view, batch), _trained(view))
     except KeryxError as error:
         yield Finding(None, f"fit stops: {error}", "The data does not fit the model.", "model.fit(x, y)  # raises it")
 
@@ -140,21 +143,23 @@ def _gradients(view: View) -> dict[str, Any]:
     session, model = view.session, view.model
     if session is None or view.x is None or view.y is None or not view.trainable or not model.has_graph:
         return {}
-    from keryx.training.step import loss_of
-
     try:
         batch = session.checks().batch(view.x, view.y)
-        batch = jax.tree.map(lambda a: a[:_ROWS], batch)
-        values = {path: v.value for path, v in model.named_variables.items()}
-        trained = {path: values[path] for path in view.trainable}
-        rest = {path: value for path, value in values.items() if path not in trained}
-
-        def loss(weights: Any) -> Any:
-            return loss_of(model, weights, rest, batch, jax.random.key_data(jax.random.key(0)), True)[0]
-
-        return jax.jit(jax.grad(loss))(trained)
+        return jax.jit(jax.grad(_loss_on(view, jax.tree.map(lambda a: a[:_ROWS], batch))))(_trained(view))
     except KeryxError:
-        return {}  # what does not fit is said by another rule
+        return {}  # data_that_does_not_fit says it
+
+
+def _trained(view: View) -> dict[str, Any]:
+    return {path: variable.value for path, variable in view.trainable.items()}
+
+
+def _loss_on(view: View, batch: Batch) -> Callable[[dict[str, Any]], Any]:
+    """The loss of a batch in training, as a function of the weights that are trained."""
+    named = view.model.named_variables
+    rest = {path: variable.value for path, variable in named.items() if path not in view.trainable}
+    key = jax.random.key_data(jax.random.key(0))
+    return lambda weights: loss_of(view.model, weights, rest, batch, key, True)[0]
 
 
 RULES = [

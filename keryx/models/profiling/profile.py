@@ -13,6 +13,7 @@ from keryx.models.profiling.measured import Measured, Stopwatch, both_of, forwar
 from keryx.models.profiling.tables import Shown, amount, duration, table
 from keryx.models.summary import readable_size
 from keryx.runtime import process
+from keryx.training.step import Seen, measure
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Profile(Shown):
         batch_size: The rows of the step.
         training: Whether it is a step of training; else one of `predict`.
         rows: The layers and ops, in the order in which they are called first.
-        others: What is no layer's: the loss, the optimizer, and the rest: the difference between all that and the
-            step as a whole. Its seconds are below zero where the whole is faster than its parts, for XLA computes
-            neighbours together.
+        others: What is no layer's: the loss, the metrics, the optimizer, the call of a compiled program by itself,
+            and the rest: the difference between all that and the step as a whole. Its seconds are below zero where the
+            whole is faster than its parts, for XLA computes neighbours together.
         flops: The floating-point operations of the step.
         seconds: The time of the step as a whole.
         memory: Bytes that the step holds while it runs.
@@ -141,7 +142,11 @@ def _of_training(model: Any, x: Any, y: Any, watch: Stopwatch) -> Profile:
             whole = watch.of(session.train_program(guard=False).single, state, (), batch)
             calls = seen(model, batch.x, True, values, model.named_variables)
             parts = _parts(calls, {v: values[path] for path, v in model.named_variables.items()}, True, watch)
-            others = [_loss(session, batch, watch), _optimizer(session, state, watch)]
+            others = [
+                _loss(session, batch, watch),
+                _metrics(model, state.metrics, batch, watch),
+                _optimizer(session, state, watch),
+            ]
             watch.run()
     return _result(model, batch.x, True, parts, others, whole)
 
@@ -179,13 +184,32 @@ def _parts(calls: list[Call], values: dict[Any, Any], training: bool, watch: Sto
 
 def _loss(session: Any, batch: Any, watch: Stopwatch) -> _Part:
     """The losses, forward and back to the outputs."""
-    outputs = [jnp.zeros((n_rows(batch.x), *spec.shape[1:]), spec.dtype) for spec in session.outputs]
 
     def loss(outputs: Any, y: Any, weight: Any) -> Any:
         return session.objective.loss_of(y, outputs, weight)[0]
 
-    given = outputs, batch.y, batch.weight
+    given = _outputs(session, batch), batch.y, batch.weight
     return _Part("loss", "", 0, watch.of(loss, *given), watch.of(jax.value_and_grad(loss), *given))
+
+
+def _metrics(model: Any, metrics: Any, batch: Any, watch: Stopwatch) -> _Part:
+    """What the metrics add up."""
+    outputs, parts = (
+        _outputs(model.session, batch),
+        [jnp.zeros(()) for head in model.objective.heads for _ in head.losses],
+    )
+
+    def update(metrics: Any, outputs: Any, parts: Any, batch: Any) -> Any:
+        seen = Seen(outputs, [None] * len(outputs), parts, {})
+        return measure(model, metrics, jnp.zeros(()), seen, batch)
+
+    found = watch.of(update, metrics, outputs, parts, batch)
+    return _Part("metrics", "", 0, found, found)
+
+
+def _outputs(session: Any, batch: Any) -> list[Any]:
+    """Arrays like the outputs for a batch."""
+    return [jnp.zeros((n_rows(batch.x), *spec.shape[1:]), spec.dtype) for spec in session.outputs]
 
 
 def _optimizer(session: Any, state: Any, watch: Stopwatch) -> _Part:
@@ -200,6 +224,7 @@ def _result(model: Any, x: Any, training: bool, parts: list[_Part], more: list[_
         place = row.name, row.kind
         rows[place] = _sum(rows[place], row) if place in rows else row
     others = [part.row for part in more]
+    others.append(Row("call", "", 1, 0.0, 0.0, 0, 0, whole.idle_seconds, 0.0))
     measured = [*rows.values(), *others]
     flops = whole.flops - sum(row.flops + row.flops_backward for row in measured)
     seconds = whole.seconds - sum(row.seconds for row in measured)

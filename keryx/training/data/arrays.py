@@ -149,8 +149,10 @@ def check_whole(array: Any, allowed: Range | None, what: str) -> None:
     if allowed is None or not jax.dtypes.issubdtype(array.dtype, np.floating) or bool((array % 1 == 0).all()):
         return
     host = np.asarray(array)
+    place = tuple(int(i) for i in np.argwhere(host % 1 != 0)[0])
+    who, low, high = allowed
     raise DataError(
-        f"The {what} holds {host[host % 1 != 0][0]}; {allowed[0]} takes integers, {allowed[1]} to {allowed[2] - 1}. "
+        f"The {what} holds {host[place]} at [{', '.join(map(str, place))}]; {who} takes integers, {low} to {high - 1}. "
         "Give the ids as they are, without scaling them."
     )
 

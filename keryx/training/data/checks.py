@@ -54,8 +54,8 @@ class Wanted:
             check_kind(array, self.what)
         shape = fit_shape(array.shape, self.symbol, self.symbols, batch=False)  # type: ignore[arg-type]
         if not self.is_text:
-            check_whole(array, self.allowed, self.what)
             check_range(array, self.allowed, self.what)
+            check_whole(array, self.allowed, self.what)
             array = array if self.stays and array.dtype.kind in "iu" else device_ready(array, self.what)
         return array if array.shape == shape else array.reshape(shape)
 

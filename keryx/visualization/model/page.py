@@ -127,7 +127,7 @@ def _css() -> str:
         f"{style.rules(variables, 'kx')}"
         f".kx-model{{color:var(--kx-ink);font:12px {style.FONT};padding:8px;border-radius:6px;max-width:100%;"
         "overflow:hidden;box-sizing:border-box}\n"
-        ".kx-view{overflow:auto;max-height:90em}.kx-view svg{display:block;margin:0 auto;max-width:none}\n"
+        ".kx-view{overflow:auto;max-height:90em}.kx-view svg{display:block;margin:0 auto;max-width:none!important}\n"
         ".kx-head{padding:2px 4px 6px}.kx-switch{display:inline-block;margin:0 10px 6px 4px;cursor:pointer}\n"
         ".kx-switch span::before{content:'\\25b8  '}.kx-switch input:checked+span::before{content:'\\25be  '}\n"
         ".kx-switch input{position:absolute;opacity:0}.kx-switch input:focus-visible+span{outline:2px solid}\n"

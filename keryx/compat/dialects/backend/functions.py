@@ -178,6 +178,7 @@ def map_fn(fn: Callable, elems: Any, name: str | None = None, dtype: Any = None)
 @function()
 def foldl(fn: Callable, elems: Any, initializer: Any = None, name: str | None = None) -> Any:
     """`fn(so_far, element)`, from the first element to the last."""
+    elems = jnp.asarray(elems)
     first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
     return jax.lax.fori_loop(0, rest.shape[0], lambda i, so_far: fn(so_far, rest[i]), first)
 

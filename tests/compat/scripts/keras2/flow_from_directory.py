@@ -21,10 +21,10 @@ validation_generator = train_datagen.flow_from_directory(base, target_size=(6, 6
 assert train_generator.class_indices == {'cats': 0, 'dogs': 1}
 assert train_generator.samples == 8 and validation_generator.samples == 4
 model = models.Sequential()
-model.add(layers.Conv2D(2, (3, 3), activation='relu', input_shape=(6, 6, 3)))
+model.add(layers.Conv2D(2, (3, 3), activation='tanh', input_shape=(6, 6, 3)))
 model.add(layers.Flatten())
 model.add(layers.Dense(1, activation='sigmoid'))
-model.compile(loss='binary_crossentropy', optimizer=optimizers.SGD(lr=0.5), metrics=['acc'])
+model.compile(loss='binary_crossentropy', optimizer=optimizers.RMSprop(lr=0.01), metrics=['acc'])
 history = model.fit_generator(train_generator, steps_per_epoch=4, epochs=8, verbose=0,
                               validation_data=validation_generator, validation_steps=1)
 assert history.history['loss'][-1] < history.history['loss'][0]

@@ -1,0 +1,118 @@
+"""The way out of shapes that do not fit, case by case; docs/errors.md shows it in whole errors."""
+
+import numpy as np
+import pytest
+
+from keryx import Input, layers
+from keryx.core import mistaken, ways_out
+from keryx.errors import ShapeError
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted", "said"),
+    [
+        ((28, 28, 1), (28, 28, 1), "The batch axis is missing: give x[None] for a single sample."),
+        ((5, 32, 32, 3), (3, 32, 32), "x = np.moveaxis(x, -1, 1)."),
+        ((5, 3, 32, 32), (32, 32, 3), "x = np.moveaxis(x, 1, -1)."),
+        ((5, 3, 100), (100, 3), "x = np.swapaxes(x, 1, 2)."),
+        ((5, 7, 3), (None, 7), "x = np.swapaxes(x, 1, 2)."),
+        ((5, 2, 4, 3), (2, 3, 4), "x = np.transpose(x, (0, 1, 3, 2))."),
+        ((5, 8, 8), (8, 8, 3), "Input((8, 8, 1)), or give np.repeat(x[..., None], 3, -1)."),
+        ((5, 8, 8), (60000, 8, 8), "without the batch axis: Input((8, 8))."),
+        ((5, 4, 4), (16,), "x = x.reshape(-1, 16)."),
+        ((5, 16), (4, 4, 1), "x = x.reshape(-1, 4, 4, 1)."),
+        ((5, 7), (4,), "build the model with Input((7,))."),
+    ],
+)
+def test_data_for_an_input(data, wanted, said):
+    symbol = Input(wanted)
+    assert ways_out.into_input(data, symbol, [symbol]).endswith(said)
+    if said.startswith("x = ") and None not in wanted:
+        changed = eval(said[4:-1], {"np": np, "x": np.zeros(data)})
+        assert changed.shape == (data[0], *wanted)
+
+
+relu = layers.Activation("relu")
+
+
+def flat(*shape):
+    return layers.Flatten()(Input(shape))
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "said"),
+    [
+        (layers.LSTM(2), Input((6,)), "Input((6, 1)) for one feature."),
+        (layers.LSTM(2), Input((None, 4, 4)), "without the batch axis: Input((4, 4))."),
+        (layers.LSTM(2), relu(Input((None, 4, 4))), "TimeDistributed(LSTM(...))(x) runs it on each step of axis 1."),
+        (layers.LSTM(2), Input((5, 4, 4)), "Input((4, 4))."),
+        (
+            layers.LSTM(2),
+            relu(Input((5, 4, 4))),
+            "x = Reshape((5, 16))(x) makes a sequence of it.",
+        ),
+        (layers.LSTM(2), layers.Dense(6)(Input((6,))), "x = Reshape((6, 1))(x) makes one feature."),
+        (layers.Conv2D(2, 3), layers.Dense(27)(Input((6,))), "x = Reshape((3, 3, 3))(x) gives it back its axes."),
+        (
+            layers.Conv2D(2, 3),
+            layers.Dense(7)(Input((6,))),
+            "x = Reshape((..., ..., channels))(x) gives it back its axes.",
+        ),
+        (layers.Conv3D(2, 3), layers.Dense(64)(Input((6,))), "x = Reshape((4, 4, 4, 1))(x) gives it back its axes."),
+        (layers.Conv2D(2, 3), flat(8, 8, 1), "has taken axes away: call 'conv' before it."),
+        (layers.Conv2D(2, 3, data_format="channels_first"), Input((8, 8)), "Input((1, 8, 8)) for one channel."),
+        (layers.Conv2D(2, 3), Input((9, 8, 8, 3)), "without the batch axis: Input((8, 8, 3))."),
+        (layers.Conv2D(2, 3), np.zeros((8, 8, 3)), "give x[None]; if only its last axis is missing, x[..., None]."),
+        (layers.RepeatVector(2), Input((8, 8, 3)), "x = Flatten()(x), or GlobalAveragePooling2D()(x)."),
+    ],
+)
+def test_a_tensor_for_a_layer(layer, x, said):
+    layer.name = "conv"
+    with pytest.raises(ShapeError) as caught:
+        layer(x)
+    assert str(caught.value).endswith(said)
+
+
+def test_a_bidirectional_layer_is_looked_into():
+    steps = layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both")(Input((5, 2)))
+    last = layers.Bidirectional(layers.GRU(3), name="both")(Input((5, 2)))
+    with pytest.raises(ValueError, match=r"'both' returns its last step; .* write GRU\(3, return_sequences=True\)\."):
+        layers.LSTM(2)(last)
+    with pytest.raises(ValueError, match=r"'both' returns all steps; for the last one write GRU\(3\)\."):
+        layers.RepeatVector(2)(steps)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "joined", "said"),
+    [
+        ([(None, 4), (None, 5)], None, "To give the other 4 in the last axis: Dense(4)(x)."),
+        ([(None, 8, 4), (None, 8, 5)], None, "Conv1D(4, 1)(x)."),
+        ([(None, 8, 8, 4), (None, 6, 6, 4)], None, "Cropping and Resizing change them."),
+        ([(None, 8, 4), (None, 6, 4)], -1, "They would fit with Concatenate(axis=1)."),
+        ([(None, 8, 4), (None, 4)], -1, "Flatten()(x), or GlobalAveragePooling1D()(x), makes vectors of (None, 8, 4)."),
+        ([(None, 8, 4), (None, 8, 4, 2)], None, "Reshape(...)(x) gives them as many axes."),
+        ([(2, 4), (3, 4)], None, ""),
+    ],
+)
+def test_tensors_that_become_one(shapes, joined, said):
+    way_out = ways_out.together(shapes, joined)
+    assert way_out.endswith(said) if said else way_out == ""
+
+
+def test_what_stands_in_the_place_of_something_else():
+    x = Input((3,), name="x")
+    said = {
+        layers.Dense: "the class Dense. Make a layer of it: Dense(...)",
+        int: "the class int",
+        layers.Dense(2, name="d"): "Dense 'd', a layer that was not called. Call it on a tensor: Dense(...)(x)",
+        x: "the tensor 'x'",
+        x.node.operation: "InputLayer 'x', a layer. Its tensor is what Input(...) returns",
+        "text": "'text'",
+        None: "None",
+        (1, 2): "a tuple of 2",
+        object: "the class object",
+    }
+    for thing, words in said.items():
+        assert mistaken.described(thing) == words
+    assert mistaken.described(np.zeros((2, 3))) == "an array of shape (2, 3)"
+    assert mistaken.described(2 * x).endswith("which the op 'multiply' returned")
