@@ -55,6 +55,8 @@ const shown = [...document.querySelectorAll('section')].map(section => {
   section.querySelectorAll('input').forEach(i => i.click());
   const now = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null).map(v => v.className);
   section.querySelectorAll('input').forEach(i => i.click());
+  const place = view[0].getBoundingClientRect(), first = svg.querySelector('.n').getBoundingClientRect();
+  const first_is_seen = first.left >= place.left && first.right <= place.right;
   const click = svg.querySelector('.kx-click'), spot = click && click.getBoundingClientRect();
   if (click) {
     scrollTo(0, spot.y + scrollY - 100);
@@ -64,7 +66,7 @@ const shown = [...document.querySelectorAll('section')].map(section => {
   const clicked = [...section.querySelectorAll('.kx-view')].filter(v => v.offsetParent !== null).map(v => v.className);
   section.querySelectorAll('input').forEach(i => { if (i.checked) i.click(); });
   scrollTo(0, 0);
-  return {name: section.id, views: view.length, closed, now, clicked, boxes};
+  return {name: section.id, views: view.length, closed, now, clicked, first_is_seen, boxes};
 });
 document.getElementById('measured').textContent = JSON.stringify(shown);
 </script>
@@ -83,6 +85,8 @@ def in_browser(ten, tmp_path_factory):
     """The ten models on one page: what the browser measures, and its screenshot."""
     folder = tmp_path_factory.mktemp("browser")
     sections = [f'<section id="{name}">{page.of_model(model)}</section>' for name, model in ten.items()]
+    narrow = f'<section id="narrow" style="width:200px">{page.of_model(ten["inception"])}</section>'
+    sections.append(narrow)
     html = f"<!DOCTYPE html><meta charset=utf-8><style>body{{margin:0}}</style>{''.join(sections)}"
     (folder / "page.html").write_text(html + _MEASURE)
     url, window = f"file://{folder}/page.html", "--window-size=1000,9000"
@@ -95,7 +99,8 @@ def in_browser(ten, tmp_path_factory):
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not here")
 def test_a_browser_shows_the_boxes_of_the_ten_models_where_the_picture_has_them(ten, in_browser):
     measured, pixels = in_browser
-    assert measured.keys() == ten.keys()
+    assert measured.keys() == {*ten, "narrow"}
+    assert all(shown["first_is_seen"] for shown in measured.values())
     ground, fill = (tuple(int(style.LIGHT[k][i : i + 2], 16) for i in (1, 3, 5)) for k in ("ground", "box"))
     assert ground != fill
     for name, model in ten.items():

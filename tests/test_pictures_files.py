@@ -123,6 +123,8 @@ def test_errors_name_the_way_out(small, tmp_path):
         model_to_dot(small, splines="wavy")
     with pytest.raises(errors.StateError, match="'later' is not built yet"):
         plot_model(keryx.Sequential([layers.Dense(1)], name="later"), tmp_path / "a.svg")
+    with pytest.raises(errors.ArgumentError, match=r"model_to_dot\(\) draws a model; got Dense"):
+        model_to_dot(layers.Dense(1))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,12 +137,12 @@ def test_without_matplotlib_an_error_names_the_extra(small, tmp_path, monkeypatc
 
 def test_a_notebook_is_shown_the_file(small, tmp_path, monkeypatch):
     shown = types.SimpleNamespace(
-        Image=lambda filename: ("image", filename),
+        Image=lambda filename, format: (format, filename),
         SVG=lambda filename: ("svg", filename),
         HTML=lambda filename: ("html", filename),
     )
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(display=shown, version_info=(9, 0)))
-    for ending, kind in (("png", "image"), ("svg", "svg"), ("html", "html")):
+    for ending, kind in (("png", "png"), ("jpg", "jpeg"), ("svg", "svg"), ("html", "html")):
         path = str(tmp_path / f"a.{ending}")
         assert plot_model(small, path, dpi=50) == (kind, path)
     assert plot_model(small, tmp_path / "a.pdf") is None

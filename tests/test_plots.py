@@ -3,6 +3,8 @@
 import io
 import sys
 import types
+import warnings
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -13,7 +15,7 @@ from rich.console import Console
 import keryx
 from keryx import errors
 from keryx.callbacks import History, LivePlot
-from keryx.visualization import curves
+from keryx.visualization import curves, fonts
 from keryx.visualization.braille import Canvas
 from keryx.visualization.curves import in_characters, panels
 
@@ -127,6 +129,12 @@ def test_many_metrics_stand_in_rows(tmp_path):
     figure = told(History(), [{f"loss_{i}": 1.0 - i for i in range(5)}] * 2).plot("figure")
     assert len(figure.axes) == 5
     assert len({round(axis.get_position().x0, 2) for axis in figure.axes}) > 1
+
+
+@pytest.mark.skipif(not fonts.known()[1], reason="no font here has Chinese letters")
+def test_a_name_in_chinese(tmp_path):
+    told(History(), [{"准确率_accuracy": 0.5, "a$b$\\frac": 1.0}] * 2).plot(to_file=tmp_path / "a.png")  # no warning
+    assert (tmp_path / "a.png").stat().st_size > 5000
 
 
 def test_a_window_is_shown_where_it_is_asked_for(monkeypatch):
@@ -298,3 +306,31 @@ def test_a_run_that_goes_on_remembers_the_curves(tmp_path):
     second.on_epoch_end(2, LOGS[2])
     assert second.numbers["loss"] == [1.0, 0.6, 0.4]
     assert (tmp_path / "a.txt").read_text() == told(LivePlot(tmp_path / "b.txt")).to_file.read_text()
+
+
+_CELLS = (
+    "import numpy as np, keryx\n"
+    "x = keryx.Input((3,))\n"
+    "model = keryx.Model(x, keryx.layers.Dense(1)(x))\n"
+    "model.compile('sgd', 'mse')\n"
+    "data = np.ones((8, 3), 'float32')\n"
+    "history = model.fit(data, data[:, :1], epochs=3, verbose=0, callbacks=[keryx.callbacks.LivePlot()])",
+    "history.plot()",
+    "model",
+    "keryx.utils.plot_model(model, 'model.svg')",
+    "keryx.utils.plot_model(model, 'model.png')",
+    "keryx.utils.model_to_dot(model)",
+)
+
+
+def test_what_a_real_notebook_shows(tmp_path, monkeypatch):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("PYTHONPATH", str(Path(keryx.__file__).parent.parent))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in _CELLS])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the notebook's own packages warn of
+        resources = {"metadata": {"path": str(tmp_path)}}
+        nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+    shown = [[sorted(output.data) for output in cell.outputs if "data" in output] for cell in notebook.cells]
+    png, html, drawn = ["image/png", "text/plain"], ["text/html", "text/plain"], ["image/svg+xml", "text/plain"]
+    assert shown == [[png], [png], [html], [drawn], [png], [drawn]]

@@ -37,7 +37,7 @@ class Views:
         >>> keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2, name="head")], name="m").summary(show_flops=True)
         Model: "m"
         ...
-        │ head (Dense) ... │ (None, 2) ... │ 8 │ 14 │
+        │ head (Dense) │ (None, 2) │ 8 │ 14 │
         ...
         """
         from keryx.models.summary import summary

@@ -1,4 +1,4 @@
-"""Images with what was found in them, drawn and shown, by Keras's names."""
+"""Images, drawn and shown, by Keras's names; `model` draws models, `curves` what `fit` has told."""
 
 from keryx.visualization.drawing import draw_bounding_boxes as draw_bounding_boxes
 from keryx.visualization.drawing import draw_segmentation_masks as draw_segmentation_masks

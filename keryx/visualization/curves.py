@@ -14,7 +14,7 @@ import numpy as np
 
 from keryx.callbacks.monitor import Monitor
 from keryx.errors import ArgumentError, ConfigError, did_you_mean, listing
-from keryx.visualization import braille
+from keryx.visualization import braille, fonts
 
 COLOURS = ("#2f6fd0", "#d9660a")  # of training and of validation
 _PANEL = 4.6, 3.1  # inches
@@ -209,6 +209,8 @@ def figure(made: Sequence[Panel], by_pyplot: bool = False) -> Any:
 
 
 def _draw(axis: Any, panel: Panel) -> None:
+    from matplotlib import rcParams
+
     for curve in panel.curves:
         colour = COLOURS[curve.name != panel.name]
         label = "validation" if curve.name != panel.name else "training"
@@ -219,7 +221,8 @@ def _draw(axis: Any, panel: Panel) -> None:
         axis.axvline(epoch, color="#8c959f", linewidth=1, linestyle=":")
         axis.plot([epoch], [value], marker="o", markersize=8, markerfacecolor="none", color="#1f2328", linestyle="")
         axis.set_title(f"best {value:.4g} in epoch {epoch:g}", loc="right", fontsize=8, color="#59636e")
-    axis.set_title(panel.name, loc="left", fontsize=10, fontweight="bold", parse_math=False)
+    family = [*rcParams["font.family"], *fonts.known()[1]]
+    axis.set_title(panel.name, loc="left", fontsize=10, fontweight="bold", parse_math=False, family=family)
     axis.set_xlabel("epoch", fontsize=8)
     axis.tick_params(labelsize=8)
     axis.grid(alpha=0.25)

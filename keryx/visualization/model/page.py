@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from keryx.visualization.model import style, svg
-from keryx.visualization.model.layout import place
+from keryx.visualization.model.layout import Drawing, place
 from keryx.visualization.model.picture import Box, Picture, of
 from keryx.visualization.model.rows import EVERYTHING, Shown, parameters
 from keryx.visualization.model.text import clipped
@@ -16,6 +16,7 @@ from keryx.visualization.model.text import clipped
 _MOST_SWITCHES = 4  # each doubles the number of pictures
 _MOST_BOXES = 1500  # in all of these pictures
 _MOST_TIPS = 900
+_FIRST = 240  # pixels around the first box that are seen first
 
 # Where the page around says whether it is light or dark, it is followed: JupyterLab, VS Code, Colab, and MkDocs.
 _LIGHT = ('[data-jp-theme-light="true"]', ".vscode-light", '[theme="light"]', '[data-md-color-scheme="default"]')
@@ -56,7 +57,7 @@ def fragment(
         drawing = place(picture, shown, opened, direction, right_angles=not curved)
         with_tips = boxes * len(views) <= _MOST_TIPS
         drawn = svg.element(drawing, f"Model {picture.title}", curved, tips=with_tips, switches=clicks)
-        parts.append(f'<div class="{kinds}">{drawn}</div>')
+        parts.append(f'<div class="{kinds}">{drawn}{_first(drawing)}</div>')
     return "".join(parts) + "</div>"
 
 
@@ -108,6 +109,15 @@ def _heading(picture: Picture) -> str:
     return f'<div class="kx-head"><strong>{escape(picture.title)}</strong> {escape(words)}</div>'
 
 
+def _first(drawing: Drawing) -> str:
+    """What a browser scrolls to at first, where a picture is wider than its place: the first box."""
+    if not drawing.boxes:
+        return ""
+    middle = drawing.boxes[0].x + drawing.boxes[0].width / 2 + svg.MARGIN
+    left = min(middle - _FIRST / 2, drawing.size[0] + 2 * svg.MARGIN - _FIRST)
+    return f'<i style="left:{max(left, 0):.0f}px"></i>' if left > 0 else ""
+
+
 def _switch(number: int, checkbox: str, boxes: Sequence[Box], is_on: bool) -> str:
     name = clipped(boxes[0].name if len(boxes) == 1 else f"{len(boxes)} models")
     box = f'<input type="checkbox" class="c{number}" id="{checkbox}"{" checked" if is_on else ""}>'
@@ -127,7 +137,9 @@ def _css() -> str:
         f"{style.rules(variables, 'kx')}"
         f".kx-model{{color:var(--kx-ink);font:12px {style.FONT};padding:8px;border-radius:6px;max-width:100%;"
         "overflow:hidden;box-sizing:border-box}\n"
-        ".kx-view{overflow:auto;max-height:90em}.kx-view svg{display:block;margin:0 auto;max-width:none!important}\n"
+        ".kx-view{overflow:auto;max-height:90em;position:relative}"
+        f".kx-view i{{position:absolute;top:0;width:{_FIRST}px;height:1px;scroll-initial-target:nearest}}"
+        ".kx-view svg{display:block;margin:0 auto;max-width:none!important}\n"
         ".kx-head{padding:2px 4px 6px}.kx-switch{display:inline-block;margin:0 10px 6px 4px;cursor:pointer}\n"
         ".kx-switch span::before{content:'\\25b8  '}.kx-switch input:checked+span::before{content:'\\25be  '}\n"
         ".kx-switch input{position:absolute;opacity:0}.kx-switch input:focus-visible+span{outline:2px solid}\n"

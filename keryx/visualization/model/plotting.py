@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
+from keryx.models.structure import Structure
 from keryx.visualization.model import dot, page, raster, svg
 from keryx.visualization.model.layout import place
 from keryx.visualization.model.picture import Picture, of
@@ -13,7 +14,7 @@ from keryx.visualization.model.rows import Shown
 
 SPLINES = ("ortho", "curved", "spline", "polyline", "line")
 _OWN = ("svg", "html", "htm", "dot", "gv")
-_FOR_NOTEBOOKS = {"png": "Image", "jpg": "Image", "jpeg": "Image", "webp": "Image", "svg": "SVG", "html": "HTML"}
+_PIXELS = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}  # by ending, as IPython says it
 
 
 def plot_model(
@@ -54,6 +55,7 @@ def plot_model(
         What IPython shows in a notebook, where IPython is installed; else None.
 
     Raises:
+        ArgumentError: For another argument, or what is no model.
         StateError: Where the model is not built.
         ConfigError: For an ending, a direction or a way of arrows that is not known, or without matplotlib.
 
@@ -124,6 +126,8 @@ def _picture(model: Any, kwargs: dict[str, Any], who: str) -> Picture:
     layer_range = kwargs.pop("layer_range", None)
     for name in kwargs:
         raise ArgumentError(f"{who}() has no argument {name!r}.{did_you_mean(name, _ARGUMENTS)}")
+    if not isinstance(model, Structure):
+        raise ArgumentError(f"{who}() draws a model; got {type(model).__name__}.")
     if not model.built:
         raise StateError(f"{model.name!r} is not built yet, so it has no picture: call it, or build(), first.")
     return of(model, layer_range)
@@ -175,9 +179,13 @@ def _write(file: Any, text: str) -> None:
 
 
 def _for_notebook(path: Path, ending: str) -> Any:
+    """What IPython shows of the file; None of those that it cannot show, and without it."""
     try:
         from IPython import display
     except ImportError:
         return None
-    kind = _FOR_NOTEBOOKS.get(ending)
-    return None if kind is None else getattr(display, kind)(filename=str(path))
+    if ending in _PIXELS:
+        return display.Image(filename=str(path), format=_PIXELS[ending])
+    if ending in ("svg", "html"):
+        return getattr(display, ending.upper())(filename=str(path))
+    return None

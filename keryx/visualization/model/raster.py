@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from keryx.errors import ConfigError, warn
+from keryx.visualization import fonts
 from keryx.visualization.model import style
 from keryx.visualization.model.layout import HEADER, PADDING, Drawing, Placed, Routed
 from keryx.visualization.model.ranking import Point
@@ -15,9 +16,7 @@ from keryx.visualization.model.text import width
 
 _POINTS = 72  # an inch
 _MOST_PIXELS = 2**16 - 1  # of a side, as far as matplotlib's canvas goes
-_FONTS = ("Helvetica", "Arial", "Liberation Sans")
 _WIDER = 0.88  # the size at which DejaVu Sans, which matplotlib brings along, is as wide
-_CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei")
 _C = style.LIGHT
 
 
@@ -76,12 +75,11 @@ class _Pen:
     """What draws with matplotlib, in points from the upper left."""
 
     def __init__(self, axes: Any):
-        from matplotlib import font_manager, patches, path
+        from matplotlib import patches, path
 
         self.axes, self.patches, self.path = axes, patches, path
-        known = set(font_manager.get_font_names())
-        latin = [name for name in _FONTS if name in known][:1]
-        self.fonts = [*(latin or ["DejaVu Sans"]), *(name for name in _CHINESE if name in known)]
+        latin, chinese = fonts.known()
+        self.fonts = [*(latin or ["DejaVu Sans"]), *chinese]
         self.scale = 1.0 if latin else _WIDER
 
     def text(self, x: float, y: float, text: str, kind: str, left: bool = False) -> None:
