@@ -178,7 +178,8 @@ def _behind(fullname: str) -> Any:
         return tensorflow_face
     if below == "src" or below.startswith("src."):
         below = names.nearest(below[4:])
-    return names.namespace(below) if below in names.NAMESPACES else names.namespace("")
+    is_here = below in names.NAMESPACES and later.reason(below) is None
+    return names.namespace(below if is_here else "")
 
 
 def _look(fullname: str, name: str) -> Any:

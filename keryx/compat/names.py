@@ -58,12 +58,17 @@ _ELSEWHERE = {  # where the public things of a private folder stand
     "layers.preprocessing.image_preprocessing.bounding_boxes": "utils.bounding_boxes",
     "trainers.data_adapters": "utils",
 }
-# Private things that programs import all the same, by what they are here.
+# Private things that programs import all the same, by what they are here; by path where the name is public too.
 _PRIVATE = {
     "GroupedQueryAttention": "layers.GroupQueryAttention",
     "KerasVariable": "Variable",
     "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
+    "class_weight_to_sample_weights": "compat.private.class_weight_to_sample_weights",
+    "distribution.distribution_lib.distribution": "compat.private.distribution",
     "get_keras_mask": "core.scope.mask_of",
+    "in_grain_data_pipeline": "compat.private.in_grain_data_pipeline",
+    "in_safe_mode": "compat.private.in_safe_mode",
+    "no_automatic_dependency_tracking": "compat.private.no_automatic_dependency_tracking",
     "set_keras_mask": "core.scope.set_mask",
 }
 
@@ -187,8 +192,9 @@ def find_source(path: str, name: str) -> Any:
     True
     """
     own = nearest(path)
-    if name in _PRIVATE:
-        home, _, inner = _PRIVATE[name].rpartition(".")
+    private = _PRIVATE.get(f"{path}.{name}", _PRIVATE.get(name))
+    if private is not None:
+        home, _, inner = private.rpartition(".")
         return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
     for home in (own, *list(_upwards(own))[1:], ""):
         if name in NAMES[home]:

@@ -125,6 +125,11 @@ class Model(Trainer, Files, Views, Structure):
 
     # -- calling -------------------------------------------------------------------------------------------------
 
+    @property
+    def has_call(self) -> bool:
+        """Whether it computes anything: by its graph, or by a call of its own."""
+        return self._graph is not None or type(self).call is not Model.call
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The outputs for these inputs. A subclass without a graph writes its own."""
         if self._graph is None:

@@ -28,6 +28,7 @@ def test_scikeras(tmp_path):
     assert found["rate"] == pytest.approx(0.03)
     assert found["classes"] == [0, 1, 2]
     assert found["same"], "a pickled estimator predicts something else"
+    assert found["same again"], "random_state does not decide"
     assert found["epochs"][1] == found["epochs"][0] + 1
     assert found["explained"] > 0.4
 
