@@ -1,5 +1,8 @@
 """Keras Tuner, SciKeras and Optuna: searches of hyperparameters."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.packages.running import needs, run
@@ -18,6 +21,19 @@ def test_keras_tuner(tmp_path):
         assert search["score"] >= 0.8
         assert search["accuracy"] == pytest.approx(search["score"], abs=0.01)  # the weights of the best trial
     assert found["random"]["values"].keys() >= {"layers", "units_0", "learning_rate", "batch_size"}
+
+
+@needs("keras-tuner")
+def test_keras_tuner_on_several_workers(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
+
+    def work(name):
+        return run("keras_tuner_workers", tmp_path, KERASTUNER_TUNER_ID=name, **place)
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(work, ["chief", "tuner0"])) == [["chief", 3], ["tuner0", 3]]
 
 
 @needs("scikeras")
