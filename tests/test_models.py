@@ -64,7 +64,7 @@ def test_sequential_refuses():
     model = keryx.Sequential([L.Dense(3, name="a")])
     with pytest.raises(ArgumentError, match="already has a layer named 'a'"):
         model.add(L.Dense(3, name="a"))
-    with pytest.raises(ArgumentError, match="wants a layer; got int"):
+    with pytest.raises(ArgumentError, match="wants a layer; got 3"):
         model.add(3)
     model.pop()
     with pytest.raises(ArgumentError, match="no layer to take off"):
