@@ -24,13 +24,6 @@ from keryx.compat.dialects.words.calls import arguments
 from keryx.core.codec import Registry
 from keryx.layers import InputSpec, Layer
 
-_VERSIONS = {1: "1.2.2", 2: "2.2.4"}
-
-
-def top(age: int) -> dict[str, Any]:
-    """The version, which programs ask for."""
-    return {"__version__": _VERSIONS[age]}
-
 
 def layers(age: int) -> dict[str, Any]:
     """Layers that are no more, and those whose name took other arguments than today's class."""
