@@ -17,8 +17,8 @@ a model outlives its dialect, and its files are read without.
 from collections.abc import Mapping
 from typing import Any
 
+from keryx.compat.dialects import modules
 from keryx.compat.dialects.age import active as active
-from keryx.compat.dialects.names import modules
 from keryx.compat.dialects.using import VERSIONS
 from keryx.compat.dialects.using import use as use
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
-from keryx.compat.dialects import age, members
+from keryx.compat.dialects import age, members, modules
 from keryx.compat.dialects.backend.state import PHASE
-from keryx.compat.dialects.names import modules
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import methods as training

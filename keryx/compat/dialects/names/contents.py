@@ -14,7 +14,7 @@ from keryx import regularizers as todays_regularizers
 from keryx.compat.dialects import backend as old_backend
 from keryx.compat.dialects.layers import dropped as old_layers
 from keryx.compat.dialects.layers import merging
-from keryx.compat.dialects.names.modules import gone
+from keryx.compat.dialects.modules import gone
 from keryx.compat.dialects.training import callbacks as old_callbacks
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import metrics as old_metrics
