@@ -15,7 +15,7 @@ from keryx import config
 from keryx.core import draw
 from keryx.core.codec import Configurable, Registry
 from keryx.core.codec import serialize as _serialize
-from keryx.core.seeds import as_seed, next_seed
+from keryx.core.seeds import as_seed, first_seed
 from keryx.errors import ConfigError, ShapeError
 from keryx.random import SeedGenerator
 
@@ -154,7 +154,7 @@ class RandomInitializer(Initializer):
         """The pair of numbers that this call's values follow from."""
         if isinstance(self.seed, SeedGenerator):
             return self.seed.next_seed()
-        return next_seed() if self.seed is None else (self.seed, 0)
+        return first_seed() if self.seed is None else (self.seed, 0)
 
 
 @registry.register("normal")

@@ -1,5 +1,8 @@
 """What the layers that draw random numbers do in training: how often, how much, and with which keys."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,3 +85,50 @@ def test_attention_drops_scores_in_training_only():
         calm, again, noisy = layer(*args), layer(*args), layer(*args, training=True)
         assert (calm == again).all()
         assert not jnp.allclose(calm, noisy)
+
+
+WITHOUT_A_SEED = """
+import random
+import numpy as np
+import keryx
+
+def trained():
+    layers = keryx.layers.Dense(3), keryx.layers.Dropout(0.5), keryx.layers.Dense(1)
+    model = keryx.Sequential([keryx.Input((4,)), *layers])
+    model.compile("adam", "mse")
+    x = np.eye(4, dtype="float32")
+    model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0)
+    return model.get_weights()[0].tobytes()
+
+def seeded(seed):
+    random.seed(seed)
+    return trained()
+
+def compiled_before(seed):
+    random.seed(seed)
+    model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dropout(0.5), keryx.layers.Dense(1)])
+    random.seed()
+    model.compile("adam", "mse")
+    random.seed(seed)
+    x = np.eye(4, dtype="float32")
+    model.fit(x, x[:, :1], batch_size=2, verbose=0)
+    return model.get_weights()[0].tobytes()
+
+assert seeded(1) == seeded(1)
+assert seeded(1) != seeded(2)
+assert compiled_before(1) == compiled_before(1)
+assert seeded(1) != trained()
+model = keryx.Sequential([keryx.Input((4,)), keryx.layers.Dense(1)])
+random.seed(3)
+expected = random.random()
+random.seed(3)
+model.predict(np.ones((2, 4)), verbose=0)
+assert random.random() == expected, "a prediction draws from the user's numbers"
+keryx.utils.set_random_seed(0)
+assert seeded(1) != seeded(1), "a seed that was set gives way to another's"
+"""
+
+
+def test_without_a_seed_of_its_own_python_s_decides_as_in_keras():
+    """In a child, for the tests set seeds."""
+    subprocess.run([sys.executable, "-c", WITHOUT_A_SEED], check=True, timeout=300)

@@ -12,11 +12,16 @@ from keryx.errors import did_you_mean, listing
 
 NAMESPACES = frozenset(NAMES) - {""}
 
-# Other ways to write the root, as they stand in people's imports.
+# Other ways to write a namespace, as they stand in people's imports; of two that fit the first holds.
 ROOTS = {
     "keras._tf_keras.keras": "keras",
     "keras.api._v2.keras": "keras",
     "keras.api": "keras",
+    "tensorflow.keras.experimental": "keras.optimizers.schedules",
+    "tensorflow.keras.layers.experimental.preprocessing": "keras.layers",
+    "tensorflow.keras.layers.experimental": "keras.layers",
+    "tensorflow.keras.mixed_precision.experimental": "keras.mixed_precision",
+    "tensorflow.keras.optimizers.experimental": "keras.optimizers",
     "tensorflow.keras": "keras",
     "tensorflow.python.keras": "keras.src",
 }
@@ -58,12 +63,17 @@ _ELSEWHERE = {  # where the public things of a private folder stand
     "layers.preprocessing.image_preprocessing.bounding_boxes": "utils.bounding_boxes",
     "trainers.data_adapters": "utils",
 }
-# Private things that programs import all the same, by what they are here.
+# Private things that programs import all the same, by what they are here; by path where the name is public too.
 _PRIVATE = {
     "GroupedQueryAttention": "layers.GroupQueryAttention",
     "KerasVariable": "Variable",
     "LossFunctionWrapper": "losses.base.LossFunctionWrapper",
+    "class_weight_to_sample_weights": "compat.private.class_weight_to_sample_weights",
+    "distribution.distribution_lib.distribution": "compat.private.distribution",
     "get_keras_mask": "core.scope.mask_of",
+    "in_grain_data_pipeline": "compat.private.in_grain_data_pipeline",
+    "in_safe_mode": "compat.private.in_safe_mode",
+    "no_automatic_dependency_tracking": "compat.private.no_automatic_dependency_tracking",
     "set_keras_mask": "core.scope.set_mask",
 }
 
@@ -187,8 +197,9 @@ def find_source(path: str, name: str) -> Any:
     True
     """
     own = nearest(path)
-    if name in _PRIVATE:
-        home, _, inner = _PRIVATE[name].rpartition(".")
+    private = _PRIVATE.get(f"{path}.{name}", _PRIVATE.get(name))
+    if private is not None:
+        home, _, inner = private.rpartition(".")
         return getattr(importlib.import_module(f"keryx.{home}".rstrip(".")), inner)
     for home in (own, *list(_upwards(own))[1:], ""):
         if name in NAMES[home]:

@@ -188,7 +188,7 @@ def random_key(seed: int | None = None) -> jax.Array:
         scope.draws += 1
         key = jax.random.fold_in(jax.random.wrap_key_data(scope.key), scope.draws)
     else:
-        start, count = seeds.next_seed()
+        start, count = seeds.first_seed()
         key = jax.random.fold_in(jax.random.key(start % 2**32), count)
     return key if seed is None else jax.random.fold_in(key, seed % 2**32)
 

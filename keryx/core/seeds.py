@@ -1,7 +1,7 @@
 """The one source of seeds on the host: a global seed, and a counter that moves on at each draw."""
 
 import operator
-import secrets
+import random
 import threading
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 from keryx.errors import ConfigError
 
 _lock = threading.Lock()
-_seed = secrets.randbits(32)
+_seed = random.SystemRandom().getrandbits(32)
 _counter = 0
+_is_set = False  # by anybody
 
 
 def as_seed(value: Any) -> int:
@@ -33,10 +34,10 @@ def set_seed(seed: int) -> None:
     >>> next_seed(), next_seed()
     ((7, 0), (7, 1))
     """
-    global _seed, _counter
+    global _seed, _counter, _is_set
     number = as_seed(seed)
     with _lock:
-        _seed, _counter = number, 0
+        _seed, _counter, _is_set = number, 0, True
 
 
 def seed() -> int:
@@ -52,9 +53,9 @@ def state() -> tuple[int, int]:
 
 def restore(seed: int, counter: int) -> None:
     """Go on from what `state` gave."""
-    global _seed, _counter
+    global _seed, _counter, _is_set
     with _lock:
-        _seed, _counter = as_seed(seed), as_seed(counter)
+        _seed, _counter, _is_set = as_seed(seed), as_seed(counter), True
 
 
 def next_key() -> np.ndarray:
@@ -70,3 +71,17 @@ def next_seed() -> tuple[int, int]:
         pair = (_seed, _counter)
         _counter += 1
     return pair
+
+
+def is_set() -> bool:
+    """Whether anybody has set the global seed."""
+    return _is_set
+
+
+def first_seed() -> tuple[int, int]:
+    """The pair that weights, and the order of a training, begin from.
+
+    Where nobody has set a seed here, it is drawn by Python's `random`, so that `random.seed(1)` alone makes them come
+    out the same, as in Keras: SciKeras's `random_state` relies on that.
+    """
+    return next_seed() if _is_set else (random.getrandbits(32), random.getrandbits(31))

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from keryx.core import scope
+from keryx.core import scope, seeds
 from keryx.core.copying import Copyable
 from keryx.core.lending import Cell, Loan, put, reading
 from keryx.core.names import is_own
@@ -95,8 +95,7 @@ class Session(Copyable):
 
     def _can_test(self) -> bool:
         """Whether there is something to test: outputs, or a test_step of the user's own."""
-        model: Any = self.model
-        return model.has_graph or not (is_own(type(model).call) and is_own(type(model).test_step))
+        return self.model.has_call or not is_own(type(self.model).test_step)  # type: ignore[attr-defined]
 
     def graph_has_changed(self) -> None:
         """Learn the outputs anew: the model has another graph now."""
@@ -131,6 +130,9 @@ class Session(Copyable):
             raise StateError(
                 "The model was compiled without an optimizer. Compile it with one: compile('rmsprop', loss)."
             )
+        clock = self.clock
+        if not seeds.is_set() and not clock["step"]:  # Python's random decides as training begins, not as compile() did
+            self.clock = clock | {"key": fresh_clock()["key"]}
         if not self.trainable:
             warn(f"{self.model.title} has no weight that is trained: all its layers are frozen.")
         if not self.optimizer.built or [*self.optimizer.owners.values()] != [*self.trainable.values()]:

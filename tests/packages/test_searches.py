@@ -1,5 +1,8 @@
 """Keras Tuner, SciKeras and Optuna: searches of hyperparameters."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.packages.running import needs, run
@@ -20,6 +23,19 @@ def test_keras_tuner(tmp_path):
     assert found["random"]["values"].keys() >= {"layers", "units_0", "learning_rate", "batch_size"}
 
 
+@needs("keras-tuner")
+def test_keras_tuner_on_several_workers(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
+
+    def work(name):
+        return run("keras_tuner_workers", tmp_path, KERASTUNER_TUNER_ID=name, **place)
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(work, ["chief", "tuner0"])) == [["chief", 3], ["tuner0", 3]]
+
+
 @needs("scikeras")
 def test_scikeras(tmp_path):
     found = run("scikeras_estimators", tmp_path)
@@ -28,6 +44,7 @@ def test_scikeras(tmp_path):
     assert found["rate"] == pytest.approx(0.03)
     assert found["classes"] == [0, 1, 2]
     assert found["same"], "a pickled estimator predicts something else"
+    assert found["same again"], "random_state does not decide"
     assert found["epochs"][1] == found["epochs"][0] + 1
     assert found["explained"] > 0.4
 
