@@ -119,7 +119,7 @@ class Finder(DistributionFinder, Loader):
         if below in names.NAMES:
             _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below])
         if path in ("keras", "keras.src", "keras.src.version"):
-            module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
+            module.__version__ = _version()  # type: ignore[attr-defined]
         if path == "keras":
             module.version = version  # type: ignore[attr-defined]
             look_around()
@@ -172,6 +172,12 @@ def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
         return {}
     modules = importlib.import_module("keryx.compat.dialects.modules")
     return modules.contents(2, _without_src(path)) or {}
+
+
+def _version() -> str:
+    """The version of Keras that programs ask for: that of the dialect, or the one whose names these are."""
+    dialects = sys.modules.get("keryx.compat.dialects")
+    return (dialects.version() if dialects is not None else None) or KERAS_VERSION
 
 
 def _is_module(fullname: str) -> bool:

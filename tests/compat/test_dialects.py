@@ -178,6 +178,26 @@ def test_what_keryx_itself_makes_is_in_todays_words():
     assert config(again) == config(plain)
 
 
+@pytest.mark.parametrize(
+    ("age", "names"),
+    [
+        (1, "input_1 convolution2d_1 maxpooling2d_1 merge_1 merge_2 dense_2 dense_1 model_1"),
+        (2, "input_1 conv2d_1 max_pooling2d_1 concatenate_1 add_1 dense_2 dense_1 model_1"),
+    ],
+)
+def test_layers_are_numbered_from_1(age, names):
+    keryx.utils.clear_session()
+    with use(age):
+        x = layers.Input((6, 6, 1))
+        y = layers.MaxPooling2D()(layers.Conv2D(2, 3, 3)(x))
+        y = layers.add([layers.concatenate([y, y]), layers.concatenate([y, y], name="own")])
+        model = Model(x, layers.Dense(1)(layers.Dense(2)(y)))
+        found = [layer.name for layer in model.layers] + [model.name]
+    assert [one for one in found if one != "own"] == names.split()
+    keryx.utils.clear_session()
+    assert layers.Dense(1).name == "dense"
+
+
 def test_a_class_of_ones_own_hands_old_words_to_the_layer_above():
     class Wide(layers.Dense):
         def __init__(self, size, **kwargs):

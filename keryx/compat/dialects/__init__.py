@@ -17,9 +17,16 @@ a model outlives its dialect, and its files are read without.
 from collections.abc import Mapping
 from typing import Any
 
+from keryx.compat.dialects import modules
 from keryx.compat.dialects.age import active as active
-from keryx.compat.dialects.names import modules
+from keryx.compat.dialects.using import VERSIONS
 from keryx.compat.dialects.using import use as use
+
+
+def version() -> str | None:
+    """The version of Keras whose words are taken, such as `2.2.4`; None where no dialect is active."""
+    age = active()
+    return None if age is None else VERSIONS[age]
 
 
 def module(path: str) -> Mapping[str, Any] | None:

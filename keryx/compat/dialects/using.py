@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,22 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
-from keryx.compat.dialects import age, members
+from keryx.compat.dialects import age, members, modules
 from keryx.compat.dialects.backend.state import PHASE
-from keryx.compat.dialects.names import modules
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import methods as training
 from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words import values
 from keryx.compat.dialects.words.signatures import SIGNATURES
-from keryx.core import seeds
+from keryx.compat.dropin import Face
+from keryx.core import graph, seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
 
 _patches = Patches()
+VERSIONS = {1: "1.2.2", 2: "2.2.4"}  # of Keras, as far as a dialect goes
 
 
 class Block:
@@ -113,9 +116,24 @@ def _begin(version: int) -> None:
         _patches.set(owner, name, value)
     for module, name, value in modules.in_keryx(version):
         _patches.set(module, name, value)
+    _patches.set(graph, "unique_name", _numbered_from_1(version, graph.unique_name))
+    if isinstance(face := sys.modules.get("keras"), Face):
+        _patches.set(face, "__version__", VERSIONS[version])
     _patches.set(np.random, "seed", _sowing(np.random.seed))
     if version == 1 and _ordering_of_keras_json() == "th":
         config.set_image_data_format("channels_first")
+
+
+def _numbered_from_1(version: int, original: Any) -> Any:
+    """The names of layers that are not named: `dense_1`, `dense_2`, ..."""
+
+    @functools.wraps(original)
+    def unique_name(base: str) -> str:
+        base = values.name_of(version, base)
+        name = original(base)
+        return f"{base}_{1 if name == base else int(name.rpartition('_')[2]) + 1}"
+
+    return unique_name
 
 
 def _sowing(original: Any) -> Any:

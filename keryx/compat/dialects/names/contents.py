@@ -14,7 +14,7 @@ from keryx import regularizers as todays_regularizers
 from keryx.compat.dialects import backend as old_backend
 from keryx.compat.dialects.layers import dropped as old_layers
 from keryx.compat.dialects.layers import merging
-from keryx.compat.dialects.names.modules import gone
+from keryx.compat.dialects.modules import gone
 from keryx.compat.dialects.training import callbacks as old_callbacks
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import metrics as old_metrics
@@ -23,13 +23,6 @@ from keryx.compat.dialects.words import values
 from keryx.compat.dialects.words.calls import arguments
 from keryx.core.codec import Registry
 from keryx.layers import InputSpec, Layer
-
-_VERSIONS = {1: "1.2.2", 2: "2.2.4"}
-
-
-def top(age: int) -> dict[str, Any]:
-    """The version, which programs ask for."""
-    return {"__version__": _VERSIONS[age]}
 
 
 def layers(age: int) -> dict[str, Any]:

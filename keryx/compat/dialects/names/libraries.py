@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keryx import utils as todays_utils
-from keryx.compat.dialects.names.modules import gone
+from keryx.compat.dialects.modules import gone
 
 
 def _public(module: str) -> dict[str, Any]:

@@ -59,6 +59,29 @@ ASIDE: dict[str, tuple[str, ...]] = {
     "InputLayer": ("input_dtype",),
 }
 
+# What layers that are not named are called, before their number, where that is not today's name.
+NAMES: dict[int, dict[str, str]] = {
+    1: {
+        **{f"conv{rank}d": f"convolution{rank}d" for rank in (1, 2, 3)},
+        **dict.fromkeys(("add", "average", "concatenate", "dot", "maximum", "multiply"), "merge"),
+        "conv2d_transpose": "deconvolution2d",
+        "separable_conv2d": "separableconvolution2d",
+        "functional": "model",
+        "input_layer": "input",
+    },
+    2: {"functional": "model", "input_layer": "input"},
+}
+
+
+def name_of(age: int, name: str) -> str:
+    """What a layer of today's name was called.
+
+    >>> name_of(1, "max_pooling2d"), name_of(2, "max_pooling2d"), name_of(1, "conv2d")
+    ('maxpooling2d', 'max_pooling2d', 'convolution2d')
+    """
+    return NAMES[age].get(name) or (name.replace("_", "") if age == 1 else name)
+
+
 # Words that cannot be taken, and what to write.
 REFUSED = {
     "Embedding()": {"dropout": "put SpatialDropout1D behind it, which leaves out vectors, not words"},

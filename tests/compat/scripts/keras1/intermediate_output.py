@@ -1,5 +1,6 @@
 # What a layer in the midst computes, by K.function, with dropout on and off.
 import numpy as np
+import keras
 from keras import backend as K
 from keras.models import Sequential, Model
 from keras.layers import Dense, Dropout, Activation
@@ -20,5 +21,6 @@ kept = train != 0
 assert np.allclose(train[kept], 2 * test[kept], atol=1e-4)
 intermediate = Model(input=model.input, output=model.get_layer('hidden').output)
 assert np.allclose(intermediate.predict(x), x.dot(W) + b, atol=1e-5)
+assert keras.__version__.startswith('1.')
 gradient = K.gradients(K.mean(model.output[:, 0]), [model.input])[0]
 assert K.function([model.input, K.learning_phase()], [gradient])([x, 0])[0].shape == (6, 4)

@@ -15,7 +15,6 @@ _ENGINE = "topology training base_layer input_layer network sequential"
 
 # The module of Keryx that a path goes on to, and the function of the age that says what there is beside it.
 _PATHS: dict[str, tuple[str | None, str]] = {
-    "keras": (None, "top"),
     "keras.layers": ("keryx.layers", "layers"),
     **{f"keras.layers.{part}": ("keryx.layers", "layers") for part in _LAYERS.split()},
     "keras.legacy.layers": ("keryx.layers", "layers"),
