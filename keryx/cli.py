@@ -108,7 +108,7 @@ def _as_main(name: str, alter_argv: bool) -> int:
 
 def _execute(read: Callable[[], str | bytes], file: str, folder: str) -> int:
     """Run code as the module `__main__`."""
-    code, module = compile(read(), file, "exec"), _new_main()
+    code, module = compile(read(), file, "exec", dont_inherit=True), _new_main()
     _search_first(folder)
     vars(module)["__loader__"] = importlib.machinery.BuiltinImporter
     if os.path.isabs(file):

@@ -65,6 +65,7 @@ def test_nothing_is_changed():
     model.estimate(8)
     assert (model.session, model.optimizer) == before[1:]
     assert not model.optimizer.built
+    assert model.optimizer.owners == {}
     assert not model.session.objective.resolved  # the data is still to say what accuracy means
     model.fit(np.ones((8, 20)), np.eye(5)[[0] * 8].argmax(1), verbose=0)
     assert model.estimate(8).train.optimizer == 2 * WEIGHTS + 8

@@ -446,6 +446,30 @@ def test_factors_and_residuals_are_no_stacks():
     assert finding.layer == "one"
 
 
+def test_metrics_and_losses_belong_to_their_outputs():
+    x = Input((4,), name="x")
+    model = Model(x, {"price": layers.Dense(1, name="price")(x), "kind": layers.Dense(3, "softmax", name="kind")(x)})
+    targets = {"price": X[:, 0], "kind": CLASSES}
+    for metrics, wrong in (({"kind": ["accuracy"]}, []), ({"price": ["accuracy"]}, ["price"]), ("accuracy", ["price"])):
+        model.compile("adam", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, metrics=metrics)
+        assert [finding.layer for finding in model.explain(X, targets)] == wrong
+    model.compile("adam", {"price": "mse"})
+    (finding,) = model.explain(X, {"price": X[:, 0]})
+    assert finding.layer == "kind"  # which no loss looks at
+
+
+def test_what_it_cannot_know_it_does_not_say():
+    import optax
+
+    def own(y_true, y_pred):
+        return keryx.ops.mean(keryx.ops.abs(y_true - y_pred), -1)
+
+    assert list(dense(1, None, own, optimizer=optax.adam(1.0)).explain(X, X[:, 0])) == []
+    (finding,) = dense(1, None, None).explain(X, X[:, 0])
+    assert "There is no loss to lower" in finding.what
+    assert list(dense(1, None).explain(X.tolist(), X[:, 0].tolist())) == []
+
+
 def test_several_inputs_and_outputs_by_name():
     words, more = Input((20,), dtype="int32", name="words"), Input((4,), name="more")
     read = layers.LSTM(3)(layers.Embedding(60, 2, name="table")(words))

@@ -64,7 +64,7 @@ def test_sequential_refuses():
     model = keryx.Sequential([L.Dense(3, name="a")])
     with pytest.raises(ArgumentError, match="already has a layer named 'a'"):
         model.add(L.Dense(3, name="a"))
-    with pytest.raises(ArgumentError, match="wants a layer; got int"):
+    with pytest.raises(ArgumentError, match="wants a layer; got 3"):
         model.add(3)
     model.pop()
     with pytest.raises(ArgumentError, match="no layer to take off"):
@@ -261,3 +261,42 @@ def test_layers_are_found():
     with pytest.raises(ConfigError, match="has no layer 'e'"):
         model.get_layer("e")
     assert jnp.allclose(model(X), model.call(X))
+
+
+def test_build_makes_the_weights_of_a_subclass():
+    class Two(keryx.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = L.Dense(3), L.Dense(2)
+
+        def call(self, inputs):
+            return self.second(self.first(inputs["a"]) + inputs["b"])
+
+    model = Two()
+    model.build({"a": (None, 4), "b": (None, 3)})
+    assert [w.shape for w in model.weights] == [(4, 3), (3,), (3, 2), (2,)]
+    weights = model.get_weights()
+    model.build({"a": (None, 4), "b": (None, 3)})
+    assert model({"a": np.ones((2, 4)), "b": np.ones((2, 3))}).shape == (2, 2)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    with pytest.raises(TypeError, match=r"\(batch, 3\), \(batch, 7\)"):
+        Two().build({"a": (None, 4), "b": (None, 7)})
+
+
+def test_build_of_ones_own_is_left_alone():
+    class Own(keryx.Model):
+        def build(self, input_shape):
+            self.inner = L.Dense(2)
+            self.inner.build(input_shape)
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    model = Own()
+    model.build((None, 3))
+    kernel = model.inner.kernel
+    assert model(np.ones((1, 3))).shape == (1, 2)
+    assert model.inner.kernel is kernel
+    assert "(None, 2)" in table(model)

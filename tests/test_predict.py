@@ -139,9 +139,10 @@ def test_predictions_may_be_written_to(rows, dtype, eagerly):
 
 @pytest.mark.parametrize("other", [1, 3])
 def test_inputs_of_a_few_rows_are_counted_too(other):
-    a, b = keryx.Input((3,)), keryx.Input((3,))
+    a, b = keryx.Input((3,), name="a"), keryx.Input((3,), name="b")
     model = keryx.Model([a, b], layers.Add()([a, b]))
-    with pytest.raises(DataError, match=rf"same number of rows; got the shapes \(4, 3\), \({other}, 3\)"):
+    said = rf"same number of rows; got the shapes input 'a' \(4, 3\), input 'b' \({other}, 3\)"
+    with pytest.raises(DataError, match=said):
         model.predict([A[:4], A[:other]], verbose=0)
 
 

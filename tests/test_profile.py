@@ -9,6 +9,7 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.errors import ArgumentError, StateError
+from keryx.models.profiling import outline
 from keryx.models.profiling.calls import traced
 from keryx.models.profiling.operations import Program
 
@@ -64,6 +65,14 @@ def test_attention():
     scores = 2 * 2 * heads * queries * keys * size
     softmax = cost(layer, (queries, features), (keys, features)) / BATCH - projections - scores
     assert 4 * heads * queries * keys <= softmax <= 8 * heads * queries * (keys + size)
+
+
+def test_a_known_network():
+    """569 million multiply-adds a picture, by Howard et al. 2017 (arXiv:1704.04861)."""
+    model = keryx.applications.MobileNet(weights=None)
+    found = outline.flops(model)
+    assert 2 * 569e6 <= found[model] <= 1.03 * 2 * 569e6  # normalization and activations on top
+    assert found[model.get_layer("conv1")] == 2 * 112 * 112 * 3 * 3 * 3 * 32
 
 
 def test_what_moves_memory_alone_costs_nothing():
@@ -185,6 +194,16 @@ def test_subclassed_models():
     found = model.profile(np.ones((BATCH, 3), "float32"), repeats=1)
     assert [row.name for row in found.rows] == ["hidden", "head"]
     assert found.others[-1].flops == BATCH * 4  # the tanh is no layer's
+
+
+def test_a_trace_leaves_no_shapes_behind():
+    layer = layers.Dense(2)
+    x = keryx.Input((3,))
+    model = keryx.Model(x, layer(x))
+    model(np.ones((5, 3), "float32"))
+    seen = list(layer._seen_shapes)
+    traced(model, jax.ShapeDtypeStruct((1, 3), "float32"))
+    assert layer._seen_shapes == seen
 
 
 def test_what_is_called_in_a_loop_counts_once():

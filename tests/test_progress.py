@@ -88,7 +88,7 @@ def test_the_bar_moves_in_place(clock):
     assert screen(stream)[-1] == f"  0/200 {'━' * 20} compiling..."
     clock.now += 1
     progress.update(50, {"loss": 0.5})
-    assert screen(stream)[-1] == f" 50/200 {'━' * 20} 3s 20ms/step - loss: 0.5000"
+    assert screen(stream)[-1] == f" 50/200 {'━' * 20} 1s - loss: 0.5000"  # which tells nothing of a step
     assert f"\x1b[32m{'━' * 5}\x1b[0m\x1b[37m{'━' * 15}\x1b[0m" in stream.getvalue()
     clock.now += 1
     progress.update(150, {"loss": 0.25})
@@ -115,6 +115,25 @@ def test_the_pace_leaves_out_compilation_and_validation(clock):
     clock.now += 60
     progress.end(11, {})
     assert stream.getvalue() == "Epoch 1/1 - 90s 10ms/step - 11 steps\n"
+
+
+def test_a_program_that_is_compiled_on_the_way_does_not_count(clock):
+    stream = Terminal()
+    progress = Progress(1, 1, stream)
+    progress.begin(0, 12)
+    for seconds, step, new in ((30.0, 1, True), (0.1, 11, False), (20.0, 12, True)):
+        if new:
+            progress.compiling()
+        clock.now += seconds
+        progress.update(step, {})
+    progress.end(12, {})
+    assert screen(stream)[1] == f"12/12 {'━' * 20} 50s 10ms/step"
+    bar = Progress(1, 1, Terminal())
+    bar.begin(0, 12)
+    clock.now += 2
+    bar.update(1, {})
+    assert "1/12" in screen(bar.screen.stream)[-1]
+    assert screen(bar.screen.stream)[-1].endswith("22s 2s/step")  # nothing was compiled: a step is a step
 
 
 @pytest.mark.parametrize("verbose", ["auto", 1, 2])
@@ -268,6 +287,19 @@ def test_a_log_hears_of_a_long_epoch_once_a_minute(clock):
     assert brief.getvalue() == f"{begun}200s 200ms/step - 1000 steps - loss: 0.2500\n"
 
 
+@pytest.mark.parametrize("rows", [7, 40, 43])  # batch by batch, many in a call, and a rest
+def test_only_what_compiles_says_so(rows, monkeypatch):
+    model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((rows, 3)), np.ones((rows, 2))
+    for run in (lambda: model.predict(x, batch_size=4), lambda: model.evaluate(x, y), lambda: model.fit(x, y)):
+        for compiles in (True, False):
+            stream = Terminal()
+            monkeypatch.setattr(screens, "sys", SimpleNamespace(stdout=stream, modules={}))
+            run()
+            assert ("compiling..." in stream.getvalue()) == compiles
+
+
 def test_a_terminal_that_cannot_go_back(clock, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()
@@ -327,7 +359,7 @@ def test_a_notebook_changes_one_output_in_place(clock, outputs):
         assert outputs.texts == [f"Epoch 1/2\n  0/200 {'━' * 20} compiling..."]
         clock.now += 1
         progress.update(50, {"loss": 0.5})
-        assert outputs.texts == [f"Epoch 1/2\n 50/200 {'━' * 20} 3s 20ms/step - loss: 0.5000"]
+        assert outputs.texts == [f"Epoch 1/2\n 50/200 {'━' * 20} 1s - loss: 0.5000"]
         clock.now += 1
         progress.end(200, LOGS)
         clock.now += 1

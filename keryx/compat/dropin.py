@@ -29,8 +29,16 @@ def install(tensorflow: bool = False) -> None:
     Raises:
         StateError: Keras itself, or TensorFlow where that is asked for, has been imported before.
 
-    To install twice is as good as once. A child that `multiprocessing` spawns begins without it: where a program starts
-    such children, `import keryx.as_keras` at its top reaches them too.
+    To install twice is as good as once. As with Keras, the first `import keras` takes the settings of
+    `~/.keras/keras.json`. It is this process that has the drop-in, and what is forked from it; others begin without:
+
+    - Children that `multiprocessing` spawns import the program, so `import keryx.as_keras` at its top reaches them;
+      `python -m keryx` does not.
+    - Workers of joblib and pytest-xdist import the module of what they run: there the line stands at the top of that
+      module, or of `conftest.py`.
+    - What `subprocess` starts is started with `python -m keryx` in the place of `python`.
+
+    In a program:
 
         from keryx.compat import install
 
@@ -109,7 +117,7 @@ class Finder(DistributionFinder, Loader):
         path = _canonical(module.__name__)
         below = path.removeprefix("keras").removeprefix(".")
         if below in names.NAMES:
-            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below]) - {"version"}
+            _homes[module.__name__] = names.namespace(below), frozenset(names.NAMES[below])
         if path in ("keras", "keras.src", "keras.src.version"):
             module.__version__ = KERAS_VERSION  # type: ignore[attr-defined]
         if path == "keras":
@@ -145,7 +153,16 @@ def _dialects() -> Any:
 def _dialect(path: str) -> Mapping[str, Any] | None:
     """What the dialect that is active has for a module; None where there is no dialect, or nothing of that path."""
     dialects = _dialects()
-    return None if dialects is None else dialects.module(path)
+    return None if dialects is None else dialects.module(_without_src(path))
+
+
+def _without_src(path: str) -> str:
+    """A path as it was before Keras 2.13 put its modules below `src`: by it the dialects know them.
+
+    >>> _without_src("keras.src.engine.training"), _without_src("keras.layers")
+    ('keras.engine.training', 'keras.layers')
+    """
+    return "keras" + path.removeprefix("keras.src") if path.startswith("keras.src") else path
 
 
 def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
@@ -154,7 +171,7 @@ def _of_tf_keras(fullname: str) -> Mapping[str, Any]:
     if path == fullname or not path.startswith("keras."):
         return {}
     modules = importlib.import_module("keryx.compat.dialects.modules")
-    return modules.contents(2, path) or {}
+    return modules.contents(2, _without_src(path)) or {}
 
 
 def _is_module(fullname: str) -> bool:
@@ -189,7 +206,7 @@ def _look(fullname: str, name: str) -> Any:
         return importlib.import_module(below)
     if (dialects := _dialects()) is not None:
         try:
-            return dialects.name(path, name)
+            return dialects.name(_without_src(path), name)
         except AttributeError as error:
             if isinstance(error, KeryxError):  # it was there in that age, and the error says what to write today
                 raise
@@ -242,16 +259,26 @@ def _is_thing(value: Any) -> bool:
     return not isinstance(value, ModuleType) and str(getattr(value, "__module__", "keryx")).startswith("keryx")
 
 
+def _age_of(path: str) -> int | None:
+    """The age of Keras that had a module or a thing of this path, the latest; None where none had."""
+    modules = importlib.import_module("keryx.compat.dialects.modules")
+    above, _, leaf = path.rpartition(".")
+    for age in (2, 1):
+        module = modules.contents(age, above)
+        if modules.contents(age, path) is not None or (module is not None and leaf in module):
+            return age
+    return None
+
+
 def _refusal(fullname: str) -> MissingModuleError:
     """Why there is no module of this path, in the words of what it is asked from where it is a name."""
     above, _, leaf = fullname.rpartition(".")
-    path = _canonical(fullname)
     try:
         _look(above, leaf)
         why = f"{fullname} is no module: write `from {above} import {leaf}`."
     except AttributeError as error:
         why = str(error)
-    if path.count(".") == 2 and not path.startswith(("keras.src", "tensorflow")) and leaf.islower():
-        why += " Modules of Keras 1 and 2 are found with `python -m keryx --keras 2 script.py`."
+        if age := _age_of(_without_src(_canonical(fullname))):
+            why += f" It is of Keras {age}, whose words are taken by `python -m keryx --keras {age} script.py`."
     # Named after no module: else Python would say "cannot import name" in the place of what is said here.
     return MissingModuleError(why)

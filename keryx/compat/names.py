@@ -12,11 +12,16 @@ from keryx.errors import did_you_mean, listing
 
 NAMESPACES = frozenset(NAMES) - {""}
 
-# Other ways to write the root, as they stand in people's imports.
+# Other ways to write a namespace, as they stand in people's imports; of two that fit the first holds.
 ROOTS = {
     "keras._tf_keras.keras": "keras",
     "keras.api._v2.keras": "keras",
     "keras.api": "keras",
+    "tensorflow.keras.experimental": "keras.optimizers.schedules",
+    "tensorflow.keras.layers.experimental.preprocessing": "keras.layers",
+    "tensorflow.keras.layers.experimental": "keras.layers",
+    "tensorflow.keras.mixed_precision.experimental": "keras.mixed_precision",
+    "tensorflow.keras.optimizers.experimental": "keras.optimizers",
     "tensorflow.keras": "keras",
     "tensorflow.python.keras": "keras.src",
 }

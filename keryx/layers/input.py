@@ -59,7 +59,7 @@ class InputLayer(Layer):
                 f"Input() was given shape={shape} and batch_shape={batch_shape}: the second holds the batch axis too. "
                 "Give one of them."
             )
-        if hasattr(shape, "shape"):
+        if getattr(shape, "ndim", 0) > 1:
             raise ShapeError(
                 f"Input() wants the shape of a sample, and no data; got an array of shape {tuple(shape.shape)}. "
                 "Write Input(x.shape[1:])."

@@ -101,6 +101,12 @@ class CompiledCall:
         with self._prepared(program, (size, *shapes(x))), reading(program.variables) as values:
             return self.many[size](values, seeds.next_key(), x, count)
 
+    def has_run(self, x: Any, size: int | None = None) -> bool:
+        """Whether it is compiled for inputs of these shapes, run as one batch or in batches of `size` rows."""
+        program = self.programs.get(False)
+        form = shapes(x) if size is None else (size, *shapes(x))
+        return program is not None and form in program.compiled
+
     def forward_program(self, x: Any) -> Any:
         """What predict runs on inputs like these: `(values of model.variables, key, inputs)`, compiled by JAX."""
         return self.predict._program(x, False).run

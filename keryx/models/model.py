@@ -281,11 +281,16 @@ class Model(Trainer, Files, Views, Structure):
             input_shape: A shape with the batch axis, such as `(None, 784)`, or a nest of them.
         """
         for_a_call = scope.names()[-1:] == (self.name,)  # which makes the weights itself
-        if self._graph is None and not for_a_call and type(self).build is Model.build and input_shape is not None:
+        if self._graph is not None or for_a_call or input_shape is None:
+            return
+        if type(self).build is Model.build:
             self._build_by_call({"input_shape": input_shape})
+        else:  # by a build of the subclass's own
+            self._built_for = {"input_shape": input_shape}
 
     def _build_by_call(self, config: dict[str, Any]) -> None:
         shapes = config["input_shape"] if "input_shape" in config else config["shapes_dict"]
+        errors = list[Exception]()
         for dtype in (self.compute_dtype, "int32"):  # an Embedding wants integers
             made = functools.partial(_input, dtype)
             inputs = jax.tree.map(made, shapes, is_leaf=_is_shape)
@@ -293,11 +298,11 @@ class Model(Trainer, Files, Views, Structure):
             try:
                 self._build_for_call(args, kwargs)
                 self.symbolic_outputs(args, kwargs)
-            except Exception:
-                if dtype == "int32":
-                    raise
+            except Exception as error:
+                errors.append(error)
             else:
                 return
+        raise errors[0]
 
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON, which `model_from_json` reads; `kwargs` are those of `json.dumps`."""

@@ -1,7 +1,7 @@
 """predict: the outputs for all rows, batch by batch."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -38,9 +38,8 @@ def predict(model: Any, x: Any, options: RunOptions) -> Any:
             model.stop_predicting = False
             hooks.on_predict_begin()
             progress.begin(0, source.steps)
-            progress.compiling()
             parts, count = list[Any](), 0
-            for outputs, count in _batch_by_batch(model, source, hooks, signals.allowed):
+            for outputs, count in _batch_by_batch(model, source, hooks, signals.allowed, progress.compiling):
                 parts.append(outputs)
                 progress.update(count, {})
                 signals.check()
@@ -53,11 +52,15 @@ def predict(model: Any, x: Any, options: RunOptions) -> Any:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _batch_by_batch(model: Any, source: Source, hooks: CallbackList, waiting: Waiting) -> Iterator[tuple[Any, int]]:
+def _batch_by_batch(
+    model: Any, source: Source, hooks: CallbackList, waiting: Waiting, compiling: Callable[[], None]
+) -> Iterator[tuple[Any, int]]:
     """The outputs of each batch, and how many batches are done; many at once where nothing can tell the difference."""
     unwatched = not model.run_eagerly and not hooks.wants_batches("predict")
     for number, batch in enumerate(source.batches(None, 0, waiting=waiting)):
         hooks.on_predict_batch_begin(number)
+        if not model.compiled_call.predict.has_run(batch.x):
+            compiling()
         begin = time.perf_counter()
         # Copies, so that no small array of the device's lies where the next call's memory could lie in one piece.
         outputs = jax.tree.map(on_host, model.compiled_call.predict(batch.x))
@@ -67,11 +70,11 @@ def _batch_by_batch(model: Any, source: Source, hooks: CallbackList, waiting: Wa
         alike = unwatched and model.compiled_call.predict.only_reads and _by_row(outputs, batch.x)
         model.compiled_call.predict.level.after_call(seconds)
         if isinstance(source, Arrays) and alike and seconds < SHORT_BATCH:
-            yield from _chunks(model, source, (number + 1) * source.batch_size)
+            yield from _chunks(model, source, (number + 1) * source.batch_size, compiling)
             return
 
 
-def _chunks(model: Any, source: Arrays, position: int) -> Iterator[tuple[Any, int]]:
+def _chunks(model: Any, source: Arrays, position: int, compiling: Callable[[], None]) -> Iterator[tuple[Any, int]]:
     """The outputs of the rows from `position` on, many batches a call, each call as long as a block should take.
 
     Yields:
@@ -86,12 +89,16 @@ def _chunks(model: Any, source: Arrays, position: int) -> Iterator[tuple[Any, in
         count = min(pace, capacity, (whole - position) // size)
         begin = time.perf_counter()
         chunk = _padded(x, position, count * size, capacity * size)
+        if not model.compiled_call.predict.has_run(chunk, size):
+            compiling()
         outputs = jax.tree.map(_as_numpy, model.compiled_call.predict.batches(chunk, np.int32(count), size))
         position += count * size
         yield jax.tree.map(lambda output, rows=count * size: output[:rows], outputs), position // size
         pace = max(1, min(int(BLOCK_SECONDS * count / (time.perf_counter() - begin)), 10 * count))
     if position < source.end:
         rest = jax.tree.map(lambda array: array[position : source.end], x)
+        if not model.compiled_call.predict.has_run(rest):
+            compiling()
         yield jax.tree.map(_as_numpy, model.compiled_call.predict(rest)), source.steps
 
 

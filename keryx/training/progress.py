@@ -59,37 +59,36 @@ class Progress:
         """An epoch begins, counted from 0; `steps` is None where nobody knows how many."""
         self.epoch, self.steps = epoch, steps
         self._start = self._last_time = time.perf_counter()
-        self._first: tuple[int, float] | None = None
-        self._last_step = 0
+        self._last_step = self._counted = 0
+        self._spent = 0.0  # on the steps that are counted, those that tell how long a step takes
+        self._first, self._compiles, self._compiled = True, False, False
         self._next_draw = 0.0 if self.bar else self._start + BEAT
         if self.screen is not None and self.bar and self.epochs is not None:
             self.screen.line(f"Epoch {epoch + 1}/{self.epochs}")
 
     def compiling(self) -> None:
         """The next step has to be compiled first."""
+        self._compiles = self._compiled = True
         if self.screen is not None and self.bar:
             self.screen.draw([*self._head(self._last_step), ("", " compiling...")], stays=True)
 
     def update(self, step: int, logs: dict[str, float]) -> None:
         """So many steps are done, with these means so far. Cheap: it draws at most ten times a second."""
-        now = self._last_time = time.perf_counter()
-        self._last_step = step
-        if self._first is None:
-            self._first = step, now
+        now = time.perf_counter()
+        self._count(step, now)
         if self.screen is None or now < self._next_draw or not (self.bar or self.beats):
             return
-        pace = self._seconds_a_step(step)
-        left = _clock(pace * (self.steps - step)) if self.steps else f"{now - self._start:.0f}s"
+        elapsed, pace = f"{now - self._start:.0f}s", self._seconds_a_step(step)
+        known = bool(self._counted) or not self._compiled  # else the time is that of the compilation
+        left = _clock(pace * (self.steps - step)) if self.steps and known else None
+        rest = f"{f' {_pace(pace, self.unit)}' if known else ''}{_metrics(logs)}"
         if self.bar:
             self._next_draw = now + self.interval
-            self.screen.draw(
-                [*self._head(step), (BOLD, f" {left}"), ("", f" {_pace(pace, self.unit)}{_metrics(logs)}")]
-            )
+            self.screen.draw([*self._head(step), (BOLD, f" {left or elapsed}"), ("", rest)])
         elif self._last_step != self.steps:
             self._next_draw = now + BEAT
-            left = f" - {left} left" if self.steps else f" - {left}"
             count = f"{step}/{self.steps or 'Unknown'}"
-            self.screen.line(f"{self._name()}{count}{left} {_pace(pace, self.unit)}{_metrics(logs)}")
+            self.screen.line(f"{self._name()}{count} - {f'{left} left' if left else elapsed}{rest}")
 
     def end(self, step: int, logs: dict[str, float]) -> None:
         """The epoch is over after so many steps, with these numbers, validation included."""
@@ -97,7 +96,7 @@ class Progress:
             return
         now = time.perf_counter()
         if self._last_step != step:
-            self._last_step, self._last_time = step, now
+            self._count(step, now)
         took, pace = f"{now - self._start:.0f}s", _pace(self._seconds_a_step(step), self.unit)
         if self.bar:
             self.steps = self.steps or step
@@ -115,10 +114,18 @@ class Progress:
     def _name(self) -> str:
         return "" if self.epochs is None else f"Epoch {self.epoch + 1}/{self.epochs} - "
 
+    def _count(self, step: int, now: float) -> None:
+        """Count the steps since the last time, unless they were compiled, or are the first, which come slowly."""
+        if not self._first and not self._compiles:
+            self._spent += now - self._last_time
+            self._counted += step - self._last_step
+        self._first = self._compiles = False
+        self._last_step, self._last_time = step, now
+
     def _seconds_a_step(self, step: int) -> float:
-        """The mean, without the first call, most of which is compilation, and without validation."""
-        if self._first is not None and step > self._first[0]:
-            return (self._last_time - self._first[1]) / (step - self._first[0])
+        """The mean of the steps that are counted, or of all where none is; validation has no part in it."""
+        if self._counted:
+            return self._spent / self._counted
         return (self._last_time - self._start) / max(step, 1)
 
     def _head(self, step: int) -> list[tuple[str, str]]:

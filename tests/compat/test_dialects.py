@@ -1,6 +1,8 @@
 """What a dialect takes, what it makes of it, what it refuses, and that nothing of it stays when it ends."""
 
 import inspect
+import json
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -291,3 +293,20 @@ def test_a_sequential_whose_first_layer_is_a_model_of_several_inputs_goes_throug
     again = keryx.models.load_model(tmp_path / "model.keras")
     x = [A, np.ones((2, 2))]
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+NAMES = json.loads((Path(__file__).parent / "names_of_ages.json").read_text())  # what users of an age imported
+
+
+@pytest.mark.parametrize(("age", "path"), [(int(age), path) for age in NAMES for path in NAMES[age]])
+def test_each_public_name_of_an_age_is_found(age, path):
+    missing = []
+    with use(age):
+        for word in NAMES[str(age)][path].split():
+            try:
+                name(f"keras.{path}", word)
+            except AttributeError:
+                missing.append(word)
+    assert missing == []

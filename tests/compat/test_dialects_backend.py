@@ -108,6 +108,24 @@ def test_functions_of_symbols_are_layers_of_a_graph():
             K.get_value(y)
 
 
+def test_the_shape_of_a_symbol_is_a_tuple_and_a_tensor():
+    with use(2):
+        K = keryx.backend
+        x = layers.Input((3, 4))
+        flat = K.reshape(x, (K.shape(x)[0], 12))
+        share = K.sum(flat, axis=1) / K.prod(K.cast(K.shape(x), "float32"))
+        assert (K.shape(x), flat.shape) == ((None, 3, 4), (None, 12))
+        assert (x._keras_shape, x.get_shape().as_list()) == ((None, 3, 4), [None, 3, 4])
+        layer = layers.Flatten()
+        assert layer(x)._keras_history == (layer, 0, 0)
+        assert (layer.output_shape, layer.get_output_at(0).shape, layer.get_input_shape_at(0)) == (
+            (None, 12),
+            (None, 12),
+            (None, 3, 4),
+        )
+        np.testing.assert_allclose(Model(x, share).predict(X, verbose=0), X.sum((1, 2)) / 24, rtol=1e-5)
+
+
 def test_k_function_follows_the_weights_and_updates_variables():
     with use(2):
         K = keryx.backend

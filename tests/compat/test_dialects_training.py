@@ -8,7 +8,7 @@ from keryx import layers, optimizers
 from keryx.callbacks import Callback
 from keryx.compat import use
 from keryx.compat.dialects import name
-from keryx.compat.dialects import optimizers as old
+from keryx.compat.dialects.training import optimizers as old
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError
 from keryx.models import Sequential
@@ -231,6 +231,32 @@ def test_a_loss_that_speaks_of_the_models_tensors_keeps_the_weights_of_the_sampl
     plain = ((Y - model.predict(X, verbose=0)) ** 2)[:, 0] + keryx.Model(x, hidden).predict(X, verbose=0).sum(-1)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(plain.mean(), rel=1e-5)
     assert model.evaluate(X, Y, sample_weight=weight, verbose=0) == pytest.approx((plain * weight).mean(), rel=1e-5)
-    before = model.get_layer("hidden").get_weights()[1].copy()
-    model.fit(X, Y, verbose=0)
-    assert not np.allclose(model.get_layer("hidden").get_weights()[1], before)
+    with use(2):
+        model.compile(optimizers.SGD(lr=0.5), lambda y_true, y_pred: 0 * y_pred[:, 0] + ops.sum(hidden, axis=-1))
+    before = model.get_weights()
+    model.train_on_batch(X, Y)
+    np.testing.assert_allclose(model.get_weights()[1], before[1] - 0.5, rtol=1e-5)  # the slope of the sum is 1
+    np.testing.assert_array_equal(model.get_weights()[2], before[2])
+
+
+def test_what_is_trained_was_settled_by_compile():
+    with use(2):
+        judge = Sequential([layers.Dense(1, input_shape=(3,))])
+        judge.compile("sgd", "mse")
+        judge.trainable = False
+        noise = layers.Input((2,))
+        maker = Sequential([layers.Dense(3, input_shape=(2,))])
+        both = keryx.Model(noise, judge(maker(noise)))
+        both.compile("sgd", "mse")
+        before = [model.get_weights()[0].copy() for model in (judge, maker)]
+        both.train_on_batch(np.ones((4, 2)), np.ones((4, 1)))
+        assert np.array_equal(judge.get_weights()[0], before[0])
+        assert not np.array_equal(maker.get_weights()[0], before[1])
+        judge.train_on_batch(X, Y)
+        assert not np.array_equal(judge.get_weights()[0], before[0])
+        assert not judge.trainable
+        before = judge.get_weights()[0].copy()
+        both.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+        assert np.array_equal(judge.get_weights()[0], before)
+        judge.fit(X, Y, verbose=0)
+        assert not np.array_equal(judge.get_weights()[0], before)

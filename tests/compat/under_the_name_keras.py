@@ -180,7 +180,13 @@ def check_what_is_refused_says_what_there_is():
     assert refused("from keras.layers import Dens") == "keras.layers has no 'Dens'. Did you mean 'Dense'?"
     assert refused("from keras.activations import Activation").endswith("There is keras.layers.Activation.")
     assert "`from keras.layers import Dense`" in refused("import keras.layers.Dense")
-    assert "python -m keryx --keras 2" in refused("import keras.layers.core")
+    assert "It is of Keras 2, whose words are taken by `python -m keryx --keras 2" in refused(
+        "import keras.layers.core"
+    )
+    assert "python -m keryx --keras 2" in refused("from keras.utils import np_utils")
+    assert "python -m keryx --keras 2" in refused("import keras.src.engine.topology")
+    assert "--keras" not in refused("import keras.layers.nothing")
+    assert "--keras" not in refused("import keras.layers.Dense")
     assert "python -m keryx --keras 2" in refused("from keras.layers.core import Dense")
     assert "comes with training on many devices" in refused("from keras import distribution")
     assert "comes with training on many devices" in refused("import keras.distribution")

@@ -86,6 +86,23 @@ def check_tensorflow_keeps_words_of_keras_2():
     assert not hasattr(keras.preprocessing, "text")
 
 
+def check_tensorflow_paths_of_years_ago():
+    import tensorflow as tf
+    from tensorflow.keras.layers.experimental import preprocessing
+    from tensorflow.python.keras.engine.base_layer import Layer
+    from tensorflow.python.keras.engine.training import Model
+    from tensorflow.python.keras.preprocessing.image import ImageDataGenerator
+    from tensorflow.python.keras.preprocessing.text import Tokenizer
+
+    assert preprocessing.Rescaling is tf.keras.layers.experimental.preprocessing.Rescaling is keryx.layers.Rescaling
+    assert tf.keras.layers.experimental.EinsumDense is keryx.layers.EinsumDense
+    assert tf.keras.optimizers.experimental.AdamW is keryx.optimizers.AdamW
+    assert tf.keras.experimental.CosineDecay is keryx.optimizers.schedules.CosineDecay
+    assert (Layer, Model) == (keryx.Layer, keryx.Model)
+    assert Tokenizer is tf.keras.preprocessing.text.Tokenizer
+    assert ImageDataGenerator is tf.keras.preprocessing.image.ImageDataGenerator
+
+
 def check_tensorflow_what_else_there_is_is_refused_by_its_name():
     import tensorflow as tf
 

@@ -2,15 +2,23 @@
 
 `keryx.compat.use(2)` begins it, `use(3)` or `use(None)` ends it; `with use(1): ...` does both. What is translated is
 what a program says: a call that Keryx itself makes is in today's words. Nothing of it is in the layers: while a dialect
-is active, the constructors and the methods of training stand behind others that translate (`patches`), by the tables of
-`signatures`, `values` and `keryx.saving.old.words`, which old files are read by too.
+is active, the constructors and the methods of training stand behind others that translate (`patches`, `members`), by
+the tables of `words` and of `keryx.saving.old.words`, which old files are read by too. What is made is today's objects:
+a model outlives its dialect, and its files are read without.
+
+- Keras 1 is as of 1.2.2; Keras 2 as of 2.2.4, which took the words of Keras 1 too. Keras 2.3 and tf.keras had today's
+  LSTM, GRU and names of metrics already: `use(2)` takes their words, and gives 2.2's numbers.
+- Metrics are logged as `acc` and `mean_squared_error`; the History, `monitor=` and today's names go together.
+- Channels come last, unless `K.set_image_dim_ordering("th")` or, in Keras 1, `~/.keras/keras.json` says otherwise.
+- `get_weights()` gives today's arrays, also of an LSTM, which had twelve in Keras 1.
+- A frozen BatchNormalization takes its own mean and variance, as today; it took the batch's.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from keryx.compat.dialects import modules
 from keryx.compat.dialects.age import active as active
+from keryx.compat.dialects.names import modules
 from keryx.compat.dialects.using import use as use
 
 

@@ -7,16 +7,19 @@ from typing import Any
 import jax
 
 from keryx.callbacks import Callback
-from keryx.compat.dialects import calls, files
-from keryx.compat.dialects import optimizers as old_optimizers
 from keryx.compat.dialects.backend.functions import get_updates
 from keryx.compat.dialects.backend.state import PHASE
+from keryx.compat.dialects.backend.words import Shape
 from keryx.compat.dialects.patches import by_keryx
-from keryx.compat.dialects.signatures import SIGNATURES
-from keryx.compat.dialects.training import params_of_age
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.training.methods import params_of_age
+from keryx.compat.dialects.words import calls
+from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
 from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner
+from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
 from keryx.layers.layer import Layer
 from keryx.models import Model
@@ -86,6 +89,24 @@ def _shape_of(what: str) -> _Read:
     return _Read(lambda layer: jax.tree.map(lambda symbol: symbol.shape, getattr(layer, what)))
 
 
+def _history(symbol: Any) -> tuple[Any, int, int]:
+    """The layer that a symbol comes from, which of its calls, and which of the results."""
+    layer = symbol.node.operation
+    return layer, getattr(layer, "nodes", [symbol.node]).index(symbol.node), symbol.index
+
+
+def _weight(*names: str) -> _Read:
+    """A weight by the letter that Keras 1 had for it."""
+
+    def read(layer: Any) -> Any:
+        found = [getattr(layer, name) for name in names if hasattr(layer, name)]
+        if not found:
+            raise AttributeError(f"{type(layer).__name__} has no weight {' or '.join(names)}.")
+        return found[0]
+
+    return _Read(read)
+
+
 def _at(what: str, shape: bool) -> Callable:
     def get(layer: Any, node_index: int) -> Any:
         """What went into a call, or came out of it, by the number of the call."""
@@ -129,6 +150,9 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (Layer, "input_shape", _shape_of("input")),
         (Layer, "output_shape", _shape_of("output")),
         (Layer, "inbound_nodes", _Read(lambda layer: layer.nodes)),
+        (SymbolicTensor, "_keras_shape", _Read(lambda symbol: symbol.shape)),
+        (SymbolicTensor, "_keras_history", _Read(_history)),
+        (SymbolicTensor, "get_shape", lambda symbol: Shape(symbol.shape)),
         (Model, "to_yaml", files.to_yaml),
         (Variable, "get_value", _get_value),
         (Variable, "set_value", _set_value),
@@ -137,4 +161,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
     made += [(Layer, f"get_{what}_at", _at(what, shape=False)) for what in ("input", "output")] + [
         (Layer, f"get_{what}_shape_at", _at(what, shape=True)) for what in ("input", "output")
     ]
+    if version == 1:
+        letters = {"W": ("kernel", "embeddings"), "U": ("recurrent_kernel",), "b": ("bias",)}
+        made += [(Layer, letter, _weight(*names)) for letter, names in letters.items()]
     return made

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keryx.compat.dialects import calls
+from keryx.compat.dialects.words import calls
 
 _ABSENT = object()
 

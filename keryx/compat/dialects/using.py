@@ -10,11 +10,14 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
-from keryx.compat.dialects import age, files, members, modules, training
-from keryx.compat.dialects import optimizers as old_optimizers
+from keryx.compat.dialects import age, members
 from keryx.compat.dialects.backend.state import PHASE
+from keryx.compat.dialects.names import modules
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
-from keryx.compat.dialects.signatures import SIGNATURES
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import methods as training
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core import seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
@@ -131,6 +134,7 @@ _METHODS = {
     "compile": training.compile_,
     "fit": training.fit,
     "evaluate": training.evaluate,
+    "train_on_batch": training.train_on_batch,
     "predict": training.predict,
     "fit_generator": training.fit_generator,
     "evaluate_generator": training.evaluate_generator,

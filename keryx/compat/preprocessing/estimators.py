@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keryx.compat.dialects.libraries import to_categorical
+from keryx.compat.dialects.names.libraries import to_categorical
 from keryx.errors import ArgumentError, DataError, StateError, did_you_mean
 
 try:

@@ -15,6 +15,14 @@ from keryx.utils import Sequence
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 
 
+def list_pictures(directory: Any, ext: str = "jpg|jpeg|bmp|png") -> list[str]:
+    """The images below a folder, whose names end in one of the words of `ext`."""
+    endings = tuple(f".{word}" for word in ext.split("|"))
+    return [
+        os.path.join(root, file) for root, _, files in os.walk(directory) for file in files if file.endswith(endings)
+    ]
+
+
 class Iterator(Sequence):
     """Batches of so many samples, again and again; also by number, as a Sequence.
 

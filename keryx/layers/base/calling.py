@@ -55,7 +55,7 @@ class Calling:
             from keryx.layers.base.telling import told
 
             if (better := told(self, error, args)) is not error:
-                raise better from error
+                raise better from None
             raise
 
     def _choose_policy(self: Any) -> None:

@@ -16,7 +16,8 @@ def told(layer: Any, error: Exception, args: tuple) -> Exception:
     title = getattr(layer, "title", type(layer).__name__) if "name" in vars(layer) else type(layer).__name__
     others = mistaken.no_tensors(args[:1])
     if others and (not isinstance(error, KeryxError) or isinstance(error, ValueError)):
-        error = ArgumentError(f"{title} is called on tensors; got {mistaken.described(others[0])}.")
+        got = f"{title} is called on tensors; got {mistaken.described(others[0])}."
+        error = ArgumentError(got).with_traceback(error.__traceback__)
     error = mistaken.retold(error, f"{title}.call()")
     shapes = ", ".join(describe(x.shape, x.dtype) for x in jax.tree.leaves(args) if hasattr(x, "shape"))
     path = "/".join((*scope.names(), getattr(layer, "name", "?")))

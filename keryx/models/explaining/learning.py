@@ -69,6 +69,8 @@ def learning_rate(view: View) -> Iterator[Finding]:
 
 def _rate(optimizer: Any) -> float | None:
     """The learning rate of the first step; None where it is a function, or the optimizer is another library's."""
+    if type(optimizer).__name__ == "OptaxOptimizer":
+        return None
     try:
         given = optimizer.schedule if optimizer.schedule is not None else optimizer.learning_rate
         return float(np.asarray(given(0) if callable(given) else given))
@@ -118,7 +120,7 @@ def data_that_does_not_fit(view: View) -> Iterator[Finding]:
         if view.model.has_graph and view.trainable:
             jax.eval_shape(_loss_on(view, batch), _trained(view))
     except KeryxError as error:
-        yield Finding(None, f"fit stops: {error}", "The data does not fit the model.", "model.fit(x, y)  # raises it")
+        yield Finding(None, f"fit stops: {error}", "Nothing is trained as it is.", "model.fit(x, y)  # raises it")
 
 
 def weights_without_gradient(view: View) -> Iterator[Finding]:

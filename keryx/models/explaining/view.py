@@ -208,14 +208,19 @@ class View:
         for i, call in enumerate(calls):
             head = heads[i] if i < len(heads) else None
             losses = tuple(loss for loss, _, _ in head.losses) if head else ()
-            asked = [getattr(m, "name", m) for m in jax.tree.leaves(self._asked_metrics()) if m is not None]
             name = head.name if head else call.layer.name if call else f"output_{i + 1}"
             shape = shapes[i] if shapes else ()
-            found.append(Output(name, call, losses, tuple(map(str, asked)), shape, targets[i]))
+            found.append(Output(name, call, losses, self._metrics(name, i, len(calls)), shape, targets[i]))
         return found
 
-    def _asked_metrics(self) -> Any:
-        return self.session.asked.metrics if self.session is not None else None
+    def _metrics(self, name: str, place: int, count: int) -> tuple[str, ...]:
+        """The names of the metrics that compile() was given for an output."""
+        asked = self.session.asked.metrics if self.session is not None else None
+        if isinstance(asked, dict):
+            asked = asked.get(name)
+        elif isinstance(asked, (list, tuple)) and len(asked) == count and isinstance(asked[place], (list, tuple)):
+            asked = asked[place]
+        return tuple(str(getattr(metric, "name", metric)) for metric in jax.tree.leaves(asked))
 
     def _targets(self, count: int) -> list[np.ndarray | None]:
         if self.y is None:

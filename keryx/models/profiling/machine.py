@@ -23,7 +23,7 @@ class Ceilings(NamedTuple):
         flops: Floating-point operations a second, of a product of large float32 matrices.
         bytes: Bytes a second that are read or written, of arrays beyond any cache.
         near_bytes: Likewise of arrays that a cache holds.
-        near: The bytes of such arrays.
+        near: The most bytes that an operation reads and writes in a cache.
         operation: Seconds that an operation takes which has next to nothing to do.
         call: Seconds that a call of a compiled program takes which computes nothing.
     """
@@ -41,7 +41,7 @@ def ceilings() -> Ceilings:
     """The ceilings of the device that programs run on: a second of measurements, once."""
     process.ready()  # holds memory as programs will find it
     large = jax.default_backend() != "cpu"
-    side, far, near = (8192, 2**28, 2**22) if large else (1024, 2**24, 2**17)  # elements of float32
+    side, far, near = (8192, 2**28, 2**22) if large else (512, 2**24, 2**20)  # elements of float32
     matrix = jnp.ones((side, side))
     flops = 2 * side**3 / _best(jax.jit(lambda x: x @ x), matrix)
     call = _best(jax.jit(lambda x: x + 1), jnp.zeros(8))
@@ -53,7 +53,7 @@ def ceilings() -> Ceilings:
         return jax.lax.fori_loop(0, _CHAIN, lambda i, x: x @ x, x)
 
     operation = max(_best(jax.jit(chain), jnp.eye(8)) - call, 0.0) / _CHAIN
-    return Ceilings(flops, speeds[0], max(speeds), 4 * near, operation, call)
+    return Ceilings(flops, speeds[0], max(speeds), 8 * near, operation, call)
 
 
 def _best(program: Callable, x: Any) -> float:

@@ -66,6 +66,9 @@ def match(group: hdf5.Group, model: Any, by_name: bool = False, names_first: boo
     matching = Matching()
     top_kept = next((one for one in kept if one.name == TOP), None)
     kept = [one for one in kept if one.name != TOP]
+    if not by_name and len(kept) > len(own):  # Keras 1 wrote the layers of merged branches one by one
+        flat = _flattened(own)
+        own = flat if len(flat) == len(kept) else own
     by_names = by_name or (names_first and sorted(k.name for k in kept) == sorted(layer.name for layer in own))
     if by_names:
         named = {one.name: one for one in kept}
@@ -86,6 +89,15 @@ def match(group: hdf5.Group, model: Any, by_name: bool = False, names_first: boo
         matching.unused |= {f"{one.name}/{name}": why for name in one.arrays}
     _match_top(top, top_kept, paths, matching)
     return matching
+
+
+def _flattened(layers: list[Any]) -> list[Any]:
+    """The layers with weights, those of models in the place of the models."""
+    found = []
+    for layer in layers:
+        inner = [one for one in getattr(layer, "layers", []) if one.weights]
+        found += _flattened(inner) if inner else [layer]
+    return found
 
 
 TOP = "top_level_model_weights"

@@ -1,6 +1,6 @@
 """Arrays as users give them, one at a time: taken as NumPy or JAX knows them, and checked before any cast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -67,8 +67,8 @@ def arrays_in(given: Any, whats: Sequence[str] | None) -> Any:
     return given
 
 
-def count_rows(arrays: Any, names: Sequence[str] = ()) -> int:
-    """The number of rows, which all arrays share; an error calls them by `names`, where each has one.
+def count_rows(arrays: Any, names: Callable[[], list[str]] = list) -> int:
+    """The number of rows, which all arrays share; an error calls them by their names, where each has one.
 
     Raises:
         DataError: Where they differ, or there are none.
@@ -83,8 +83,9 @@ def count_rows(arrays: Any, names: Sequence[str] = ()) -> int:
         )
     if len(sizes) > 1:
         shapes = [str(tuple(leaf.shape)) for leaf in leaves]
-        if len(names) == len(shapes):
-            shapes = [f"{name} {shape}" for name, shape in zip(names, shapes, strict=True)]
+        named = names()
+        if len(named) == len(shapes):
+            shapes = [f"{name} {shape}" for name, shape in zip(named, shapes, strict=True)]
         raise DataError(f"All arrays need the same number of rows; got the shapes {', '.join(shapes)}.")
     (rows,) = sizes
     if rows == 0:

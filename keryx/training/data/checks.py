@@ -148,7 +148,7 @@ class Checks:
             targets = [w.target(target) for w, target in zip(self.targets, self._by_output(y, "target"), strict=True)]
             weights = [_weight(w, name) for w, name in zip(self._weights(weight), self.outputs, strict=True)]
         batch = Batch(inputs, targets, weights)
-        rows = count_rows(batch, self._names_of(batch))
+        rows = count_rows(batch, lambda: self._names_of(batch))
         for name, target, w in zip(self.outputs, targets, weights, strict=True):
             if w is not None and w.ndim > 1 and target is not None and w.shape != target.shape[: w.ndim]:
                 raise ShapeError(

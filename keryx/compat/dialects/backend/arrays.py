@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config, ops
-from keryx.compat.dialects.backend.words import NAMES, function
+from keryx.compat.dialects.backend.words import NAMES, Shape, function
+from keryx.core import graph
+from keryx.core.symbol import SymbolicTensor
 
 # The same function by another name, or by the same one.
 _SAME = """abs all any cast concatenate cos dot equal exp greater greater_equal less less_equal log logsumexp max
-maximum mean min minimum not_equal prod reshape round sigmoid sign sin softplus softsign sqrt square squeeze stack std
+maximum mean min minimum not_equal prod round sigmoid sign sin softplus softsign sqrt square squeeze stack std
 sum tanh tile var"""
 _OTHERWISE = {"lesser": "less", "lesser_equal": "less_equal", "pow": "power"}
 
@@ -18,8 +20,8 @@ _OTHERWISE = {"lesser": "less", "lesser_equal": "less_equal", "pow": "power"}
 def _same(name: str, other: str) -> None:
     found = getattr(ops, other)
 
-    def called(*args: Any, **kwargs: Any) -> Any:
-        return found(*args, **kwargs)
+    def called(first: Any, *args: Any, **kwargs: Any) -> Any:
+        return found(first.tensor if isinstance(first, Shape) else first, *args, **kwargs)
 
     called.__name__, called.__wrapped__ = name, found  # type: ignore[attr-defined]
     called.__doc__ = f"The same as `keryx.ops.{other}`."
@@ -214,8 +216,19 @@ def cast_to_floatx(x: Any) -> Any:
 
 @function(symbolic=False)
 def shape(x: Any) -> Any:
-    """The shape, as a tuple; sizes that are not known are None in a symbol's."""
-    return ops.shape(x)
+    """The shape, as a tuple, which functions of K reckon with as with a tensor; sizes may be None in a symbol's."""
+    found = Shape(x.shape)
+    found.tensor = _sizes(x) if isinstance(x, SymbolicTensor) else jnp.asarray(x.shape)
+    return found
+
+
+_sizes = graph.lift(lambda x: jnp.asarray(x.shape), "shape")
+
+
+@function()
+def reshape(x: Any, shape: Any) -> jax.Array:
+    """The same elements in another shape; a size that is not known is worked out."""
+    return jnp.reshape(x, tuple(-1 if size is None else size for size in shape))
 
 
 @function(symbolic=False)

@@ -121,6 +121,7 @@ def _convolution(name: str, series: bool = False) -> None:
 
 
 _convolution("conv1d", series=True)
+_convolution("atrous_conv2d")
 _convolution("conv2d")
 _convolution("conv3d")
 
@@ -209,6 +210,20 @@ def temporal_padding(x: Any, padding: Any = (1, 1)) -> jax.Array:
     """Steps of zeros before and behind."""
     sides = (padding, padding) if isinstance(padding, int) else tuple(padding)
     return jnp.pad(x, ((0, 0), sides, (0, 0)))
+
+
+@function()
+def asymmetric_temporal_padding(x: Any, left_pad: int = 1, right_pad: int = 1) -> jax.Array:
+    """So many steps of zeros before, so many behind."""
+    return temporal_padding(x, (left_pad, right_pad))
+
+
+@function()
+def asymmetric_spatial_2d_padding(
+    x: Any, top_pad: int = 1, bottom_pad: int = 1, left_pad: int = 1, right_pad: int = 1, data_format: Any = None
+) -> jax.Array:
+    """So many zeros on each side of images."""
+    return spatial_2d_padding(x, ((top_pad, bottom_pad), (left_pad, right_pad)), data_format)
 
 
 @function("spatial_3d_padding")

@@ -31,6 +31,20 @@ _FORMATS = {"th": "channels_first", "tf": "channels_last", "default": None}
 NAMES: dict[str, Callable] = {}  # the functions by name
 
 
+class Shape(tuple):
+    """The shape of a symbol: a tuple of sizes, None where one is not known, and a tensor to reckon with.
+
+    Args:
+        tensor: The symbol of the sizes.
+    """
+
+    tensor: Any
+
+    def as_list(self) -> list[int | None]:
+        """The sizes in a list."""
+        return list(self)
+
+
 def function(*names: str, symbolic: bool = True) -> Callable:
     """A decorator that enters a function under its own name and `names`, taking the words of both ages.
 
@@ -40,7 +54,7 @@ def function(*names: str, symbolic: bool = True) -> Callable:
     """
 
     def enter(plain: Callable) -> Callable:
-        lifted = graph.lift(plain, plain.__name__.rstrip("_")) if symbolic else plain
+        lifted = _of_shapes(graph.lift(plain, plain.__name__.rstrip("_"))) if symbolic else plain
         known = inspect.signature(plain).parameters
 
         @functools.wraps(plain)
@@ -52,6 +66,15 @@ def function(*names: str, symbolic: bool = True) -> Callable:
         return called
 
     return enter
+
+
+def _of_shapes(function: Callable) -> Callable:
+    """`function`, which reckons with the tensor of a Shape that is its first argument."""
+
+    def called(first: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(first.tensor if isinstance(first, Shape) else first, *args, **kwargs)
+
+    return called
 
 
 def _today(name: str, kwargs: dict[str, Any], known: Any) -> dict[str, Any]:

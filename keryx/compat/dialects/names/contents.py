@@ -12,13 +12,15 @@ from keryx import layers as todays_layers
 from keryx import models as todays_models
 from keryx import regularizers as todays_regularizers
 from keryx.compat.dialects import backend as old_backend
-from keryx.compat.dialects import callbacks as old_callbacks
-from keryx.compat.dialects import files, merging, values
-from keryx.compat.dialects import layers as old_layers
-from keryx.compat.dialects import metrics as old_metrics
-from keryx.compat.dialects import optimizers as old_optimizers
-from keryx.compat.dialects.calls import arguments
-from keryx.compat.dialects.modules import gone
+from keryx.compat.dialects.layers import dropped as old_layers
+from keryx.compat.dialects.layers import merging
+from keryx.compat.dialects.names.modules import gone
+from keryx.compat.dialects.training import callbacks as old_callbacks
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import metrics as old_metrics
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words import values
+from keryx.compat.dialects.words.calls import arguments
 from keryx.core.codec import Registry
 from keryx.layers import InputSpec, Layer
 
@@ -94,7 +96,9 @@ def models(age: int) -> dict[str, Any]:
     graph = gone(
         "keras.models.Graph", "it went with Keras 1.0. Call layers on Input(...), and close Model(inputs, outputs)"
     )
-    return {"Graph": graph, "model_from_yaml": files.model_from_yaml, "Merge": merging.Merge}
+    found = {word: engine(age)[word] for word in ("Input", "InputLayer", "Layer", "Merge", "get_source_inputs")}
+    made = {"model_from_config": todays_layers.deserialize, "model_from_yaml": files.model_from_yaml, "Graph": graph}
+    return found | made
 
 
 def engine(age: int) -> dict[str, Any]:
@@ -213,7 +217,13 @@ def activations(age: int) -> dict[str, Any]:
 
 def callbacks(age: int) -> dict[str, Any]:
     """Those that took other words."""
-    return {"ModelCheckpoint": old_callbacks.ModelCheckpoint, "BaseLogger": old_callbacks.BaseLogger}
+    from keryx.utils import Progbar
+
+    return {
+        "BaseLogger": old_callbacks.BaseLogger,
+        "ModelCheckpoint": old_callbacks.ModelCheckpoint,
+        "Progbar": Progbar,
+    }
 
 
 def backend(age: int) -> dict[str, Any]:

@@ -167,10 +167,9 @@ class _LocallyConnected(_Affine):
         channels = x.shape[1]
         patches = jax.lax.conv_general_dilated_patches(x, self.kernel_size, self.strides, "VALID")
         patches = patches.reshape(x.shape[0], channels, -1, self.kernel.shape[0])  # (batch, channels, window, places)
-        order = "bcwp" if first else "bwcp"
         patches = patches if first else jnp.swapaxes(patches, 1, 2)
         kernel = self.kernel.value.reshape(self.kernel.shape[0], *patches.shape[1:3], self.filters)
-        outputs = jnp.einsum(f"{order},p{order[1:3]}f->bpf", patches, kernel)
+        outputs = jnp.einsum("bxyp,pxyf->bpf", patches, kernel)
         outputs = outputs.reshape(x.shape[0], *self.places, self.filters)
         outputs = self._activated(outputs if self.bias is None else outputs + self.bias.value)
         return jnp.moveaxis(outputs, -1, 1) if first else outputs

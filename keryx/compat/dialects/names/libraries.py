@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keryx import utils as todays_utils
-from keryx.compat.dialects.modules import gone
+from keryx.compat.dialects.names.modules import gone
 
 
 def _public(module: str) -> dict[str, Any]:
@@ -57,6 +57,9 @@ def _accuracy(p: Any, y: Any) -> float:
     return float(np.mean(np.asarray(p) == np.asarray(y)))
 
 
+_ENQUEUERS = ("GeneratorEnqueuer", "OrderedEnqueuer", "SequenceEnqueuer")
+
+
 def utils(age: int) -> dict[str, Any]:
     """Data, files, and help around layers."""
     return {
@@ -74,6 +77,7 @@ def utils(age: int) -> dict[str, Any]:
         "save_array": gone("save_array", "np.save(path, array) writes it"),
         "load_array": gone("load_array", "np.load(path) reads it"),
         "layer_from_config": _layer_from_config,
+        **{word: gone(word, "fit() fetches batches by itself; a PyDataset has workers=") for word in _ENQUEUERS},
     }
 
 

@@ -131,8 +131,8 @@ def own_classes(age: int) -> set[type]:
 
 @functools.cache
 def _builders() -> dict[str, Callable[[int], dict[str, Any]]]:
-    from keryx.compat.dialects import contents as inner
-    from keryx.compat.dialects import libraries as around
+    from keryx.compat.dialects.names import contents as inner
+    from keryx.compat.dialects.names import libraries as around
 
     return {name: getattr(inner, name, None) or getattr(around, name) for _, name in _PATHS.values()}
 

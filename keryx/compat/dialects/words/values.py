@@ -29,7 +29,8 @@ def _optimizers(epsilon: float) -> dict[str, dict[str, Any]]:
     return made
 
 
-# What a class took where nothing was said: by age, class and the argument of today.
+# What a class took where nothing was said, beside what `words.DEFAULTS` says of every old age: by age, class and the
+# argument of today.
 DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
     1: {
         **{name: {**_RECURRENT, "recurrent_initializer": _orthogonal} for name in _GATES},
@@ -40,10 +41,6 @@ DEFAULTS: dict[int, dict[str, dict[str, Any]]] = {
     },
     2: {**{name: dict(_RECURRENT) for name in _GATES}, **_optimizers(1e-7)},
 }
-for _age in DEFAULTS.values():
-    for _name in ("GRU", "GRUCell"):
-        _age[_name]["reset_after"] = False
-    _age["CuDNNGRU"] = {"reset_after": True}
 
 
 # Words of classes that no file speaks of, or not by these words, beside those of `keryx.saving.old.words`.

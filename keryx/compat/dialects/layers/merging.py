@@ -108,7 +108,7 @@ def Merge(  # it stood for a class
         return _layer(mode, concat_axis, dot_axes, arguments, name)
     ends = [_as_graph(layer) for layer in layers]
     inputs = list(dict.fromkeys(symbol for model in ends for symbol in model.inputs))
-    merged = merge([model.outputs[0] for model in ends], mode, concat_axis, dot_axes, arguments=arguments)
+    merged = merge([model(model.input) for model in ends], mode, concat_axis, dot_axes, arguments=arguments)
     return Model(inputs, merged, name=name)
 
 

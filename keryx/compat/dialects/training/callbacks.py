@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from keryx import callbacks
-from keryx.compat.dialects import files
-from keryx.compat.dialects.training import word_of_log
+from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training.methods import word_of_log
 from keryx.errors import ConfigError
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from keryx import old_words
-from keryx.compat.dialects import age, closed_losses, values
-from keryx.compat.dialects import metrics as old_metrics
-from keryx.compat.dialects import optimizers as old_optimizers
+from keryx.compat.dialects import age
+from keryx.compat.dialects.training import closed_losses, freezing
+from keryx.compat.dialects.training import metrics as old_metrics
+from keryx.compat.dialects.training import optimizers as old_optimizers
+from keryx.compat.dialects.words import values
 from keryx.errors import ArgumentError
 
 # What metrics are logged as: Keras 1, and Keras 2 until 2.3, went by the function that a short name stood for.
@@ -60,7 +62,8 @@ def compile_(self: Any, given: dict[str, Any], call: Callable) -> Any:
     if "loss" in given:
         loss = _each(given["loss"], lambda name: old_metrics.by_name(age.current(), name))
         given["loss"] = closed_losses.opened(self, loss)
-    return call(**given)
+    call(**given)
+    freezing.settle(self)
 
 
 def _each(given: Any, of_name: Callable[[str], Any]) -> Any:
@@ -108,7 +111,7 @@ def fit(self: Any, given: dict[str, Any], call: Callable) -> Any:
         raise ArgumentError("fit(show_accuracy=True) is of Keras 0: write compile(..., metrics=['accuracy']).")
     if given.get("validation_split", 0.0) is None:
         del given["validation_split"]
-    with _telling(self, given):
+    with _telling(self, given), freezing.as_compiled(self):
         history = call(**given)
     history.history = Logs(history.history)
     return history
@@ -152,6 +155,12 @@ def evaluate(self: Any, given: dict[str, Any], call: Callable) -> Any:
     return call(**given)
 
 
+def train_on_batch(self: Any, given: dict[str, Any], call: Callable) -> Any:
+    """One step, of what was to be trained when the model was compiled."""
+    with freezing.as_compiled(self):
+        return call(**given)
+
+
 def fit_generator(self: Any, given: dict[str, Any], call: Callable) -> Any:
     """`fit` with a generator: Keras 1 counted the samples of an epoch, Keras 2 its steps."""
     given = {**_epochs_of_generators(), **_renamed(given)}
@@ -163,7 +172,7 @@ def fit_generator(self: Any, given: dict[str, Any], call: Callable) -> Any:
             data, given.pop("nb_val_samples", None), given, "validation_steps"
         )
     given.pop("nb_val_samples", None)
-    with _telling(self, {**given, "x": None}):
+    with _telling(self, {**given, "x": None}), freezing.as_compiled(self):
         history = type(self).fit(self, **{word: value for word, value in given.items() if value is not None})
     history.history = Logs(history.history)
     return history

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import optimizers
-from keryx.compat.dialects import values
+from keryx.compat.dialects.words import values
 from keryx.core.variable import Variable
 from keryx.errors import ConfigError, did_you_mean
 from keryx.optimizers.pure import State

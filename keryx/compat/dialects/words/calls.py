@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from keryx import old_words, optimizers
-from keryx.compat.dialects import penalties, values
-from keryx.compat.dialects.signatures import SIGNATURES
+from keryx.compat.dialects.training import penalties
+from keryx.compat.dialects.words import values
+from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.names import init_arguments
 from keryx.errors import ArgumentError, ConfigError, did_you_mean
 from keryx.saving.old import translate

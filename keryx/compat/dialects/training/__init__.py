@@ -1,0 +1,1 @@
+"""Training as it was: methods, losses, optimizers, callbacks, files."""
