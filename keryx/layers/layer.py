@@ -317,11 +317,10 @@ def _that_marks_built(build: Callable) -> Callable:
         result = build(self, *args, **kwargs)
         self.built = True
         given = inspect.signature(build).bind(self, *args, **kwargs).arguments
-        shapes = dict(list(given.items())[1:])
+        shapes = {name: shape for i, (name, shape) in enumerate(given.items()) if i}  # without self
         if all(size is None or isinstance(size, (int, np.integer)) for size in jax.tree.leaves(shapes)):
-            self._built_for = (
-                {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
-            )
+            first = next(iter(shapes.values()), None)
+            self._built_for = {"input_shape": first} if len(shapes) == 1 else {"shapes_dict": shapes}
         return result
 
     return built
