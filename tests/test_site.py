@@ -62,6 +62,11 @@ def test_a_block_that_is_no_doctest_is_a_program_that_runs(page, line, mark, cod
     exec(compiled, {"__name__": "__main__"})
 
 
+def test_every_page_has_one_place_in_the_navigation():
+    placed = re.findall(r"^ +- (?:[^:\n]+: )?([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(placed) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
+
+
 # -- the reference -------------------------------------------------------------------------------------------------
 
 
