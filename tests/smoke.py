@@ -15,7 +15,7 @@ SMOKE = {
     "test_callbacks.py": ["early_stopping_stops_where_keras_stops", "csv_has_a_row_an_epoch_and_goes_on"],
     "test_progress.py": ["the_output_of_a_real_pipe"],
     "test_summary.py": ["nested_models_unfold"],
-    "test_profile.py": ["a_row_a_layer"],
+    "test_profile.py": ["a_row_a_layer", "lstm_counts_every_step"],
     "test_estimate.py": ["sizes"],
     "test_threads.py": ["who_reads_while_another_thread_fits"],
     "test_runtime_process.py": ["import_changes_nothing_and_the_first_weight_no_setting_of_jax"],

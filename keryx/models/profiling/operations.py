@@ -132,9 +132,9 @@ class Program:
     def _results_of(self, equation: Any, given: list[int], times: float) -> list[int]:
         name, params = equation.primitive.name, equation.params
         if name == "scan":
-            body = params["jaxpr"]
-            fresh = [next(self._numbers) for _ in given[params["num_consts"] :]]
-            self._walk(body.jaxpr, [*given[: params["num_consts"]], *fresh], times * params["length"])
+            body, constants = params["jaxpr"].jaxpr, _constants_of_scan(equation)
+            fresh = [next(self._numbers) for _ in given[constants:]]
+            self._walk(body, [*given[:constants], *fresh], times * params["length"])
         elif name == "while":
             self.whole = False
             split = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
@@ -164,6 +164,20 @@ class Program:
             found.append(self.operations)
         dearest = max(found, key=lambda operations: sum(one.flops * one.times for one in operations))
         self.operations = before + dearest
+
+
+def _constants_of_scan(equation: Any) -> int:
+    """How many inputs of a scan are the same in each of its steps; JAX has named the number in several ways.
+
+    A step has the whole of these and of what is carried on, and a slice of the rest; likewise of the outputs.
+    """
+    body = equation.params["jaxpr"].jaxpr
+
+    def whole(outside: Sequence[Any], within: Sequence[Any]) -> int:
+        pairs = zip(outside, within, strict=True)
+        return sum(a.aval.shape == b.aval.shape for a, b in pairs)
+
+    return whole(equation.invars, body.invars) - whole(equation.outvars, body.outvars)
 
 
 def _needed(closed: Any) -> Any:
