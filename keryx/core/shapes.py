@@ -107,8 +107,10 @@ def _symbolic(shape: Shape) -> list[Any]:
 
 
 def _trace(call: Callable, given: tuple, fill: Callable[[Shape], Sequence[Any]]) -> Any:
-    arrays = jax.tree.map(lambda spec: jax.ShapeDtypeStruct(fill(spec.shape), spec.dtype), given)
-    return jax.eval_shape(call, *arrays)
+    def array(spec: Spec) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(fill(spec.shape), jax.dtypes.canonicalize_dtype(spec.dtype))
+
+    return jax.eval_shape(call, *jax.tree.map(array, given))
 
 
 def _agreement(traces: Sequence[Any]) -> Any:
