@@ -485,6 +485,7 @@ def test_time_distributed_reports_the_outer_models_numbers():
     np.testing.assert_allclose(logs["loss"], values.mean(), 1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # by Keras
 def test_a_tagger_of_padded_sentences():
     def build(K):
         x = K.Input((5,), name="x", dtype="int32")

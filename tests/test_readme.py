@@ -10,6 +10,7 @@ import keryx
 from keryx.training import step
 
 ROOT = Path(__file__).parent.parent
+CHECKOUT = (ROOT / "keryx").is_dir()  # else the tests of a wheel, beside which there is not all that pages name
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if page.relative_to(ROOT).parts[:2] != ("docs", "reference")]
@@ -44,12 +45,12 @@ def test_every_name_of_keryx_that_it_tells_exists(page):
 @by_page
 def test_every_file_that_it_links_to_is_there(page):
     for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text()):
-        if not link.startswith(("reference/", "../reference/")):
+        if CHECKOUT and not link.startswith(("reference/", "../reference/")):
             assert (page.parent / link).exists(), link
 
 
 @by_page
 def test_every_file_of_the_repository_that_it_names_is_there(page):
     named = re.findall(r"`(?:python )?((?:tests|benchmarks|keryx|examples|docs|\.ci)/[\w./]+\w)", page.read_text())
-    for name in named:
+    for name in named if CHECKOUT else ():
         assert (ROOT / name).exists(), name

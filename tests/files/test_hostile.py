@@ -49,6 +49,8 @@ def files(tmp_path_factory):
     keryx.models.model_from_json(model.to_json())
     for module in {home for table in _registries.values() for home in table.homes.values()}:
         importlib.import_module(module)  # what a config may name
+    with pytest.raises(keryx.errors.ShapeError):
+        keryx.layers.LSTM(2)(keryx.Input((3,)))  # what tells of errors in layers
     return folder
 
 
