@@ -111,6 +111,16 @@ def test_fused_neighbours_move_nothing_between_them():
     assert Program(lambda x: jax.numpy.tanh(x) @ (x + 1), x).bytes == 2 * 2 * size + 3 * size
 
 
+def test_what_each_step_of_a_loop_is_given_is_written_once_before_it():
+    x = np.ones((64, 64), np.float32)
+
+    def looped(w, x):
+        doubled = w * 2
+        return jax.lax.scan(lambda carry, _: (carry @ doubled, None), x, None, length=2)[0]
+
+    assert Program(looped, x, x).bytes == (2 + 2 * 3) * x.nbytes
+
+
 @pytest.fixture(scope="module")
 def nested():
     x = keryx.Input((8,), name="x")
