@@ -1,5 +1,6 @@
 """How long compiled programs take, and how much memory they have."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -7,74 +8,135 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from keryx.models.profiling.calls import Call
 from keryx.models.profiling.operations import Program
 
-_TURN = 1e-3  # seconds that the calls of a short program take together in a round, about
-_MOST_CALLS = 100
+# Seconds, about: of a call of a part; of a call of the whole, whose operations XLA hands to threads that first have to
+# wake up; and of all calls of a program in a round.
+_PART, _WHOLE, _TURN = 1e-3, 2e-2, 4e-3
+_MOST_RUNS, _MOST_COPIES = 1000, 8
+_CACHE = 2**26  # bytes, more than a cache holds
 
 
 class Measured:
-    """What a program costs.
+    """What a program costs: the runs of a loop on the device, as `fit` runs its steps, so that no call counts.
+
+    Args:
+        function: The program, a function of arrays.
+        given: The arrays.
+        counted: Its operations.
+        carries: Whether a run gives what the next is given first, as a step of training does.
 
     Attributes:
         flops: Its floating-point operations.
         memory: The most bytes that it holds.
-        seconds: The median time of a call, known when the stopwatch has run.
+        seconds: The time of a run, known when the stopwatch has run.
         idle_seconds: That of a call which is given the same and computes nothing.
     """
 
-    def __init__(self, function: Callable, given: tuple, counted: Program):
+    def __init__(self, function: Callable, given: tuple, counted: Program, carries: bool = False):
         self.given, self.flops, self.seconds, self.idle_seconds = given, counted.flops, 0.0, 0.0
-        self.program = (function if hasattr(function, "lower") else jax.jit(function)).lower(*given).compile()
-        self.memory = held(self.program)
-        self.idle = jax.jit(lambda *_: jnp.zeros(()), keep_unused=True).lower(*given).compile()
+        self.runs = 1  # of a call
+        self.memory = held(jax.jit(function).lower(*given).compile())
+        self._loop = jax.jit(_looped(function, carries)).lower(0, *given).compile()
 
-    @property
-    def own_seconds(self) -> float:
-        """The time without the way there and back."""
-        return max(self.seconds - self.idle_seconds, 0.0)
+    def time(self, runs: int, given: tuple | None = None) -> float:
+        """The seconds of a call that makes so many runs."""
+        begin = time.perf_counter()
+        jax.block_until_ready(self._loop(runs, *(self.given if given is None else given)))
+        return time.perf_counter() - begin
+
+    def settle(self, is_whole: bool) -> None:
+        """Find out how many runs make a call that can be measured."""
+        seconds = _WHOLE if is_whole else _PART
+        self.time(1)
+        self.idle_seconds = statistics.median(self.time(0) for _ in range(5))
+        a_run = min(self.time(1) for _ in range(2)) - self.idle_seconds
+        if 4 * a_run < seconds:
+            a_run = (self.time(50) - self.idle_seconds) / 50
+        least = 3 if is_whole or self.memory > _CACHE else 1
+        self.runs = max(least, min(_MOST_RUNS, math.ceil(seconds / max(a_run, 1e-9))))
+
+    def turn(self, held: int) -> float:
+        """The seconds of a run, measured for a while.
+
+        Args:
+            held: The bytes that the whole step holds. A program that is long enough for one run a call meets an array
+                again only after others of that size, as in the step: the caches would make it too fast.
+        """
+        own, apart = sum(x.nbytes for x in jax.tree.leaves(self.given)), min(held, _CACHE)
+        copies = [self.given]
+        if self.runs == 1 and 0 < own < apart:
+            count = min(_MOST_COPIES, math.ceil(apart / own))
+            copies += [jax.tree.map(jnp.copy, self.given) for _ in range(count - 1)]
+            jax.block_until_ready(copies)
+        first = 1 if self.memory > _CACHE else 0  # a call's first run pays for new memory, where that is much
+        taken: list[tuple[float, float]] = []
+        while sum(map(sum, taken)) < _TURN:
+            given = copies[len(taken) % len(copies)]
+            taken.append((self.time(first, given), self.time(first + self.runs, given)))
+        return max(statistics.mean(after - before for before, after in taken) / self.runs, 0.0)
 
 
 class Stopwatch:
     """Measures programs, all of them in turn, so that what else the machine does falls upon all alike.
 
     Args:
-        repeats: The rounds, of which the median counts.
+        repeats: The rounds.
     """
 
     def __init__(self, repeats: int):
         self.repeats = repeats
         self._known: dict[str, Measured] = {}
 
-    def of(self, function: Callable, *given: Any) -> Measured:
-        """The cost of a function of arrays, compiled; a program that is known already is not measured again."""
+    def of(self, function: Callable, *given: Any, carries: bool = False) -> Measured:
+        """The cost of a function of arrays; a program that is known already is not measured again."""
         counted = Program(function, *given)
         key = str(counted.jaxpr)
         if key not in self._known:
-            self._known[key] = Measured(function, given, counted)
+            self._known[key] = Measured(function, given, counted, carries)
         return self._known[key]
 
-    def run(self) -> None:
-        """Measure the time of all programs."""
+    def run(self, whole: Measured) -> None:
+        """Measure the time of all programs: the median of the rounds of one, the median share of it of the others.
+
+        A processor that is slow for a while, as shared ones are, is so for all programs of a round, and leaves the
+        shares as they are.
+
+        Args:
+            whole: The program that all others are parts of.
+        """
         known = list(self._known.values())
-        counts = [min(_MOST_CALLS, 1 + int(_TURN / _seconds(one.program, one.given, 2))) for one in known]
-        taken: list[list[tuple[float, float]]] = [[] for _ in known]
-        for _ in range(self.repeats):
-            for one, count, times in zip(known, counts, taken, strict=True):
-                _seconds(one.program, one.given, 1)  # the caches are its own again
-                times.append((_seconds(one.program, one.given, count), _seconds(one.idle, one.given, count)))
-        for one, times in zip(known, taken, strict=True):
-            one.seconds, one.idle_seconds = map(statistics.median, zip(*times, strict=True))
+        for one in known:
+            one.settle(one is whole)
+        rounds = [{one: one.turn(0 if one is whole else whole.memory) for one in known} for _ in range(self.repeats)]
+        whole.seconds = statistics.median(turns[whole] for turns in rounds)
+        for one in known:
+            one.seconds = whole.seconds * statistics.median(turns[one] / max(turns[whole], 1e-9) for turns in rounds)
 
 
-def _seconds(program: Callable, given: tuple, count: int) -> float:
-    """The mean time of so many calls."""
-    begin = time.perf_counter()
-    for _ in range(count):
-        jax.block_until_ready(program(*given))
-    return (time.perf_counter() - begin) / count
+def _looped(function: Callable, carries: bool) -> Callable:
+    """A program `(runs, *given)` that makes so many runs of a function; XLA can neither leave one out nor cut it short."""
+
+    def loop(runs: Any, *given: Any) -> Any:
+        def run(carried: tuple) -> tuple:
+            done, seen, given = carried
+            done, seen, mine = lax.optimization_barrier((done, seen, given))
+            results = function(*mine)
+            done, seen, results = lax.optimization_barrier((done + 1, seen, results))
+            firsts = [jnp.ravel(x)[:1] for x in jax.tree.leaves(results) if _is_number(x)]
+            seen = sum((jnp.sum(first).astype(jnp.float32) for first in firsts), seen)
+            return done, seen, (results, *given[1:]) if carries else given
+
+        return lax.while_loop(lambda carried: carried[0] < runs, run, (0, jnp.float32(0), given))[:2]
+
+    return loop
+
+
+def _is_number(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.number) or x.dtype == jnp.bool_
 
 
 def held(program: Any) -> int:

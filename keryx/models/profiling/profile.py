@@ -28,7 +28,7 @@ class Row:
         flops_backward: Those of the way back.
         bytes: Bytes that a call reads and writes at least, forward: its inputs, weights and outputs.
         memory: Bytes that its own program holds while it runs, in training with the way back.
-        forward: Seconds forward, of its calls compiled and run alone.
+        forward: Seconds forward, of its calls compiled and run alone, in a loop on the device.
         backward: Seconds of the way back.
     """
 
@@ -57,11 +57,11 @@ class Profile(Shown):
         batch_size: The rows of the step.
         training: Whether it is a step of training; else one of `predict`.
         rows: The layers and ops, in the order in which they are called first.
-        others: What is no layer's: the loss, the metrics, the optimizer, the call of a compiled program by itself,
-            and the rest: the difference between all that and the step as a whole. Its seconds are below zero where the
-            whole is faster than its parts, for XLA computes neighbours together.
+        others: What is no layer's: in training the loss, the metrics and the optimizer; in predict the call of a
+            compiled program by itself; and the rest: the difference between all that and the step as a whole. Its
+            seconds are below zero where the whole is faster than its parts, for XLA computes neighbours together.
         flops: The floating-point operations of the step.
-        seconds: The time of the step as a whole.
+        seconds: The time of the step as a whole: one of many in a loop on the device, as `fit` runs them from arrays.
         memory: Bytes that the step holds while it runs.
     """
 
@@ -81,7 +81,7 @@ class Profile(Shown):
     @property
     def coverage(self) -> float:
         """The seconds of all that was measured alone, as a share of the step as a whole."""
-        return sum(row.seconds for row in [*self.rows, *self.others[:-1]]) / self.seconds
+        return sum(row.seconds for row in [*self.rows, *self.others[:-1]]) / max(self.seconds, 1e-12)
 
     def __rich__(self) -> Any:
         step = "training" if self.training else "predict"
@@ -99,7 +99,7 @@ class Profile(Shown):
         name = f"{row.name} ({row.kind}){times}" if row.kind else row.name
         back = [amount(row.flops_backward), duration(row.backward)] if self.training else []
         sizes = [readable_size(row.bytes) if row.bytes else "", readable_size(row.memory) if row.memory else ""]
-        share = f"{100 * row.seconds / self.seconds:.0f} %"
+        share = f"{100 * row.seconds / max(self.seconds, 1e-12):.0f} %"
         return [name, amount(row.flops), *back[:1], *sizes, duration(row.forward), *back[1:], share]
 
 
@@ -123,11 +123,12 @@ def _of_predict(model: Any, x: Any, _: Any, watch: Stopwatch) -> Profile:
         model.compiled_call.predict(inputs)  # makes the weights
     variables, key = model.variables, jnp.zeros(2, jnp.uint32)
     with reading(variables) as values:
-        whole = watch.of(model.compiled_call.forward_program(inputs), values, key, inputs)
+        program = model.compiled_call.forward_program(inputs)
+        whole = watch.of(program, values, key, inputs)
         calls = seen(model, inputs, False, values, variables)
         parts = _parts(calls, dict(zip(variables, values, strict=True)), False, watch)
-        watch.run()
-    return _result(model, inputs, False, parts, [], whole)
+        watch.run(whole)
+    return _result(model, inputs, parts, None, whole)
 
 
 def _of_training(model: Any, x: Any, y: Any, watch: Stopwatch) -> Profile:
@@ -139,7 +140,8 @@ def _of_training(model: Any, x: Any, y: Any, watch: Stopwatch) -> Profile:
         session.begin_training()
         with session.reading_state() as state:
             values = state.trainable | state.non_trainable
-            whole = watch.of(session.train_program(guard=False).single, state, (), batch)
+            program = session.train_program(guard=False).single
+            whole = watch.of(lambda state, batch: program(state, (), batch)[0], state, batch, carries=True)
             calls = seen(model, batch.x, True, values, model.named_variables)
             parts = _parts(calls, {v: values[path] for path, v in model.named_variables.items()}, True, watch)
             others = [
@@ -147,8 +149,8 @@ def _of_training(model: Any, x: Any, y: Any, watch: Stopwatch) -> Profile:
                 _metrics(model, state.metrics, batch, watch),
                 _optimizer(session, state, watch),
             ]
-            watch.run()
-    return _result(model, batch.x, True, parts, others, whole)
+            watch.run(whole)
+    return _result(model, batch.x, parts, others, whole)
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,8 @@ class _Part:
 
     @property
     def row(self) -> Row:
-        flops, seconds = (self.ahead.flops, self.ahead.own_seconds) if self.ahead else (0.0, 0.0)
-        back = max(self.both.flops - flops, 0.0), max(self.both.own_seconds - seconds, 0.0)
+        flops, seconds = (self.ahead.flops, self.ahead.seconds) if self.ahead else (0.0, 0.0)
+        back = max(self.both.flops - flops, 0.0), max(self.both.seconds - seconds, 0.0)
         return Row(self.name, self.kind, 1, flops, back[0], self.bytes, self.both.memory, seconds, back[1])
 
 
@@ -214,23 +216,31 @@ def _outputs(session: Any, batch: Any) -> list[Any]:
 
 def _optimizer(session: Any, state: Any, watch: Stopwatch) -> _Part:
     """The update of the weights, which are the gradients here as well: as large as these."""
-    found = watch.of(session.optimizer.update, state.trainable, state.optimizer, state.trainable)
+
+    def update(kept: Any, gradients: Any) -> Any:
+        return session.optimizer.update(gradients, kept[1], kept[0])
+
+    found = watch.of(update, (state.trainable, state.optimizer), state.trainable, carries=True)
     return _Part("optimizer", type(session.optimizer).__name__, 0, None, found)
 
 
-def _result(model: Any, x: Any, training: bool, parts: list[_Part], more: list[_Part], whole: Measured) -> Profile:
+def _result(model: Any, x: Any, parts: list[_Part], others: list[_Part] | None, whole: Measured) -> Profile:
+    """What was measured, with what is left; without others it is a step of predict, which is a call for itself."""
     rows: dict[tuple[str, str], Row] = {}
     for row in (part.row for part in parts):
         place = row.name, row.kind
         rows[place] = _sum(rows[place], row) if place in rows else row
-    others = [part.row for part in more]
-    others.append(Row("call", "", 1, 0.0, 0.0, 0, 0, whole.idle_seconds, 0.0))
-    measured = [*rows.values(), *others]
+    more = [part.row for part in others or []]
+    whole_seconds = whole.seconds
+    if others is None:
+        more.append(Row("call", "", 1, 0.0, 0.0, 0, 0, whole.idle_seconds, 0.0))
+        whole_seconds += whole.idle_seconds
+    measured = [*rows.values(), *more]
     flops = whole.flops - sum(row.flops + row.flops_backward for row in measured)
-    seconds = whole.seconds - sum(row.seconds for row in measured)
-    others.append(Row("rest", "", 1, flops, 0.0, 0, 0, seconds, 0.0))
-    made = list(rows.values()), others
-    return Profile(model.name, n_rows(x), training, *made, whole.flops, whole.seconds, whole.memory)
+    seconds = whole_seconds - sum(row.seconds for row in measured)
+    more.append(Row("rest", "", 1, flops, 0.0, 0, 0, seconds, 0.0))
+    made = list(rows.values()), more
+    return Profile(model.name, n_rows(x), others is not None, *made, whole.flops, whole_seconds, whole.memory)
 
 
 def _sum(a: Row, b: Row) -> Row:
