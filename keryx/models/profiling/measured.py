@@ -118,7 +118,7 @@ class Stopwatch:
 
 
 def _looped(function: Callable, carries: bool) -> Callable:
-    """A program `(runs, *given)` that makes so many runs of a function; XLA can neither leave one out nor cut it short."""
+    """A program `(runs, *given)` that runs a function so often; XLA can neither leave a run out nor cut it short."""
 
     def loop(runs: Any, *given: Any) -> Any:
         def run(carried: tuple) -> tuple:
