@@ -52,14 +52,15 @@ class Views:
         is in its row. FLOPs are counted from the maths, whatever code serves: a multiply-add is 2. Time is measured:
         each call is compiled and run alone, in a loop on the device, on the arrays that it gets in the step, and the
         step likewise, as `fit` runs it; all of them in turn. The row `rest` is the difference to the step as a whole,
-        below zero where XLA gains by computing neighbours together.
+        below zero where XLA gains by computing neighbours together, or independent ones at once.
 
         Args:
             x: A batch of inputs, as for `fit`; all of it is one step.
             y: Its targets, for a step of training.
             training: Whether a step of training is looked at, with the way back, or one of `predict`; by default as y
                 is given or not.
-            repeats: The rounds in which each program is timed once, of which the median counts.
+            repeats: The rounds in which each program is timed, of which the median counts; after ten seconds there
+                are no more than three.
 
         Returns:
             A Profile: `rows` and `others` with their `flops`, `bytes`, `memory`, `forward`, `backward`, and `flops`,

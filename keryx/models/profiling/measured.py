@@ -17,6 +17,7 @@ from keryx.models.profiling.operations import Program
 # wake up; and of all calls of a program in a round.
 _PART, _WHOLE, _TURN = 1e-3, 2e-2, 4e-3
 _MOST_RUNS, _MOST_COPIES = 1000, 8
+_PATIENCE = 10.0  # seconds of rounds
 _CACHE = 2**26  # bytes, more than a cache holds
 
 
@@ -84,7 +85,7 @@ class Stopwatch:
     """Measures programs, all of them in turn, so that what else the machine does falls upon all alike.
 
     Args:
-        repeats: The rounds.
+        repeats: The rounds; where they take long, no more than three.
     """
 
     def __init__(self, repeats: int):
@@ -111,32 +112,34 @@ class Stopwatch:
         known = list(self._known.values())
         for one in known:
             one.settle(one is whole)
-        rounds = [{one: one.turn(0 if one is whole else whole.memory) for one in known} for _ in range(self.repeats)]
+        rounds: list[dict[Measured, float]] = []
+        begin = time.monotonic()
+        while len(rounds) < self.repeats and (len(rounds) < 3 or time.monotonic() - begin < _PATIENCE):
+            rounds.append({one: one.turn(0 if one is whole else whole.memory) for one in known})
         whole.seconds = statistics.median(turns[whole] for turns in rounds)
         for one in known:
             one.seconds = whole.seconds * statistics.median(turns[one] / max(turns[whole], 1e-9) for turns in rounds)
 
 
 def _looped(function: Callable, carries: bool) -> Callable:
-    """A program `(runs, *given)` that runs a function so often; XLA can neither leave a run out nor cut it short."""
+    """A program `(runs, *given)` that runs a function so often, to the results of the last run.
+
+    XLA can neither leave a run out nor cut it short: each writes all its results where the loop ends with them.
+    """
 
     def loop(runs: Any, *given: Any) -> Any:
         def run(carried: tuple) -> tuple:
-            done, seen, given = carried
-            done, seen, mine = lax.optimization_barrier((done, seen, given))
-            results = function(*mine)
-            done, seen, results = lax.optimization_barrier((done + 1, seen, results))
-            firsts = [jnp.ravel(x)[:1] for x in jax.tree.leaves(results) if _is_number(x)]
-            seen = sum((jnp.sum(first).astype(jnp.float32) for first in firsts), seen)
-            return done, seen, (results, *given[1:]) if carries else given
+            done, mine = lax.optimization_barrier((carried[0], given))
+            return done + 1, function(carried[1], *mine[1:]) if carries else function(*mine)
 
-        return lax.while_loop(lambda carried: carried[0] < runs, run, (0, jnp.float32(0), given))[:2]
+        begin = given[0] if carries else jax.tree.map(_zeros, jax.eval_shape(function, *given))
+        return lax.while_loop(lambda carried: carried[0] < runs, run, (0, begin))
 
     return loop
 
 
-def _is_number(x: Any) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.number) or x.dtype == jnp.bool_
+def _zeros(x: Any) -> Any:
+    return jnp.zeros(x.shape, x.dtype)
 
 
 def held(program: Any) -> int:

@@ -59,7 +59,8 @@ class Profile(Shown):
         rows: The layers and ops, in the order in which they are called first.
         others: What is no layer's: in training the loss, the metrics and the optimizer; in predict the call of a
             compiled program by itself; and the rest: the difference between all that and the step as a whole. Its
-            seconds are below zero where the whole is faster than its parts, for XLA computes neighbours together.
+            seconds are below zero where the whole is faster than its parts, for XLA computes neighbours together and
+            independent ones at once.
         flops: The floating-point operations of the step.
         seconds: The time of the step as a whole: one of many in a loop on the device, as `fit` runs them from arrays.
         memory: Bytes that the step holds while it runs.
