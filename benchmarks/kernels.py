@@ -266,6 +266,7 @@ def measure_jax(row: Row, way: str, mode: str) -> float:
     keryx, _ = load("keryx")
     import jax
 
+    keryx.runtime.process.ready()  # memory as fit has it; without, each call pays for new pages
     keryx.config.set_kernels("auto" if mode == "native" else mode)
     kernels, arrays = keryx.kernels, [jax.numpy.asarray(a) for a in arrays_of(row)]
     if isinstance(row.jax, dict):

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "handler.h"
 #include "parallel.h"
@@ -233,7 +234,7 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
   Tiles<kSide> tiles(dy_sizes);
   int64_t channels = x_sizes.channels, filters = dy_sizes.channels;
   int64_t panels = ceil_div(filters, kPanel), row = round_up(channels, kLanes) + kLanes;
-  int64_t chunk = std::min(kChunk, tiles.count);
+  int64_t chunk = std::max<int64_t>(1, std::min(kChunk, tiles.count));
   int64_t v_point = chunk * row + kLanes, w_point = panels * chunk * kPanel + kLanes;
   Scratch work = scratch(kPoints * (v_point + w_point + panels * channels * kPanel));
   float* v = work.get();               // (points, chunk, row)
@@ -272,16 +273,7 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
       });
     }
   };
-  for (int64_t first = 0; first < tiles.count; first += kChunk) {
-    int64_t count = std::min(chunk, tiles.count - first);
-    parallel(pool, ceil_div(count, kTilesAtATime), [&](int64_t task) {
-      for (int64_t t = task * kTilesAtATime; t < std::min((task + 1) * kTilesAtATime, count); t++) {
-        transform_tile(first + t, t);
-      }
-    });
-    parallel(pool, kPoints * panels, [&](int64_t task) { add_products(task / panels, task % panels, count); });
-  }
-  parallel(pool, channels, [&](int64_t c) {
+  auto combine = [&](int64_t c) {
     for (int64_t f = 0; f < filters; f += kLanes) {
       const float* from = sums + (f / kPanel * channels + c) * kPanel + f % kPanel;
       float* to = dk + c * filters + f;
@@ -290,6 +282,25 @@ void differentiate(ffi::ThreadPool& pool, const float* x, const Images& x_sizes,
       transform<Combine<K>>(
           [=](int i, int j) { return load(from + (i * kTile + j) * point) * (kScale[i] * kScale[j]); },
           [=](int i, int j, Vec number) { store(to + (i * K + j) * place, number, n); });
+    }
+  };
+  // The phases: of each chunk the tiles, then the products; in the end dk.
+  std::vector<int64_t> counts;
+  auto tiles_of = [&](int64_t which) { return std::min(chunk, tiles.count - which * chunk); };
+  for (int64_t which = 0; which < ceil_div(tiles.count, chunk); which++) {
+    counts.insert(counts.end(), {ceil_div(tiles_of(which), kTilesAtATime), kPoints * panels});
+  }
+  counts.push_back(channels);
+  parallel_phases(pool, counts.data(), counts.size(), [&](int64_t phase, int64_t task) {
+    int64_t which = phase / 2;
+    if (phase + 1 == int64_t(counts.size())) {
+      combine(task);
+    } else if (phase % 2) {
+      add_products(task / panels, task % panels, tiles_of(which));
+    } else {
+      for (int64_t t = task * kTilesAtATime; t < std::min((task + 1) * kTilesAtATime, tiles_of(which)); t++) {
+        transform_tile(which * chunk + t, t);
+      }
     }
   });
 }
