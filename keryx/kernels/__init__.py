@@ -22,4 +22,5 @@ from keryx.kernels.recurrent import gru as gru
 from keryx.kernels.recurrent import lstm as lstm
 from keryx.kernels.recurrent import simple_rnn as simple_rnn
 from keryx.kernels.report import report as report
+from keryx.kernels.resampling import resize as resize
 from keryx.kernels.update import update as update

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keryx import kernels
 from keryx.errors import ConfigError, ShapeError
 from keryx.layers.base.sizes import choice, layout, pairs, sizes, spatial_axes, whole
 from keryx.layers.layer import InputSpec, Layer, registry
@@ -335,7 +336,7 @@ class UpSampling2D(_UpSampling):
             return super().call(inputs)
         times = dict(zip(spatial_axes(self.data_format, 2), self.size, strict=True))
         shape = [size * times.get(axis, 1) for axis, size in enumerate(inputs.shape)]
-        return jax.image.resize(inputs, shape, self.interpolation, antialias=False)
+        return kernels.resize(inputs, shape, self.interpolation)
 
 
 @registry.register()

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keryx import kernels
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError
 from keryx.kernels.geometry import Sizes, each_axis, pads_of, reaches
@@ -76,7 +77,7 @@ def resize(
         x = _padded(x, {height: (rows, rows), width: (0, 0) if rows else (columns, columns)}, fill_value)
     shape = list(x.shape)
     shape[height], shape[width] = size
-    return as_given(jax.image.resize(x, shape, interpolation, antialias), x.dtype)
+    return as_given(kernels.resize(x, shape, interpolation, antialias), x.dtype)
 
 
 def _padded(x: jax.Array, pads: dict[int, tuple[int, int]], value: Any = 0) -> jax.Array:
