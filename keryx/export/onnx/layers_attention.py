@@ -37,10 +37,12 @@ def multi_head_attention(
         _project(g, of.key_dense, value if key is None else key),
         _project(g, of.value_dense, value),
     )
-    to_scores, to_outputs, summed = of._equations
-    scores = g.node("Einsum", k, q * of.key_dim**-0.5, equation=to_scores)  # (batch, heads, T, S)
+    order, to_scores, to_outputs, summed = of._equations
+    q, k, v = (g.transpose(x, order) for x in (q, k, v))
+    scores = g.node("Einsum", q * of.key_dim**-0.5, k, equation=to_scores)  # (batch, heads, T, S)
     scores = _shares(g, of, scores, summed, mask, return_attention_scores or query.ndim > 3)
-    mixed = g.node("Einsum", scores, v, equation=to_outputs)  # (batch, T, heads, value_dim)
+    mixed = g.node("Einsum", scores, v, equation=to_outputs)
+    mixed = g.transpose(mixed, np.argsort(order).tolist())  # (batch, T, heads, value_dim)
     outputs = _project(g, of.output_dense, mixed * _project(g, of._gate_dense, query) if of.use_gate else mixed)
     return (outputs, scores) if return_attention_scores else outputs
 

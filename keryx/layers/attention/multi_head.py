@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import constraints, initializers, regularizers
 from keryx.core import scope
@@ -241,10 +242,12 @@ class MultiHeadAttention(Heads):
             self.key_dense(value if key is None else key),
             self.value_dense(value),
         )
-        to_scores, to_outputs, summed = self._equations
-        scores = jnp.einsum(to_scores, k, q * jnp.asarray(self.key_dim**-0.5, q.dtype))  # (batch, heads, T, S)
+        order, to_scores, to_outputs, summed = self._equations
+        q, k, v = (jnp.transpose(x, order) for x in (q, k, v))  # (batch, heads, time, features): XLA's products like it
+        scores = jnp.einsum(to_scores, q * jnp.asarray(self.key_dim**-0.5, q.dtype), k)  # (batch, heads, T, S)
         scores, kept = self.shares(scores, summed, mask, return_attention_scores or query.ndim > 3, training)
-        mixed = jnp.einsum(to_outputs, kept, v)  # (batch, T, heads, value_dim)
+        mixed = jnp.einsum(to_outputs, kept, v)
+        mixed = jnp.transpose(mixed, np.argsort(order).tolist())  # (batch, T, heads, value_dim)
         outputs = self.output_dense(mixed * self._gate_dense(query) if self.use_gate else mixed)
         return (outputs, scores) if return_attention_scores else outputs
 
@@ -255,20 +258,21 @@ def _both(a: jax.Array, b: jax.Array) -> jax.Array:
     return long & jnp.expand_dims(short, tuple(range(1, 1 + long.ndim - short.ndim)))
 
 
-def attention_equations(rank: int, axes: list[int]) -> tuple[str, str, tuple[int, ...]]:
-    """The einsums from keys and queries to scores, from scores and values to outputs, and the softmax's axes.
+def attention_equations(rank: int, axes: list[int]) -> tuple[list[int], str, str, tuple[int, ...]]:
+    """How queries, keys and values are transposed, the einsums to scores and to outputs, and the softmax's axes.
 
-    Queries have `rank` axes, then heads and features in place of the last one.
+    Queries have `rank` axes, then heads and features in place of the last one; transposed, the axes that attention is
+    not over come first, then those that it is over, then features.
 
     >>> attention_equations(3, [1])
-    ('aecd,abcd->acbe', 'acbe,aecd->abcd', (-1,))
+    ([0, 2, 1, 3], 'acbd,aced->acbe', 'acbe,aced->acbd', (-1,))
     """
-    query = ascii_lowercase[: rank + 1]
-    other = dict(zip(axes, ascii_lowercase[rank + 1 :], strict=False))
-    key = "".join(other.get(i, letter) for i, letter in enumerate(query))
-    batch = "".join(query[i] for i in range(rank) if i not in axes)
-    scores = batch + "".join(query[i] for i in axes) + "".join(other[i] for i in axes)
-    return f"{key},{query}->{scores}", f"{scores},{key}->{query}", tuple(range(-len(axes), 0))
+    others = [i for i in range(rank) if i not in axes]
+    own = range(rank + 1, rank + 1 + len(axes))  # of the keys
+    batch, query, key = ("".join(ascii_lowercase[i] for i in group) for group in (others, axes, own))
+    scores, features = batch + query + key, ascii_lowercase[rank]
+    q, k = batch + query + features, batch + key + features
+    return [*others, *axes, rank], f"{q},{k}->{scores}", f"{scores},{k}->{q}", tuple(range(-len(axes), 0))
 
 
 @registry.register()
