@@ -80,6 +80,16 @@ def test_validation_now_and_then_stands_at_its_epochs(frequency, wanted):
     assert made[0].curves[0].epochs == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("frequency", "wanted"), [(2, [4, 6, 8]), ([5, 7], [5, 7]), (3, [6])])
+def test_validation_now_and_then_stands_at_its_epochs_where_a_training_goes_on(trained, frequency, wanted):
+    model, (x, y) = trained
+    held_out = {"validation_data": (x, y), "validation_freq": frequency}
+    history = model.fit(x, y, initial_epoch=3, epochs=8, verbose=0, **held_out)
+    training, validation = history.plot("figure", metrics=["loss"]).axes[0].lines[:2]
+    np.testing.assert_allclose(training.get_xdata(), [4, 5, 6, 7, 8])
+    np.testing.assert_allclose(validation.get_xdata(), wanted)
+
+
 def test_a_training_that_goes_on_is_counted_on():
     history = told(History(), LOGS[:2])
     assert next(c.epochs for p in panels(history.history, first=history._epochs_before()) for c in p.curves) == [1, 2]

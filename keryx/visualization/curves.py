@@ -74,7 +74,7 @@ def panels(
         curves = [
             Curve(
                 full,
-                [first + e for e in _epochs(len(drawable[full]), length, validation_freq)],
+                _epochs(len(drawable[full]), range(first + 1, first + length + 1), validation_freq),
                 _floats(drawable[full]),
             )
             for full in (name, f"val_{name}")
@@ -92,10 +92,9 @@ def _floats(values: Sequence[Any]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _epochs(count: int, length: int, validation_freq: Any) -> list[int]:
+def _epochs(count: int, every: Sequence[float], validation_freq: Any) -> list[float]:
     """In which epochs there was a number, where it was not there in each."""
-    every = range(1, length + 1)
-    if count == length:
+    if count == len(every):
         return list(every)
     if isinstance(validation_freq, int):
         validated = [epoch for epoch in every if epoch % validation_freq == 0]
