@@ -53,6 +53,17 @@ def test_inputs_by_name_come_in_where_they_are_named():
     assert taken == {"d": 0, "c": 1}
 
 
+def test_a_tensor_that_a_model_takes_as_several_inputs_comes_in_at_each():
+    a, b = keryx.Input((2,), name="a"), keryx.Input((2,), name="b")
+    inner = keryx.Model([a, b], layers.Subtract()([a, b]), name="inner")
+    x = keryx.Input((2,), name="x")
+    model = keryx.Model(x, inner([x, x]))
+    assert [(a.head_port, a.times) for a in picture.of(model).arrows if a.head == 1] == [(0, 1), (1, 1)]
+    said = keryx.utils.model_to_dot(model, expand_nested=True).to_string()
+    assert '"0" -> "1.0"' in said
+    assert '"0" -> "1.1"' in said
+
+
 def test_a_model_in_a_wrapper_can_be_looked_into(small):
     steps = keryx.Input((4, 3))
     read = picture.of(keryx.Model(steps, layers.TimeDistributed(small, name="steps")(steps)))
