@@ -117,8 +117,9 @@ def test_errors_name_the_way_out(small, tmp_path):
         plot_model(small, tmp_path / "a.svg", show_shape=True)
     with pytest.raises(errors.ConfigError, match=r"cannot be a \.docx file; it can be .*'\.svg'"):
         plot_model(small, tmp_path / "a.docx")
-    with pytest.raises(errors.ConfigError, match="rankdir is one of 'TB', 'LR', 'BT', 'RL'; got 'UP'"):
-        plot_model(small, tmp_path / "a.svg", rankdir="UP")
+    for ending in ("svg", "html", "dot"):
+        with pytest.raises(errors.ConfigError, match="rankdir is one of 'TB', 'LR', 'BT', 'RL'; got 'UP'"):
+            plot_model(small, tmp_path / f"a.{ending}", rankdir="UP")
     with pytest.raises(errors.ConfigError, match="splines is one of 'ortho'"):
         model_to_dot(small, splines="wavy")
     with pytest.raises(errors.StateError, match="'later' is not built yet"):
