@@ -14,6 +14,7 @@ import numpy as np
 
 from keryx.callbacks.monitor import Monitor
 from keryx.errors import ArgumentError, ConfigError, did_you_mean, listing
+from keryx.screens import output, put
 from keryx.visualization import braille, fonts
 
 COLOURS = ("#2f6fd0", "#d9660a")  # of training and of validation
@@ -146,7 +147,7 @@ def plot(
         if path is not None:
             path.write_text(in_characters(made, colour=False) + "\n", encoding="utf-8")
         else:
-            print(in_characters(made))
+            put(in_characters(made))
         return None
     drawn = figure(made, show)
     if path is not None:
@@ -244,7 +245,8 @@ def in_characters(made: Sequence[Panel], width: int | None = None, colour: bool 
     from rich.console import Console
 
     color: Any = "auto" if colour is not False else None
-    console = Console(width=width, highlight=False, color_system=color, force_jupyter=False)  # else it shows itself
+    file = output() or io.StringIO()  # whose colours and letters they are
+    console = Console(file=file, width=width, highlight=False, color_system=color, force_jupyter=False)
     room = width or min(console.width, 80)
     with console.capture() as captured:
         for panel in made:

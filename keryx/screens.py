@@ -1,4 +1,4 @@
-"""Where progress is shown: on a terminal, in a notebook, or line by line in whatever only takes text."""
+"""Where progress and messages are shown: a terminal, a notebook, or line by line whatever only takes text."""
 
 import logging
 import os
@@ -24,6 +24,7 @@ class Lines:
     """
 
     moves = False  # whether a line can be written over
+    present: ClassVar["Lines | None"] = None  # those of whose lines one moved last
 
     def __init__(self, stream: Any):
         self.stream = stream
@@ -70,6 +71,7 @@ class Terminal(Lines):
     def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
         if not whole:
             pieces = _cut(pieces, shutil.get_terminal_size().columns - 1)
+        Lines.present = self
         width = sum(len(text) for _, text in pieces)
         blank = " " * max(self._drawn - width, 0)
         self.write("\r" + "".join(_styled(*piece) for piece in pieces) + blank)
@@ -92,7 +94,6 @@ class Notebook(Lines):
 
     moves = True
     HELD, INTERVAL = 40, 0.1
-    present: ClassVar["Notebook | None"] = None  # the one that was written to last
 
     def __init__(self, display: Any):
         self.display = display
@@ -106,12 +107,12 @@ class Notebook(Lines):
         self._pending = False
 
     def line(self, text: str) -> None:
-        Notebook.present = self
+        Lines.present = self
         self._lines.append(text)
         self._change()
 
     def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
-        Notebook.present = self
+        Lines.present = self
         self._moving = "".join(text for _, text in pieces)
         self._change(at_once=stays)
 
@@ -157,7 +158,7 @@ def screen(stream: Any = None) -> Lines | None:
     """The place to show progress in: `stream`, or else the standard output or the log; None where there is none."""
     if stream is None and not switches.is_interactive_logging_enabled():
         return Lines(Logged())
-    given, stream = stream, sys.stdout if stream is None else stream
+    given, stream = stream, output() if stream is None else stream
     if stream is None:
         return None
     if type(stream).__module__.startswith("ipykernel"):
@@ -168,14 +169,26 @@ def screen(stream: Any = None) -> Lines | None:
     return Terminal(stream) if redraws else Lines(stream)
 
 
+def output() -> Any:
+    """The standard output; None where there is none, or where it is closed."""
+    return None if getattr(sys.stdout, "closed", False) else sys.stdout
+
+
+def put(text: str) -> None:
+    """Write lines to the standard output, where there is one, as far as it speaks Unicode."""
+    stream = output()
+    if stream is not None:
+        Lines(stream).line(text)
+
+
 def tell(message: str) -> None:
-    """Write a line where progress goes: to `sys.stdout`, or to the log where interactive logging is disabled."""
+    """Write a line where progress goes: to the standard output, or to the log where interactive logging is disabled."""
     if not switches.is_interactive_logging_enabled():
         Logged().write(message)
         return
-    if Notebook.present is not None:
-        Notebook.present.leave()  # what follows stands below the message
-    print(message)
+    if Lines.present is not None:
+        Lines.present.leave()  # the message stands by itself, and below it what follows
+    put(message)
 
 
 def _display() -> Any:
