@@ -287,6 +287,27 @@ def test_in_a_quiet_terminal_it_is_redrawn_in_place(monkeypatch):
     assert "best 0.8 in epoch 2" in written.replace("\x1b[2m", "").replace("\x1b[0m", "")
 
 
+def test_an_error_gives_the_terminal_back(monkeypatch, trained):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def fail(epoch, logs):
+        if epoch == 1:
+            raise ZeroDivisionError
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    model, (x, y) = trained
+    fails = keryx.callbacks.LambdaCallback(on_epoch_begin=fail)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[LivePlot(), fails])
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert terminal.getvalue().count(hidden) == terminal.getvalue().count(shown) == 1
+    assert sys.stdout is terminal
+
+
 def test_in_a_notebook_it_is_redrawn_in_place(monkeypatch):
     shown, updates = [], []
     handle = types.SimpleNamespace(update=updates.append)

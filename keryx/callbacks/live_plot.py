@@ -65,6 +65,10 @@ class LivePlot(Callback):
         """Draw what is not drawn yet."""
         if self._epoch != self._last_drawn:
             self._draw_safely()
+        self.on_leave()
+
+    def on_leave(self) -> None:
+        """Give the terminal back, which redrawing in place holds."""
         if hasattr(self._place, "stop"):
             self._place.stop()
 
