@@ -5,7 +5,10 @@ import os
 import shutil
 import sys
 import time
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, ClassVar
 
 from keryx import switches
@@ -72,7 +75,7 @@ class Terminal(Lines):
         if not whole:
             pieces = _cut(pieces, shutil.get_terminal_size().columns - 1)
         Lines.present = self
-        width = sum(len(text) for _, text in pieces)
+        width = sum(_cells(text) for _, text in pieces)
         blank = " " * max(self._drawn - width, 0)
         self.write("\r" + "".join(_styled(*piece) for piece in pieces) + blank)
         self._drawn = width
@@ -199,13 +202,19 @@ def _display() -> Any:
 
 def _cut(pieces: Pieces, room: int) -> Pieces:
     """A line that is no wider than `room`."""
-    if sum(len(text) for _, text in pieces) <= room:
+    if sum(_cells(text) for _, text in pieces) <= room:
         return pieces
     kept, room = list[tuple[str, str]](), max(room - 1, 0)
     for style, text in pieces:
-        kept.append((style, text[:room]))
-        room -= len(kept[-1][1])
+        text = text[: bisect_right(list(accumulate(map(_cells, text))), room)]
+        kept.append((style, text))
+        room -= _cells(text)
     return [*kept, ("", "…")]
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: wide letters take two, marks upon letters none."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text if not unicodedata.combining(c))
 
 
 def _styled(style: str, text: str) -> str:

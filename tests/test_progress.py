@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 import keryx
 from keryx import screens
@@ -195,6 +196,19 @@ def test_a_narrow_terminal_is_not_overrun(clock, monkeypatch):
     assert moving
     assert all(len(plain(line).rstrip()) < 50 for line in moving)
     assert screen(stream)[1].endswith("metric_5: 0.5000")
+
+
+def test_wide_letters_do_not_overrun_a_terminal(clock, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = Terminal()
+    progress = Progress(1, 1, stream)
+    progress.begin(0, 200)
+    for step in (1, 100):
+        clock.now += 1
+        progress.update(step, {"准确率": 0.5, "召回率": 0.25, "精确率": 0.125})
+    drawn = plain(stream.getvalue()).split("\r")[1:]
+    assert all(57 < cell_len(line) < 60 for line in drawn)
+    assert all("准确率" in line for line in drawn)
 
 
 def test_an_error_begins_on_its_own_line(clock):
