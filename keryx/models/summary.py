@@ -14,6 +14,7 @@ from keryx import switches
 from keryx.core import graph
 from keryx.core.shapes import known
 from keryx.errors import ConfigError, listing
+from keryx.layers.layer import Layer
 from keryx.models.profiling import outline
 from keryx.screens import output, tell
 
@@ -94,7 +95,7 @@ def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | No
         for operation in operations:
             yield operation, level
             if expand:
-                yield from below(getattr(operation, "layers", None) or [], level + 1)
+                yield from below(_layers_in(operation), level + 1)
 
     operations = list(model.layers)
     for node in closed.nodes if closed else []:
@@ -105,6 +106,12 @@ def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | No
     if layer_range is not None:
         operations = _between(operations, layer_range)
     return below(operations, 0)
+
+
+def _layers_in(operation: Any) -> list[Any]:
+    """The layers of a model, or of a layer that keeps them under that name; others mean a number by it."""
+    layers = getattr(operation, "layers", None)
+    return [layer for layer in layers if isinstance(layer, Layer)] if isinstance(layers, (list, tuple)) else []
 
 
 def _between(operations: list[Any], layer_range: Sequence[str]) -> list[Any]:
