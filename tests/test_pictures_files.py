@@ -58,6 +58,19 @@ def test_what_is_not_asked_for_is_not_written(pair, tmp_path):
         assert word not in words
 
 
+def test_an_activation_that_a_layer_knows_by_its_name(tmp_path):
+    class Own(layers.Layer):
+        activation = "swish"
+
+        def call(self, x):
+            return keryx.activations.get(self.activation)(x)
+
+    x = keryx.Input((3,))
+    path = tmp_path / "model.svg"
+    plot_model(keryx.Model(x, Own(name="own")(x)), path, show_layer_activations=True)
+    assert ">Own \N{MIDDLE DOT} swish<" in path.read_text()
+
+
 def test_dpi_is_the_size_of_a_png(small, tmp_path):
     sizes = []
     for dpi in (50, 100):
