@@ -252,6 +252,21 @@ def test_a_box_tells_of_its_weights_and_how_it_was_made(small):
     assert titles[1] == "y (Dense)\nkernel (3, 2) float32\nbias (2,) float32\n8 parameters\nunits=2, activation=relu"
 
 
+def test_a_tip_has_no_letters_that_xml_does_not_know(tmp_path):
+    class Own(layers.Layer):
+        def __init__(self, separator, **kwargs):
+            super().__init__(**kwargs)
+            self.separator = separator
+
+        def call(self, x):
+            return x
+
+    x = keryx.Input((3,))
+    keryx.utils.plot_model(keryx.Model(x, Own("\x1f\x00<&", name="own")(x)), tmp_path / "model.svg")
+    titles = [title.text for title in tree((tmp_path / "model.svg").read_text()).iter(f"{SVG}title")]
+    assert titles[1] == "own (Own)\nseparator=  <&"
+
+
 def test_a_tip_names_no_large_arrays():
     layer = layers.Embedding(2000, 8, name="words")
     layer(keryx.Input((4,), dtype="int32"))
