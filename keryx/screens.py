@@ -71,14 +71,24 @@ class Terminal(Lines):
         super().__init__(stream)
         self._drawn = 0  # the width of the line that stands there unfinished
 
+    def line(self, text: str) -> None:
+        self._come_below()
+        super().line(text)
+
     def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
         if not whole:
             pieces = _cut(pieces, shutil.get_terminal_size().columns - 1)
-        Lines.present = self
+        self._come_below()
         width = sum(_cells(text) for _, text in pieces)
         blank = " " * max(self._drawn - width, 0)
         self.write("\r" + "".join(_styled(*piece) for piece in pieces) + blank)
         self._drawn = width
+
+    def _come_below(self) -> None:
+        """Let the line that another one moves stand: an evaluation may be shown in the midst of an epoch."""
+        if Lines.present is not None and Lines.present is not self:
+            Lines.present.leave()
+        Lines.present = self
 
     def stand(self, last: bool) -> None:
         self.leave()

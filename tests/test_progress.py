@@ -298,6 +298,24 @@ def test_a_message_begins_on_its_own_line(clock, monkeypatch):
     assert [line.split(" ")[0] for line in screen(stream)] == ["Epoch", "100/200", "saved", "200/200", ""]
 
 
+def test_a_run_within_another_stands_below_it(clock):
+    stream = Terminal()
+    with Progress(1, 1, stream) as outer:
+        outer.begin(0, 200)
+        clock.now += 1
+        outer.update(100, {"loss": 0.5})
+        for epochs in (1, None):
+            with Progress(1, epochs, stream) as inner:
+                inner.begin(0, 7)
+                inner.compiling()
+                inner.end(7, {})
+        clock.now += 1
+        outer.end(200, {})
+    begin = [line.split(" ")[0] for line in screen(stream)]
+    assert begin == ["Epoch", "100/200", "Epoch", "7/7", "7/7", "200/200", ""]
+    assert screen(stream)[1].endswith("loss: 0.5000")
+
+
 def test_verbose_is_checked():
     with pytest.raises(ConfigError, match="verbose is 0, 1, 2 or 'auto'; got 3"):
         Progress(3, 1)
