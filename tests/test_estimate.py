@@ -203,6 +203,11 @@ def test_it_shows_itself(found):
     assert "<pre" in found._repr_html_()
 
 
+def test_a_number_of_rows_of_numpys(model):
+    found = model.estimate(np.int64(2)).to_dict()
+    assert json.loads(json.dumps(found))["batch_size"] == 2
+
+
 def test_refusals(model):
     with pytest.raises(ArgumentError, match="batch_size= as an integer of at least 1; got 0"):
         model.estimate(0)

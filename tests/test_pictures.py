@@ -53,6 +53,17 @@ def test_inputs_by_name_come_in_where_they_are_named():
     assert taken == {"d": 0, "c": 1}
 
 
+def test_a_tensor_that_a_model_takes_as_several_inputs_comes_in_at_each():
+    a, b = keryx.Input((2,), name="a"), keryx.Input((2,), name="b")
+    inner = keryx.Model([a, b], layers.Subtract()([a, b]), name="inner")
+    x = keryx.Input((2,), name="x")
+    model = keryx.Model(x, inner([x, x]))
+    assert [(a.head_port, a.times) for a in picture.of(model).arrows if a.head == 1] == [(0, 1), (1, 1)]
+    said = keryx.utils.model_to_dot(model, expand_nested=True).to_string()
+    assert '"0" -> "1.0"' in said
+    assert '"0" -> "1.1"' in said
+
+
 def test_a_model_in_a_wrapper_can_be_looked_into(small):
     steps = keryx.Input((4, 3))
     read = picture.of(keryx.Model(steps, layers.TimeDistributed(small, name="steps")(steps)))
@@ -239,6 +250,21 @@ def test_a_page_needs_nothing_from_elsewhere(pair):
 def test_a_box_tells_of_its_weights_and_how_it_was_made(small):
     titles = [title.text for title in tree(small._repr_html_()).iter(f"{SVG}title")]
     assert titles[1] == "y (Dense)\nkernel (3, 2) float32\nbias (2,) float32\n8 parameters\nunits=2, activation=relu"
+
+
+def test_a_tip_has_no_letters_that_xml_does_not_know(tmp_path):
+    class Own(layers.Layer):
+        def __init__(self, separator, **kwargs):
+            super().__init__(**kwargs)
+            self.separator = separator
+
+        def call(self, x):
+            return x
+
+    x = keryx.Input((3,))
+    keryx.utils.plot_model(keryx.Model(x, Own("\x1f\x00<&", name="own")(x)), tmp_path / "model.svg")
+    titles = [title.text for title in tree((tmp_path / "model.svg").read_text()).iter(f"{SVG}title")]
+    assert titles[1] == "own (Own)\nseparator=  <&"
 
 
 def test_a_tip_names_no_large_arrays():

@@ -58,6 +58,19 @@ def test_what_is_not_asked_for_is_not_written(pair, tmp_path):
         assert word not in words
 
 
+def test_an_activation_that_a_layer_knows_by_its_name(tmp_path):
+    class Own(layers.Layer):
+        activation = "swish"
+
+        def call(self, x):
+            return keryx.activations.get(self.activation)(x)
+
+    x = keryx.Input((3,))
+    path = tmp_path / "model.svg"
+    plot_model(keryx.Model(x, Own(name="own")(x)), path, show_layer_activations=True)
+    assert ">Own \N{MIDDLE DOT} swish<" in path.read_text()
+
+
 def test_dpi_is_the_size_of_a_png(small, tmp_path):
     sizes = []
     for dpi in (50, 100):
@@ -117,8 +130,9 @@ def test_errors_name_the_way_out(small, tmp_path):
         plot_model(small, tmp_path / "a.svg", show_shape=True)
     with pytest.raises(errors.ConfigError, match=r"cannot be a \.docx file; it can be .*'\.svg'"):
         plot_model(small, tmp_path / "a.docx")
-    with pytest.raises(errors.ConfigError, match="rankdir is one of 'TB', 'LR', 'BT', 'RL'; got 'UP'"):
-        plot_model(small, tmp_path / "a.svg", rankdir="UP")
+    for ending in ("svg", "html", "dot"):
+        with pytest.raises(errors.ConfigError, match="rankdir is one of 'TB', 'LR', 'BT', 'RL'; got 'UP'"):
+            plot_model(small, tmp_path / f"a.{ending}", rankdir="UP")
     with pytest.raises(errors.ConfigError, match="splines is one of 'ortho'"):
         model_to_dot(small, splines="wavy")
     with pytest.raises(errors.StateError, match="'later' is not built yet"):

@@ -80,6 +80,16 @@ def test_validation_now_and_then_stands_at_its_epochs(frequency, wanted):
     assert made[0].curves[0].epochs == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("frequency", "wanted"), [(2, [4, 6, 8]), ([5, 7], [5, 7]), (3, [6])])
+def test_validation_now_and_then_stands_at_its_epochs_where_a_training_goes_on(trained, frequency, wanted):
+    model, (x, y) = trained
+    held_out = {"validation_data": (x, y), "validation_freq": frequency}
+    history = model.fit(x, y, initial_epoch=3, epochs=8, verbose=0, **held_out)
+    training, validation = history.plot("figure", metrics=["loss"]).axes[0].lines[:2]
+    np.testing.assert_allclose(training.get_xdata(), [4, 5, 6, 7, 8])
+    np.testing.assert_allclose(validation.get_xdata(), wanted)
+
+
 def test_a_training_that_goes_on_is_counted_on():
     history = told(History(), LOGS[:2])
     assert next(c.epochs for p in panels(history.history, first=history._epochs_before()) for c in p.curves) == [1, 2]
@@ -275,6 +285,27 @@ def test_in_a_quiet_terminal_it_is_redrawn_in_place(monkeypatch):
     written = terminal.getvalue()
     assert written.count("\x1b[1A") >= 2 * 9  # up over the ten lines of the chart before, twice
     assert "best 0.8 in epoch 2" in written.replace("\x1b[2m", "").replace("\x1b[0m", "")
+
+
+def test_an_error_gives_the_terminal_back(monkeypatch, trained):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def fail(epoch, logs):
+        if epoch == 1:
+            raise ZeroDivisionError
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    model, (x, y) = trained
+    fails = keryx.callbacks.LambdaCallback(on_epoch_begin=fail)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[LivePlot(), fails])
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert terminal.getvalue().count(hidden) == terminal.getvalue().count(shown) == 1
+    assert sys.stdout is terminal
 
 
 def test_in_a_notebook_it_is_redrawn_in_place(monkeypatch):

@@ -268,6 +268,10 @@ def test_a_step_by_keras_is_profiled_as_it_runs():
     assert found.rows[0].flops + found.rows[0].flops_backward < found.flops
 
 
+def test_a_number_of_rounds_of_numpys(nested):
+    assert nested.profile(np.ones((2, 8)), repeats=np.int64(1)).rows
+
+
 def test_refusals(nested):
     x = keryx.Input((3,))
     model = keryx.Model(x, layers.Dense(1)(x))

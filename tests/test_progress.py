@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 import keryx
+from keryx import screens
 from keryx.errors import ConfigError
 from keryx.training import progress as room
-from keryx.training import screens
 from keryx.training.progress import Progress
 
 LOGS = {"accuracy": 0.93124, "loss": 2.5e-5}
@@ -197,6 +198,19 @@ def test_a_narrow_terminal_is_not_overrun(clock, monkeypatch):
     assert screen(stream)[1].endswith("metric_5: 0.5000")
 
 
+def test_wide_letters_do_not_overrun_a_terminal(clock, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = Terminal()
+    progress = Progress(1, 1, stream)
+    progress.begin(0, 200)
+    for step in (1, 100):
+        clock.now += 1
+        progress.update(step, {"准确率": 0.5, "召回率": 0.25, "精确率": 0.125})
+    drawn = plain(stream.getvalue()).split("\r")[1:]
+    assert all(57 < cell_len(line) < 60 for line in drawn)
+    assert all("准确率" in line for line in drawn)
+
+
 def test_an_error_begins_on_its_own_line(clock):
     stream = Terminal()
     progress = Progress(1, 1, stream)
@@ -230,6 +244,76 @@ def test_a_terminal_without_unicode(clock):
 def test_without_an_output_nothing_is_shown(clock, monkeypatch):
     monkeypatch.setattr("sys.stdout", None)
     run(Progress(1, 1), clock)
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def ascii_file():
+    return io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+
+
+@pytest.mark.parametrize("output", [lambda: None, closed, ascii_file, io.StringIO])
+def test_no_output_stops_what_is_shown(monkeypatch, output):
+    model = keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(1, name="层")], name="模型")
+    model.compile("sgd", "mse", metrics=[keryx.metrics.MeanAbsoluteError(name="误差")])
+    x, y = np.ones((8, 3)), np.ones((8, 1))
+    monkeypatch.setattr(sys, "stdout", output())
+    watch = {"monitor": "误差", "min_delta": 10, "mode": "min", "verbose": 1}
+    stops = keryx.callbacks.EarlyStopping(**watch, patience=2), keryx.callbacks.ReduceLROnPlateau(**watch, patience=1)
+    for verbose in (0, 1, 2):
+        history = model.fit(x, y, epochs=3, verbose=verbose, callbacks=[*stops, keryx.callbacks.LivePlot()])
+    model.evaluate(x, y)
+    model.predict(x)
+    model.summary(expand_nested=True)
+    said = []
+    model.summary(print_fn=said.append)
+    assert "模型" in said[0]
+    history.plot("text")
+    assert "层" in str(model.profile(x, repeats=1))
+
+
+def test_a_summary_in_ascii_keeps_its_table(monkeypatch):
+    stream = ascii_file()
+    monkeypatch.setattr(sys, "stdout", stream)
+    keryx.Sequential([keryx.Input((3,)), keryx.layers.Dense(1, name="层")]).summary(line_length=60)
+    lines = stream.buffer.getvalue().decode().splitlines()
+    assert lines[1] == f"+{'-' * 58}+"
+    assert lines[4].startswith("| ? (Dense) ")
+
+
+def test_a_message_begins_on_its_own_line(clock, monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    with Progress(1, 1) as progress:
+        progress.begin(0, 200)
+        clock.now += 1
+        progress.update(100, {})
+        screens.tell("saved")
+        clock.now += 1
+        progress.end(200, {})
+    assert [line.split(" ")[0] for line in screen(stream)] == ["Epoch", "100/200", "saved", "200/200", ""]
+
+
+def test_a_run_within_another_stands_below_it(clock):
+    stream = Terminal()
+    with Progress(1, 1, stream) as outer:
+        outer.begin(0, 200)
+        clock.now += 1
+        outer.update(100, {"loss": 0.5})
+        for epochs in (1, None):
+            with Progress(1, epochs, stream) as inner:
+                inner.begin(0, 7)
+                inner.compiling()
+                inner.end(7, {})
+        clock.now += 1
+        outer.end(200, {})
+    begin = [line.split(" ")[0] for line in screen(stream)]
+    assert begin == ["Epoch", "100/200", "Epoch", "7/7", "7/7", "200/200", ""]
+    assert screen(stream)[1].endswith("loss: 0.5000")
 
 
 def test_verbose_is_checked():
@@ -308,16 +392,24 @@ def test_a_terminal_that_cannot_go_back(clock, monkeypatch):
     assert stream.getvalue().startswith("Epoch 1/1 - 2s")
 
 
-def test_without_interactive_logging_the_lines_are_logged(clock, caplog):
+def test_without_interactive_logging_the_lines_are_logged(clock, caplog, capsys):
     keryx.config.disable_interactive_logging()
     try:
         with caplog.at_level("INFO", "keryx"):
             run(Progress("auto", 2), clock, epochs=2)
-            room.tell("saved")
+            model = keryx.Sequential([keryx.Input((1,)), keryx.layers.Dense(1)], name="logged")
+            model.compile("sgd", "mse")
+            stops = keryx.callbacks.EarlyStopping("loss", patience=1, min_delta=1e9, verbose=1)
+            model.fit(np.ones((2, 1)), np.ones((2, 1)), epochs=3, verbose=0, callbacks=[stops])
+            model.summary()
     finally:
         keryx.config.enable_interactive_logging()
     said = "2s 7ms/step - 200 steps - accuracy: 0.9312 - loss: 2.5000e-05"
-    assert [record.message for record in caplog.records] == [f"Epoch 1/2 - {said}", f"Epoch 2/2 - {said}", "saved"]
+    *lines, stopped, summary = [record.message for record in caplog.records]
+    assert lines == [f"Epoch 1/2 - {said}", f"Epoch 2/2 - {said}"]
+    assert stopped == "Epoch 2: stopped early, loss has not got better."
+    assert summary.startswith('Model: "logged"')
+    assert capsys.readouterr().out == ""
 
 
 class Outputs:
@@ -344,11 +436,11 @@ class Outputs:
 @pytest.fixture
 def outputs(monkeypatch):
     made = Outputs()
-    monkeypatch.setattr("keryx.training.screens._display", lambda: made.display)
+    monkeypatch.setattr("keryx.screens._display", lambda: made.display)
     kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
     made.stdout = kernel()
     monkeypatch.setattr(screens, "sys", SimpleNamespace(stdout=made.stdout, modules=sys.modules))
-    monkeypatch.setattr(screens.Notebook, "present", None)
+    monkeypatch.setattr(screens.Lines, "present", None)
     return made
 
 
@@ -402,11 +494,11 @@ def test_an_error_in_a_notebook_leaves_what_there_was(clock, outputs):
     assert outputs.texts[0].split("\n")[1].startswith("200/200")
 
 
-def test_a_message_in_a_notebook_stands_between_epochs(clock, outputs, capsys):
+def test_a_message_in_a_notebook_stands_between_epochs(clock, outputs):
     progress = Progress(1, 2)
     run(progress, clock, epochs=1, seconds=0.003)
-    room.tell("saved")
-    assert capsys.readouterr().out == "saved\n"
+    screens.tell("saved")
+    assert outputs.stdout.getvalue() == "saved\n"
     progress.begin(1, 200)
     progress.end(200, LOGS)
     progress.leave()
@@ -415,7 +507,7 @@ def test_a_message_in_a_notebook_stands_between_epochs(clock, outputs, capsys):
 
 
 def test_without_a_notebook_a_kernels_stream_is_a_terminal(clock, outputs, monkeypatch):
-    monkeypatch.setattr("keryx.training.screens._display", lambda: None)
+    monkeypatch.setattr("keryx.screens._display", lambda: None)
     run(Progress(1, 1), clock)
     assert screen(outputs.stdout)[1].startswith("200/200")
     assert outputs.texts == []

@@ -93,6 +93,23 @@ def test_nested_models_unfold():
     assert [row[2] for row in unfolded][1:] == ["23", "15", "8"]
 
 
+@pytest.mark.parametrize(
+    ("kept", "listed"), [(3, []), ({"one": 1}, []), ([layers.Dense(2, name="in")], ["└ in (Dense)"])]
+)
+def test_a_layer_may_mean_something_else_by_layers(kept, listed):
+    class Stack(layers.Layer):
+        def __init__(self, layers, **kwargs):
+            super().__init__(**kwargs)
+            self.layers = layers
+
+        def call(self, x):
+            return x
+
+    x = keryx.Input((4,))
+    unfolded = rows(text(keryx.Model(x, Stack(kept, name="stack")(x)), expand_nested=True))
+    assert [row[0] for row in unfolded][1:] == ["stack (Stack)", *listed]
+
+
 def test_trainable_column():
     model = sequential()
     model.get_layer("one").trainable = False

@@ -73,6 +73,9 @@ class Callback:
     def on_boundary(self, epoch_is_over: bool) -> None:
         """After all callbacks have been told of the end of a batch or an epoch: the whole run has one state now."""
 
+    def on_leave(self) -> None:
+        """`fit` is over, also where it raises: let go of what is held, such as a terminal."""
+
     def set_params(self, params: dict[str, Any]) -> None:
         """Told before training what was asked of `fit`."""
         self.params = params
@@ -132,4 +135,4 @@ class Callback:
         """After a batch of `predict`, with its `outputs`."""
 
 
-HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_") and name != "on_boundary")
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_") and name not in ("on_boundary", "on_leave"))

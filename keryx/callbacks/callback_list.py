@@ -106,6 +106,18 @@ class CallbackList(Callback):
             if isinstance(callback, Callback):
                 callback.on_boundary(epoch_is_over)
 
+    def on_leave(self) -> None:
+        """Tell each that `fit` is over."""
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback.on_leave()
+
+    def __enter__(self) -> "CallbackList":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.on_leave()
+
     def __iter__(self) -> Iterator[Callback]:
         return iter(self.callbacks)
 

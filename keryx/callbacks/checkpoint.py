@@ -6,6 +6,7 @@ import numpy as np
 
 from keryx.callbacks.monitor import Monitor
 from keryx.errors import ConfigError
+from keryx.screens import tell
 
 
 class Pace:
@@ -145,4 +146,4 @@ class Checkpoint(Paced, Monitor):
 
     def _say(self, epoch: int, what: str) -> None:
         if self.verbose:
-            print(f"Epoch {epoch + 1}: {what}")
+            tell(f"Epoch {epoch + 1}: {what}")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keryx.callbacks.monitor import Monitor
+from keryx.screens import tell
 
 
 class EarlyStopping(Monitor):
@@ -74,8 +75,8 @@ class EarlyStopping(Monitor):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best weights back, if asked."""
         if self.verbose and self.stopped_epoch:
-            print(f"Epoch {self.stopped_epoch + 1}: stopped early, {self.monitor} has not got better.")
+            tell(f"Epoch {self.stopped_epoch + 1}: stopped early, {self.monitor} has not got better.")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"Weights of the best epoch put back: epoch {self.best_epoch + 1}.")
+                tell(f"Weights of the best epoch put back: epoch {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)

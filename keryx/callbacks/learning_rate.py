@@ -8,6 +8,7 @@ from typing import Any
 from keryx.callbacks.callback import Callback
 from keryx.callbacks.monitor import Monitor
 from keryx.errors import ConfigError
+from keryx.screens import tell
 
 
 class LearningRateScheduler(Callback):
@@ -49,7 +50,7 @@ class LearningRateScheduler(Callback):
             )
         optimizer.learning_rate = rate
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {rate:g}.")
+            tell(f"Epoch {epoch + 1}: learning rate {rate:g}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the rate."""
@@ -128,7 +129,7 @@ class ReduceLROnPlateau(Monitor):
             _rated(self.model)[name].learning_rate = rate
             self.cooldown_counter, self.wait = self.cooldown, 0
             if self.verbose:
-                print(f"Epoch {epoch + 1}: {self.monitor} has not got better, {name.replace('_', ' ')} {rate:g}.")
+                tell(f"Epoch {epoch + 1}: {self.monitor} has not got better, {name.replace('_', ' ')} {rate:g}.")
 
 
 def _rates_of(model: Any) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from keryx.callbacks.callback import Callback
 from keryx.errors import ArgumentError, warn
+from keryx.screens import output, put
 
 
 class LivePlot(Callback):
@@ -64,6 +65,10 @@ class LivePlot(Callback):
         """Draw what is not drawn yet."""
         if self._epoch != self._last_drawn:
             self._draw_safely()
+        self.on_leave()
+
+    def on_leave(self) -> None:
+        """Give the terminal back, which redrawing in place holds."""
         if hasattr(self._place, "stop"):
             self._place.stop()
 
@@ -100,9 +105,9 @@ class LivePlot(Callback):
             self._place.update(drawn)
 
     def _print(self, text: str) -> None:
-        quiet = (self.params or {}).get("verbose") == 0
-        if not quiet or not sys.stdout.isatty():
-            print(text)
+        quiet, stream = (self.params or {}).get("verbose") == 0, output()
+        if not quiet or stream is None or not stream.isatty():
+            put(text)
             return
         from rich.live import Live
         from rich.text import Text

@@ -5,6 +5,7 @@ from typing import Any
 
 from keryx.callbacks.callback import Callback
 from keryx.errors import NonFiniteLossError
+from keryx.screens import tell
 
 
 class TerminateOnNaN(Callback):
@@ -39,5 +40,5 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise NonFiniteLossError(f"{where}: the loss is {loss}.")
-        print(f"{where}: the loss is {loss}, training ends.")
+        tell(f"{where}: the loss is {loss}, training ends.")
         self.model.stop_training = True

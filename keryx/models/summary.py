@@ -1,5 +1,6 @@
 """The table of a model: its layers, the shapes that come out of them, and their sizes."""
 
+import io
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -9,10 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from keryx import switches
 from keryx.core import graph
 from keryx.core.shapes import known
 from keryx.errors import ConfigError, listing
+from keryx.layers.layer import Layer
 from keryx.models.profiling import outline
+from keryx.screens import output, tell
 
 
 def summary(
@@ -32,7 +36,8 @@ def summary(
         line_length: The width of the table, in characters; by default that of the terminal, at most 88, or
             108 where layers do not simply follow one another.
         positions: The share of the width at which each column ends; by default as wide as their text.
-        print_fn: Called with the text in place of print.
+        print_fn: Called with the text in place of print; without, it is printed, or logged where interactive logging is
+            disabled.
         expand_nested: Whether the layers of nested models are listed.
         show_trainable: Whether a column tells which layers are trained: Y, N, or - for those without weights.
         layer_range: The names, or regular expressions for them, of the first and the last layer to list.
@@ -67,18 +72,20 @@ def summary(
             cells.append("-" if costs is None else f"{costs.get(operation, 0):,.0f}")
         table.add_row(*(Text(cell) for cell in cells))
 
+    coloured = print_fn is None and switches.is_interactive_logging_enabled()
     console = Console(
-        width=width, highlight=False, force_jupyter=False, color_system="auto" if print_fn is None else None
+        file=output() or io.StringIO(),
+        width=width,
+        highlight=False,
+        force_jupyter=False,
+        color_system="auto" if coloured else None,
     )
     with console.capture() as captured:
         console.print(Text(f'Model: "{model.name}"', "bold"))
         console.print(table)
         for line in _totals(model, costs):
             console.print(Text(line), soft_wrap=True)
-    if print_fn is None:
-        print(captured.get(), end="")
-    else:
-        print_fn(captured.get().rstrip("\n"))
+    (print_fn or tell)(captured.get().rstrip("\n"))
 
 
 def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | None) -> Iterable[tuple[Any, int]]:
@@ -88,7 +95,7 @@ def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | No
         for operation in operations:
             yield operation, level
             if expand:
-                yield from below(getattr(operation, "layers", None) or [], level + 1)
+                yield from below(_layers_in(operation), level + 1)
 
     operations = list(model.layers)
     for node in closed.nodes if closed else []:
@@ -99,6 +106,12 @@ def _rows(model: Any, closed: Any, expand: bool, layer_range: Sequence[str] | No
     if layer_range is not None:
         operations = _between(operations, layer_range)
     return below(operations, 0)
+
+
+def _layers_in(operation: Any) -> list[Any]:
+    """The layers of a model, or of a layer that keeps them under that name; others mean a number by it."""
+    layers = getattr(operation, "layers", None)
+    return [layer for layer in layers if isinstance(layer, Layer)] if isinstance(layers, (list, tuple)) else []
 
 
 def _between(operations: list[Any], layer_range: Sequence[str]) -> list[Any]:

@@ -48,6 +48,7 @@ def run_training(session: Session, source: Source, held_out: Source | None, opti
         interrupts.deferred() as signals,
         rescue.net(session) as net,
         Progress(options.verbose, epochs) as progress,
+        hooks,
     ):
         blocks = Blocks(
             session.train_program(guard=stops_at_nan),

@@ -6,8 +6,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from keryx.errors import ConfigError
-from keryx.training.screens import BOLD, GREEN, GREY, screen
-from keryx.training.screens import tell as tell
+from keryx.screens import BOLD, GREEN, GREY, screen
 
 BEAT = 60.0  # seconds after which a log is told how far a long epoch has come
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from keryx.callbacks.monitor import Monitor
 from keryx.errors import ArgumentError, ConfigError, did_you_mean, listing
+from keryx.screens import output, put
 from keryx.visualization import braille, fonts
 
 COLOURS = ("#2f6fd0", "#d9660a")  # of training and of validation
@@ -74,7 +75,7 @@ def panels(
         curves = [
             Curve(
                 full,
-                [first + e for e in _epochs(len(drawable[full]), length, validation_freq)],
+                _epochs(len(drawable[full]), range(first + 1, first + length + 1), validation_freq),
                 _floats(drawable[full]),
             )
             for full in (name, f"val_{name}")
@@ -92,10 +93,9 @@ def _floats(values: Sequence[Any]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _epochs(count: int, length: int, validation_freq: Any) -> list[int]:
+def _epochs(count: int, every: Sequence[float], validation_freq: Any) -> list[float]:
     """In which epochs there was a number, where it was not there in each."""
-    every = range(1, length + 1)
-    if count == length:
+    if count == len(every):
         return list(every)
     if isinstance(validation_freq, int):
         validated = [epoch for epoch in every if epoch % validation_freq == 0]
@@ -147,7 +147,7 @@ def plot(
         if path is not None:
             path.write_text(in_characters(made, colour=False) + "\n", encoding="utf-8")
         else:
-            print(in_characters(made))
+            put(in_characters(made))
         return None
     drawn = figure(made, show)
     if path is not None:
@@ -245,7 +245,8 @@ def in_characters(made: Sequence[Panel], width: int | None = None, colour: bool 
     from rich.console import Console
 
     color: Any = "auto" if colour is not False else None
-    console = Console(width=width, highlight=False, color_system=color, force_jupyter=False)  # else it shows itself
+    file = output() or io.StringIO()  # whose colours and letters they are
+    console = Console(file=file, width=width, highlight=False, color_system=color, force_jupyter=False)
     room = width or min(console.width, 80)
     with console.capture() as captured:
         for panel in made:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
+import numpy as np
 
 from keryx.errors import ArgumentError
 from keryx.models.profiling.machine import ceilings, free_memory
@@ -92,8 +93,10 @@ class Estimate(Shown):
 
 def estimate(model: Any, batch_size: int, x: Any, y: Any) -> Estimate:
     """What steps of a model cost, before they run; `Model.estimate` says what is what."""
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ArgumentError(f"estimate() wants batch_size= as an integer of at least 1; got {batch_size!r}.")
+
+    batch_size = int(batch_size)
 
     def predict(rows: int, look: Callable) -> Any:
         return look(*predict_step(model, inputs_of(model, x, rows)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx.core.lending import reading
 from keryx.errors import ArgumentError, StateError
@@ -106,7 +107,7 @@ class Profile(Shown):
 
 def profile(model: Any, x: Any, y: Any, training: bool | None, repeats: int) -> Profile:
     """What a step of a model costs, by layer; `Model.profile` says of what."""
-    if not isinstance(repeats, int) or repeats < 1:
+    if not isinstance(repeats, (int, np.integer)) or repeats < 1:
         raise ArgumentError(f"profile() wants repeats= as an integer of at least 1; got {repeats!r}.")
     training = y is not None if training is None else training
     if training and not model.compiled:

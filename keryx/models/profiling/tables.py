@@ -29,7 +29,7 @@ def rendered(thing: Any, width: int = 120) -> str:
     """What rich makes of a thing, as plain text."""
     from rich.console import Console
 
-    console = Console(width=width, color_system=None, force_jupyter=False)
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:
         console.print(thing)
     return captured.get().rstrip("\n")

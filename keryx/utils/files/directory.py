@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from keryx.errors import ArgumentError, DataError, FileError, listing
+from keryx.screens import tell
 from keryx.training.data.workers import Workers
-from keryx.training.progress import tell
 from keryx.utils.data import PyDataset
 from keryx.utils.files.formats import in_format
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keryx.errors import ArgumentError, FileError, warn
-from keryx.training.progress import tell
+from keryx.screens import tell
 from keryx.utils.files.extraction import extract as unpack
 from keryx.utils.files.transfer import Part
 

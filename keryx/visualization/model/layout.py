@@ -90,9 +90,14 @@ def place(
     >>> above.y + above.height < below.y, [arrow.text for arrow in drawing.arrows]
     (True, ['(None, 3)', '(None, 2)'])
     """
+    check_direction(direction)
+    return _Placing(shown, opened, _Turn(direction), right_angles).place(picture, top=True)
+
+
+def check_direction(direction: str) -> None:
+    """Refuse a direction that is not known."""
     if direction not in DIRECTIONS:
         raise ConfigError(f"rankdir is one of {', '.join(map(repr, DIRECTIONS))}; got {direction!r}.")
-    return _Placing(shown, opened, _Turn(direction), right_angles).place(picture, top=True)
 
 
 class _Turn:

@@ -186,7 +186,7 @@ class _Reader:
     def _call(self, node: graph.Node, call: int) -> None:
         number, ports = self.numbers[node.operation], _ports(node)
         for symbol in node.inputs:
-            self._add(symbol, number, ports.get(symbol, 0), call)
+            self._add(symbol, number, ports[symbol].pop(0) if ports.get(symbol) else 0, call)
         for index, symbol in enumerate(_results(node)):
             self.givers[symbol] = number, index, call
 
@@ -199,8 +199,8 @@ def _results(node: graph.Node) -> list[SymbolicTensor]:
     return graph.symbols_in(node.outputs)
 
 
-def _ports(node: graph.Node) -> dict[SymbolicTensor, int]:
-    """Which input of the model that is called each symbol is; of other operations nothing is known."""
+def _ports(node: graph.Node) -> dict[SymbolicTensor, list[int]]:
+    """Which inputs of the model that is called each symbol is; of other operations nothing is known."""
     inner = model_within(node.operation)
     if inner is None or not getattr(inner, "has_graph", False) or not node.args:
         return {}
@@ -208,7 +208,11 @@ def _ports(node: graph.Node) -> dict[SymbolicTensor, int]:
         given = match(node.args[0], inner.input_names, inner.input)
     except Exception:  # a call that the model itself understands otherwise
         return {}
-    return {symbol: port for port, symbol in enumerate(given) if isinstance(symbol, SymbolicTensor)}
+    ports: dict[SymbolicTensor, list[int]] = {}
+    for port, symbol in enumerate(given):
+        if isinstance(symbol, SymbolicTensor):
+            ports.setdefault(symbol, []).append(port)
+    return ports
 
 
 def _narrow(picture: Picture, layer_range: Sequence[str]) -> None:

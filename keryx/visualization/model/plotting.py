@@ -8,7 +8,7 @@ from typing import Any
 from keryx.errors import ArgumentError, ConfigError, StateError, did_you_mean, listing
 from keryx.models.structure import Structure
 from keryx.visualization.model import dot, page, raster, svg
-from keryx.visualization.model.layout import place
+from keryx.visualization.model.layout import check_direction, place
 from keryx.visualization.model.picture import Picture, of
 from keryx.visualization.model.rows import Shown
 
@@ -134,6 +134,7 @@ def _picture(model: Any, kwargs: dict[str, Any], who: str) -> Picture:
 
 
 def _checked(rankdir: str, expand_nested: bool, dpi: float | None, splines: str) -> dict[str, Any]:
+    check_direction(rankdir)
     if splines not in SPLINES:
         raise ConfigError(f"splines is one of {listing(SPLINES)}; got {splines!r}.")
     return {"rankdir": rankdir, "expand": expand_nested, "dpi": 96 if dpi is None else dpi, "splines": splines}

@@ -81,8 +81,8 @@ def _wrapped(box: Box) -> str:
 
 def _activation(thing: Any) -> str | None:
     activation = getattr(thing, "activation", None)
-    name = getattr(activation, "name", None) or getattr(activation, "__name__", None)
-    return None if activation is None or name in (None, "linear") else str(name)
+    name = getattr(activation, "name", None) or getattr(activation, "__name__", None) or activation
+    return str(name) if isinstance(name, str) and name != "linear" else None
 
 
 def parameters(thing: Any) -> int:

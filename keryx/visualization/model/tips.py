@@ -10,6 +10,7 @@ import numpy as np
 from keryx.core import graph
 from keryx.core.variable import Variable
 from keryx.visualization.model.picture import Box, model_within
+from keryx.visualization.model.text import clipped
 
 _LONGEST = 72
 _MOST_WEIGHTS = 12
@@ -60,7 +61,7 @@ def _config(layer: Any) -> str:
     for name, usual in _arguments(type(layer)).items():
         word = _word(getattr(layer, name, None))
         if word is not None and _plain(word) != _plain(usual):
-            told.append(f"{name}={word[:_LONGEST]}")
+            told.append(f"{name}={clipped(word, _LONGEST)}")
     return ", ".join(told)
 
 

@@ -1,11 +1,14 @@
-"""Where progress is shown: on a terminal, in a notebook, or line by line in whatever only takes text."""
+"""Where progress and messages are shown: a terminal, a notebook, or line by line whatever only takes text."""
 
 import logging
 import os
 import shutil
 import sys
 import time
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, ClassVar
 
 from keryx import switches
@@ -24,6 +27,7 @@ class Lines:
     """
 
     moves = False  # whether a line can be written over
+    present: ClassVar["Lines | None"] = None  # those of whose lines one moved last
 
     def __init__(self, stream: Any):
         self.stream = stream
@@ -67,13 +71,24 @@ class Terminal(Lines):
         super().__init__(stream)
         self._drawn = 0  # the width of the line that stands there unfinished
 
+    def line(self, text: str) -> None:
+        self._come_below()
+        super().line(text)
+
     def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
         if not whole:
             pieces = _cut(pieces, shutil.get_terminal_size().columns - 1)
-        width = sum(len(text) for _, text in pieces)
+        self._come_below()
+        width = sum(_cells(text) for _, text in pieces)
         blank = " " * max(self._drawn - width, 0)
         self.write("\r" + "".join(_styled(*piece) for piece in pieces) + blank)
         self._drawn = width
+
+    def _come_below(self) -> None:
+        """Let the line that another one moves stand: an evaluation may be shown in the midst of an epoch."""
+        if Lines.present is not None and Lines.present is not self:
+            Lines.present.leave()
+        Lines.present = self
 
     def stand(self, last: bool) -> None:
         self.leave()
@@ -92,7 +107,6 @@ class Notebook(Lines):
 
     moves = True
     HELD, INTERVAL = 40, 0.1
-    present: ClassVar["Notebook | None"] = None  # the one that was written to last
 
     def __init__(self, display: Any):
         self.display = display
@@ -106,12 +120,12 @@ class Notebook(Lines):
         self._pending = False
 
     def line(self, text: str) -> None:
-        Notebook.present = self
+        Lines.present = self
         self._lines.append(text)
         self._change()
 
     def draw(self, pieces: Pieces, whole: bool = False, stays: bool = False) -> None:
-        Notebook.present = self
+        Lines.present = self
         self._moving = "".join(text for _, text in pieces)
         self._change(at_once=stays)
 
@@ -157,7 +171,7 @@ def screen(stream: Any = None) -> Lines | None:
     """The place to show progress in: `stream`, or else the standard output or the log; None where there is none."""
     if stream is None and not switches.is_interactive_logging_enabled():
         return Lines(Logged())
-    given, stream = stream, sys.stdout if stream is None else stream
+    given, stream = stream, output() if stream is None else stream
     if stream is None:
         return None
     if type(stream).__module__.startswith("ipykernel"):
@@ -168,14 +182,26 @@ def screen(stream: Any = None) -> Lines | None:
     return Terminal(stream) if redraws else Lines(stream)
 
 
+def output() -> Any:
+    """The standard output; None where there is none, or where it is closed."""
+    return None if getattr(sys.stdout, "closed", False) else sys.stdout
+
+
+def put(text: str) -> None:
+    """Write lines to the standard output, where there is one, as far as it speaks Unicode."""
+    stream = output()
+    if stream is not None:
+        Lines(stream).line(text)
+
+
 def tell(message: str) -> None:
-    """Write a line where progress goes: to `sys.stdout`, or to the log where interactive logging is disabled."""
+    """Write a line where progress goes: to the standard output, or to the log where interactive logging is disabled."""
     if not switches.is_interactive_logging_enabled():
         Logged().write(message)
         return
-    if Notebook.present is not None:
-        Notebook.present.leave()  # what follows stands below the message
-    print(message)
+    if Lines.present is not None:
+        Lines.present.leave()  # the message stands by itself, and below it what follows
+    put(message)
 
 
 def _display() -> Any:
@@ -186,13 +212,19 @@ def _display() -> Any:
 
 def _cut(pieces: Pieces, room: int) -> Pieces:
     """A line that is no wider than `room`."""
-    if sum(len(text) for _, text in pieces) <= room:
+    if sum(_cells(text) for _, text in pieces) <= room:
         return pieces
     kept, room = list[tuple[str, str]](), max(room - 1, 0)
     for style, text in pieces:
-        kept.append((style, text[:room]))
-        room -= len(kept[-1][1])
+        text = text[: bisect_right(list(accumulate(map(_cells, text))), room)]
+        kept.append((style, text))
+        room -= _cells(text)
     return [*kept, ("", "…")]
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: wide letters take two, marks upon letters none."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text if not unicodedata.combining(c))
 
 
 def _styled(style: str, text: str) -> str:
