@@ -11,7 +11,13 @@ from keryx.errors import ShapeError
 @pytest.mark.parametrize(
     ("data", "wanted", "said"),
     [
-        ((28, 28, 1), (28, 28, 1), "The batch axis is missing: give x[None] for a single sample."),
+        ((28, 28, 1), (28, 28, 1), "x[None] for a single sample. For 28 samples, build the model with Input((28, 1))."),
+        ((4,), (4,), "The batch axis is missing: give x[None] for a single sample."),
+        ((28, 28), (28, 28, 1), "For a single sample, x = x.reshape(1, 28, 28, 1)."),
+        ((28, 28), (784,), "For a single sample, x = x.reshape(1, 784)."),
+        ((), (1,), "For a single sample, x = x.reshape(1, 1)."),
+        ((3, 8, 8), (8, 8, 3), "or give np.repeat(x[..., None], 3, -1)."),
+        ((5, 4), (1, 4), "x = x.reshape(-1, 1, 4)."),
         ((5, 32, 32, 3), (3, 32, 32), "x = np.moveaxis(x, -1, 1)."),
         ((5, 3, 32, 32), (32, 32, 3), "x = np.moveaxis(x, 1, -1)."),
         ((5, 3, 100), (100, 3), "x = np.swapaxes(x, 1, 2)."),
@@ -43,9 +49,12 @@ def flat(*shape):
     ("layer", "x", "said"),
     [
         (layers.LSTM(2), Input((6,)), "Input((6, 1)) for one feature."),
-        (layers.LSTM(2), Input((None, 4, 4)), "without the batch axis: Input((4, 4))."),
+        (
+            layers.LSTM(2),
+            Input((None, 4, 4)),
+            "Input((4, 4)). If axis 1 is time, TimeDistributed(LSTM(...))(x) runs it on each step.",
+        ),
         (layers.LSTM(2), relu(Input((None, 4, 4))), "TimeDistributed(LSTM(...))(x) runs it on each step of axis 1."),
-        (layers.LSTM(2), Input((5, 4, 4)), "Input((4, 4))."),
         (
             layers.LSTM(2),
             relu(Input((5, 4, 4))),
@@ -60,8 +69,10 @@ def flat(*shape):
         ),
         (layers.Conv3D(2, 3), layers.Dense(64)(Input((6,))), "x = Reshape((4, 4, 4, 1))(x) gives it back its axes."),
         (layers.Conv2D(2, 3), flat(8, 8, 1), "has taken axes away: call 'conv' before it."),
+        (layers.Conv2D(2, 3), relu(flat(8, 8, 1)), "has taken axes away: call 'conv' before it."),
+        (layers.Conv2D(2, 3), layers.Dense(49)(flat(8, 8, 1)), "x = Reshape((7, 7, 1))(x) gives it back its axes."),
         (layers.Conv2D(2, 3, data_format="channels_first"), Input((8, 8)), "Input((1, 8, 8)) for one channel."),
-        (layers.Conv2D(2, 3), Input((9, 8, 8, 3)), "without the batch axis: Input((8, 8, 3))."),
+        (layers.Conv2D(2, 3), Input((9, 8, 8, 3)), "TimeDistributed(Conv2D(...))(x) runs it on each step."),
         (layers.Conv2D(2, 3), np.zeros((8, 8, 3)), "give x[None]; if only its last axis is missing, x[..., None]."),
         (layers.RepeatVector(2), Input((8, 8, 3)), "x = Flatten()(x), or GlobalAveragePooling2D()(x)."),
     ],
@@ -80,6 +91,67 @@ def test_a_bidirectional_layer_is_looked_into():
         layers.LSTM(2)(last)
     with pytest.raises(ValueError, match=r"'both' returns all steps; for the last one write GRU\(3\)\."):
         layers.RepeatVector(2)(steps)
+
+
+@pytest.mark.parametrize("between", [layers.Dropout(0.5), layers.BatchNormalization(), relu])
+def test_what_keeps_a_shape_is_looked_through_for_a_recurrent_layer(between):
+    last = layers.GRU(3, name="first")(Input((5, 2)))
+    with pytest.raises(ValueError, match=r"'first' returns its last step; .* write GRU\(3, return_sequences=True\)\."):
+        layers.LSTM(2)(between(last))
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs", "said"),
+    [
+        ((9, 8, 8, 1), (9, 6, 6, 1), "The targets have the axes (8, 8), the outputs (6, 6): padding='same'"),
+        ((9, 8, 8), (9, 6, 6, 1), "The targets have the axes (8, 8), the outputs (6, 6): padding='same'"),
+        ((9, 8, 8, 3), (9, 192), "y = y.reshape(-1, 192)."),
+        ((9, 5, 1), (9, 1), "return_sequences=True in the recurrent layers."),
+        ((9, 1), (9, 6, 6, 1), "before the last layer, x = Flatten()(x)"),
+        ((9, 2), (9, 5, 2), "before the last layer, x = Flatten()(x)"),
+        ((9, 2), (9, 3), "End the model in 2 units, Dense(2)"),
+    ],
+)
+def test_targets_for_outputs(targets, outputs, said):
+    assert said in ways_out.to_outputs(targets, outputs)
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "said"),
+    [
+        ((9, 8, 8), (9, 6, 6, 3), "The targets have the axes (8, 8), the outputs (6, 6): padding='same'"),
+        ((9, 8, 8, 1), (9, 6, 6, 3), "The targets have the axes (8, 8), the outputs (6, 6): padding='same'"),
+        ((9, 8, 8, 5), (9, 8, 8, 3), "For one-hot targets, end the model in 5 units, with loss='categorical_"),
+        ((9, 5), (9, 3), "end the model in 5 units, with loss='categorical_crossentropy'. For a target at each step,"),
+        ((9, 3), (9, 3), "For one-hot targets, use loss='categorical_crossentropy', or give y = np.argmax(y, -1)."),
+        ((9, 1, 1), (9, 3), "y = y.reshape(-1)."),
+        ((9, 64), (9, 8, 8, 3), "y = y.reshape(-1, 8, 8)."),
+        ((9, 5, 1), (9, 3), "return_sequences=True in the recurrent layers."),
+        ((9,), (9, 6, 6, 3), "before the last layer, x = Flatten()(x)"),
+    ],
+)
+def test_class_numbers_for_outputs(labels, outputs, said):
+    assert said in ways_out.to_class_numbers(labels, outputs)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "axes", "said"),
+    [
+        (((5, 3), (7, 3)), 1, "They would fit with Dot(axes=(2, 2))."),
+        (((5, 3), (5,)), 2, "cannot sum along axis 2 of (None, 5)."),
+        (((5, 3), (5,)), (2, 1), "They would fit with Dot(axes=(1, 1))."),
+        (((3,), (4,)), 1, "Dense(3)(x)."),
+        (((5, 3), (4, 2)), 1, "(None, 5, 3), (None, 4, 2)."),
+    ],
+)
+def test_a_product_of_two_tensors(shapes, axes, said):
+    inputs = [Input(shape) for shape in shapes]
+    with pytest.raises(ShapeError) as caught:
+        layers.Dot(axes)(inputs)
+    message = str(caught.value)
+    assert message.endswith(said)
+    if "would fit" in said:
+        assert layers.Dot(eval(message.partition("axes=")[2][:-2]))(inputs).shape[0] is None
 
 
 @pytest.mark.parametrize(

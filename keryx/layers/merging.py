@@ -281,8 +281,10 @@ class Dot(Merge):
                 raise ShapeError(f"{self.title} cannot sum along axis {axis} of {tuple(shape)}.")
         sums = {shape[axis] for axis, shape in zip(given, shapes, strict=True)} - {None}
         if len(sums) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
+            from keryx.core import ways_out
+
             raise ShapeError(
-                f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.{_way_out(shapes)}"
+                f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.{ways_out.of_dot(shapes)}"
             )
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:
