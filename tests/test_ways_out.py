@@ -1,11 +1,14 @@
 """The way out of shapes that do not fit, case by case; docs/errors.md shows it in whole errors."""
 
+import datetime
+
 import numpy as np
 import pytest
 
-from keryx import Input, layers
+from keryx import Input, Sequential, layers
 from keryx.core import mistaken, ways_out
-from keryx.errors import ShapeError
+from keryx.errors import DataError, ShapeError, did_you_mean
+from keryx.training.data import ways_out as of_data
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,59 @@ def test_a_product_of_two_tensors(shapes, axes, said):
 def test_tensors_that_become_one(shapes, joined, said):
     way_out = ways_out.together(shapes, joined)
     assert way_out.endswith(said) if said else way_out == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "what", "said"),
+    [
+        (np.array([["1.5", 2], ["-3e2", 4]], object), "input", "written as text: x.astype('float32')."),
+        (np.array([["1.5", "2"], ["3", "4"]]), "input", "written as text: x.astype('float32')."),
+        (np.array([["1.5", "a"], ["3", "4"]], object), "input", "pandas.get_dummies(x), or use StringLookup."),
+        (np.array([[True, 1.5]], object), "input", "x.astype('float32') makes numbers of it, if they are."),
+        (np.array([[datetime.datetime(2020, 1, 1), 1]], object), "input", "such as the days since the first."),
+        (np.array(["1", "3"]), "target", "classes, y = numpy.unique(y, return_inverse=True)."),
+    ],
+)
+def test_data_that_holds_no_numbers(values, what, said):
+    assert of_data.of_kind(values, what).endswith(said)
+    if "written" in said:
+        assert np.isfinite(values.astype("float32")).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, 2, 3], "Classes count from 0: give y - 1."),
+        ([-1, 0, 1], "Classes count from 0: give y + 1."),
+        ([0, 100, 200], "classes, y = numpy.unique(y, return_inverse=True)."),
+        ([0, 1, 2, 3], "For 4 classes, end the model in Dense(4)."),
+        ([-1, 0, 1, 2], ""),
+    ],
+)
+def test_labels_that_are_no_classes(labels, said):
+    way_out = of_data.of_label(0, 3, np.array(labels), "target 'y'")
+    assert way_out.endswith(said) if said else way_out == ""
+
+
+@pytest.mark.parametrize("word", ["Relu", "ReLU", "RELU", "rleu"])
+def test_a_word_in_other_letters(word):
+    assert did_you_mean(word, ["celu", "elu", "relu", "relu6", "selu"]) == " Did you mean 'relu'?"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ending"),
+    [
+        ({"class_weight": "balanced"}, "got str."),
+        ({"class_weight": [1.0, 2.0]}, "got list. dict(enumerate(weights)) makes one of it."),
+        ({"sample_weight": np.ones((8, 4))}, "Give one a row, (8,)."),
+    ],
+)
+def test_weights_of_another_kind(arguments, ending):
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(DataError if "class_weight" in arguments else ShapeError) as caught:
+        model.fit(np.zeros((8, 4)), np.zeros(8), verbose=0, **arguments)
+    assert str(caught.value).endswith(ending)
 
 
 def test_what_stands_in_the_place_of_something_else():
