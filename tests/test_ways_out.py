@@ -7,7 +7,7 @@ import pytest
 
 from keryx import Input, Sequential, layers
 from keryx.core import mistaken, ways_out
-from keryx.errors import DataError, ShapeError, did_you_mean
+from keryx.errors import ArgumentError, DataError, ShapeError, did_you_mean
 from keryx.training.data import ways_out as of_data
 
 
@@ -19,7 +19,7 @@ from keryx.training.data import ways_out as of_data
         ((28, 28), (28, 28, 1), "For a single sample, x = x.reshape(1, 28, 28, 1)."),
         ((28, 28), (784,), "For a single sample, x = x.reshape(1, 784)."),
         ((), (1,), "For a single sample, x = x.reshape(1, 1)."),
-        ((3, 8, 8), (8, 8, 3), "or give np.repeat(x[..., None], 3, -1)."),
+        ((3, 8, 8), (8, 8, 3), "For a single sample, x = np.moveaxis(x[None], 1, -1)."),
         ((5, 4), (1, 4), "x = x.reshape(-1, 1, 4)."),
         ((5, 32, 32, 3), (3, 32, 32), "x = np.moveaxis(x, -1, 1)."),
         ((5, 3, 32, 32), (32, 32, 3), "x = np.moveaxis(x, 1, -1)."),
@@ -36,9 +36,10 @@ from keryx.training.data import ways_out as of_data
 def test_data_for_an_input(data, wanted, said):
     symbol = Input(wanted)
     assert ways_out.into_input(data, symbol, [symbol]).endswith(said)
-    if said.startswith("x = ") and None not in wanted:
-        changed = eval(said[4:-1], {"np": np, "x": np.zeros(data)})
-        assert changed.shape == (data[0], *wanted)
+    single = "For a single sample, x = " in said
+    if (single or said.startswith("x = ")) and None not in wanted:
+        changed = eval(said.partition("x = ")[2][:-1], {"np": np, "x": np.zeros(data)})
+        assert changed.shape == (1 if single else data[0], *wanted)
 
 
 relu = layers.Activation("relu")
@@ -73,6 +74,7 @@ def flat(*shape):
         (layers.Conv3D(2, 3), layers.Dense(64)(Input((6,))), "x = Reshape((4, 4, 4, 1))(x) gives it back its axes."),
         (layers.Conv2D(2, 3), flat(8, 8, 1), "has taken axes away: call 'conv' before it."),
         (layers.Conv2D(2, 3), relu(flat(8, 8, 1)), "has taken axes away: call 'conv' before it."),
+        (layers.Conv2D(2, 3), layers.Dense(64)(flat(8, 8, 1)), "x = Reshape((8, 8, 1))(x) gives it back its axes."),
         (layers.Conv2D(2, 3), layers.Dense(49)(flat(8, 8, 1)), "x = Reshape((7, 7, 1))(x) gives it back its axes."),
         (layers.Conv2D(2, 3, data_format="channels_first"), Input((8, 8)), "Input((1, 8, 8)) for one channel."),
         (layers.Conv2D(2, 3), Input((9, 8, 8, 3)), "TimeDistributed(Conv2D(...))(x) runs it on each step."),
@@ -225,6 +227,22 @@ def test_weights_of_another_kind(arguments, ending):
     with pytest.raises(DataError if "class_weight" in arguments else ShapeError) as caught:
         model.fit(np.zeros((8, 4)), np.zeros(8), verbose=0, **arguments)
     assert str(caught.value).endswith(ending)
+
+
+def test_rows_of_inputs_and_targets_and_numbers_that_are_whole():
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rows = [(np.zeros(4), 1.0), (np.ones(4), 2.0), (np.ones(4), 3.0)]
+    with pytest.raises(DataError, match=r"one array: x, y = map\(np.stack, zip\(\*rows\)\)\."):
+        model.fit(rows, verbose=0)
+    x, y = map(np.stack, zip(*rows, strict=True))
+    model.fit(x, y, verbose=0)
+    with pytest.raises(ArgumentError, match=r"whole epochs above 0; got 2.0. .* math.ceil\(2.0\)\."):
+        model.fit(x, y, epochs=2.0, verbose=0)
+    with pytest.raises(
+        ShapeError, match=r"'both' works along axis 4, which its inputs do not have; got \(None, 4, 3\)\."
+    ):
+        layers.Concatenate(4, name="both")([Input((4, 3)), Input((4, 3))])
 
 
 def test_what_stands_in_the_place_of_something_else():

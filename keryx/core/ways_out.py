@@ -39,9 +39,11 @@ def _origin(x: Any) -> Any:
 
 
 def _maker(x: Any) -> Any:
-    """The call that gave a symbolic tensor its shape: Dropout and the like, which keep one, are looked through."""
+    """The call that gave a symbolic tensor its shape: Dropout and the like are looked through."""
     node = getattr(x, "node", None)
-    while node is not None and len(node.inputs) == 1 and tuple(node.inputs[0].shape) == tuple(x.shape):
+    while node is not None and len(node.inputs) == 1 and not hasattr(node.operation, "kernel"):
+        if tuple(node.inputs[0].shape) != tuple(x.shape):
+            break
         node = node.inputs[0].node
     return node
 
@@ -155,6 +157,8 @@ def into_input(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence
     if _fits(shape, sample):
         table = f" For {shape[0]} samples, build the model with Input({_written(have)})." if have else ""
         return f" The batch axis is missing: give x[None] for a single sample.{table}"
+    if len(shape) == len(sample) > len(have) and (order := _order(shape, sample, "x[None]")):
+        return f" For a single sample, x = {order}."
     if _is_one_sample(shape, sample):
         return f" For a single sample, x = x.reshape({_inner((1, *sample))})."
     if len(have) == len(sample) and (order := _order(have, sample)):
@@ -182,18 +186,18 @@ def _is_one_sample(shape: Shape, sample: Shape) -> bool:
     return math.prod(shape) == math.prod(sample)  # type: ignore[arg-type]
 
 
-def _order(have: Shape, sample: Shape) -> str:
-    """How to bring the axes of data into the order that an input wants; nothing where no order fits."""
+def _order(have: Shape, sample: Shape, x: str = "x") -> str:
+    """How to bring the axes of the data `x` into the order that an input wants; nothing where no order fits."""
     rank = len(have)
     if rank == 2:
-        return "np.swapaxes(x, 1, 2)" if _fits(have[::-1], sample) else ""
+        return f"np.swapaxes({x}, 1, 2)" if _fits(have[::-1], sample) else ""
     if rank > 2 and _fits((*have[1:], have[0]), sample):
-        return "np.moveaxis(x, 1, -1)"
+        return f"np.moveaxis({x}, 1, -1)"
     if rank > 2 and _fits((have[-1], *have[:-1]), sample):
-        return "np.moveaxis(x, -1, 1)"
+        return f"np.moveaxis({x}, -1, 1)"
     fitting = (p for p in itertools.permutations(range(rank)) if _fits([have[i] for i in p], sample))
     order = next(fitting, None) if 2 < rank < 6 else None
-    return f"np.transpose(x, {(0, *(i + 1 for i in order))})" if order else ""
+    return f"np.transpose({x}, {(0, *(i + 1 for i in order))})" if order else ""
 
 
 # -- targets and the outputs that they are compared with -----------------------------------------------------------
