@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
+import keryx
 from keryx import Input, Sequential, layers
 from keryx.core import mistaken, ways_out
 from keryx.errors import ArgumentError, DataError, ShapeError, did_you_mean
@@ -131,6 +132,9 @@ def test_targets_for_outputs(targets, outputs, said):
         ((9, 3), (9, 3), "For one-hot targets, use loss='categorical_crossentropy', or give y = np.argmax(y, -1)."),
         ((9, 1, 1), (9, 3), "y = y.reshape(-1)."),
         ((9, 64), (9, 8, 8, 3), "y = y.reshape(-1, 8, 8)."),
+        ((9, 4), (9, 5, 3), "The targets have the axes (4,), the outputs (5,): padding='same'"),
+        ((9, 1), (9, 5, 3), "before the last layer, x = Flatten()(x)"),
+        ((9, 3), (9, 5, 3), "before the last layer, x = Flatten()(x)"),
         ((9, 5, 1), (9, 3), "return_sequences=True in the recurrent layers."),
         ((9,), (9, 6, 6, 3), "before the last layer, x = Flatten()(x)"),
     ],
@@ -227,6 +231,21 @@ def test_weights_of_another_kind(arguments, ending):
     with pytest.raises(DataError if "class_weight" in arguments else ShapeError) as caught:
         model.fit(np.zeros((8, 4)), np.zeros(8), verbose=0, **arguments)
     assert str(caught.value).endswith(ending)
+
+
+def test_a_metric_for_one_hot_targets_and_class_numbers():
+    model = Sequential([Input((4,)), layers.Dense(3, activation="softmax")])
+    x, y = np.zeros((6, 4)), np.arange(6) % 3
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["categorical_accuracy"])
+    with pytest.raises(
+        ShapeError, match=r"go with 'accuracy' and 'sparse_categorical_accuracy'; .*categorical\(y, 3\)"
+    ):
+        model.fit(x, y, verbose=0)
+    for name in ("accuracy", "sparse_categorical_accuracy"):
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[name])
+        model.fit(x, y, verbose=0)
+    with pytest.raises(ShapeError, match=r"wants the same shape\.$"):
+        keryx.metrics.F1Score()(np.zeros((6, 2)), np.zeros((6, 3)))
 
 
 def test_rows_of_inputs_and_targets_and_numbers_that_are_whole():

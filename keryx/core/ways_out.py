@@ -234,7 +234,9 @@ def to_class_numbers(targets: tuple[int, ...], outputs: tuple[int, ...]) -> str:
     """What to write where targets are to be class numbers for outputs, and have another shape."""
     if targets == outputs:
         return " For one-hot targets, use loss='categorical_crossentropy', or give y = np.argmax(y, -1)."
-    way_out = _other_places(targets, outputs) or _more_targets(targets, outputs[:-1], len(outputs))
+    each = len(targets) == len(outputs) - 1 and targets[-1] not in (1, outputs[-1])  # not one a sample, nor one-hot
+    places = _other_places((*targets, 1) if each else targets, outputs)
+    way_out = places or _more_targets(targets, outputs[:-1], len(outputs))
     if way_out or len(targets) != len(outputs):
         return way_out or (_kept_axes(outputs) if len(targets) < len(outputs) else "")
     one_hot = f" For one-hot targets, end the model in {targets[-1]} units, with loss='categorical_crossentropy'."
