@@ -72,12 +72,14 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 
     >>> did_you_mean("epoch", ["epochs", "batch_size"])
     " Did you mean 'epochs'?"
+    >>> did_you_mean("Relu", ["elu", "relu"])
+    " Did you mean 'relu'?"
     >>> did_you_mean("zzz", ["epochs"])
     ''
     """
-    known, letters = [str(w) for w in words], sorted(str(word))
-    swapped = [w for w in known if sorted(w) == letters]  # 'adma' is nearer to 'adam' than to 'adamax'
-    close = swapped or difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    known, lower = [str(w) for w in words], str(word).lower()
+    swapped = [w for w in known if sorted(w.lower()) == sorted(lower)]  # 'adma' is nearer to 'adam' than to 'adamax'
+    close = difflib.get_close_matches(str(word), swapped or known, n=1, cutoff=0 if swapped else 0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

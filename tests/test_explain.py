@@ -148,7 +148,16 @@ CASES = {
             "do not sum to 1",
         ),
     ],
+    outputs.not_finite: [
+        (
+            (dense(1, None), X, np.where(np.arange(64) == 7, np.nan, X[:, 0])),
+            (dense(1, None), X, X[:, 0]),
+            "last",
+            "1 of 64 targets are NaN or infinite, the first in row 7.",
+        ),
+    ],
     outputs.constant_targets: [
+        ((shared(False, True), X, np.ones(64)), (shared(True, False), X, np.ones(64)), "two", "are the same 1"),
         ((dense(1, None), None, np.full(64, 3.0)), (dense(1, None), None, X[:, 0]), "last", "are the same 3"),
     ],
     outputs.classes_out_of_balance: [
@@ -198,6 +207,18 @@ CASES = {
             "reach last",
         ),
         ((stack((4,), yes()), X + 500), (stack((4,), yes()), X), "x", "reach last"),
+        (
+            (stack((8, 8, 1), layers.RandomFlip(), layers.Resizing(4, 4), layers.Conv2D(2, 3, name="edges")), PIXELS),
+            (stack((8, 8, 1), layers.RandomFlip(), layers.Rescaling(1 / 255), layers.Conv2D(2, 3)), PIXELS),
+            "x",
+            "reach edges as they are",
+        ),
+        (
+            (stack((4, 1), layers.Bidirectional(layers.LSTM(2), name="both"), yes()), 100 * X[..., None]),
+            (stack((4, 1), layers.Bidirectional(layers.LSTM(2)), yes()), X[..., None]),
+            "x",
+            "reach both as they are",
+        ),
     ],
     inputs.unlike_columns: [
         (
@@ -308,6 +329,15 @@ CASES = {
             None,
             "For one-hot targets, use loss='categorical_crossentropy'",
         ),
+        ((silent(0.0), X[:, :3]), (silent(0.0), X), None, "predict stops: Input 'x' wants (batch, 4); got (64, 3)."),
+        ((silent(0.0), X.astype(str), YES), (silent(0.0), X, YES), None, "fit stops: The input 'x' holds <U"),
+        (
+            (silent(0.0), [X, X], YES),
+            (silent(0.0), X, YES),
+            None,
+            "fit stops: There is 1 input ('x'); got a list of 2.",
+        ),
+        ((silent(0.0), X, {"y": YES}), (silent(0.0), X, YES), None, "Not a target: 'y'."),
     ],
     learning.all_frozen: [
         ((shared(False, False),), (shared(False, True),), None, "none of its 4 weights is trained"),
@@ -324,6 +354,12 @@ CASES = {
             (scaled(optimizers.schedules.ExponentialDecay(1e-3, 10, 0.5)),),
             None,
             "of Adam is 2.",
+        ),
+        (
+            (scaled(optimizers.schedules.CosineDecay(0.0, 1000, warmup_target=3.0, warmup_steps=100)),),
+            (scaled(optimizers.schedules.CosineDecay(0.0, 1000, warmup_target=1e-3, warmup_steps=100)),),
+            None,
+            "of Adam is 3.",
         ),
     ],
     learning.dead_units: [
@@ -388,6 +424,34 @@ def test_nothing_is_changed_and_what_was_seen_is_seen_again():
     assert keryx.Sequential().name == f"sequential_{number + 1}"
     assert first == model.explain(X, YES)
     assert model.fit(X, YES, verbose=0)
+
+
+@pytest.mark.parametrize("x", [X[:, :3], X.astype(str), [X, X], {"z": X}])
+@pytest.mark.parametrize("y", [None, YES, [YES, YES], YES[:9]])
+def test_data_that_does_not_fit_is_a_finding_of_every_model(x, y):
+    plain = Sequential([Input((4,)), layers.Dense(1, "relu")])
+    for model in (silent(0.0), dense(1, "sigmoid", "binary_crossentropy"), plain):
+        assert [finding.what[:4] in ("fit ", "pred") for finding in model.explain(x, y)].count(True) == 1
+
+
+def test_rows_are_those_of_the_data_where_some_are_looked_at():
+    many = np.zeros((5000, 4), "float32")
+    many[4999, 2] = np.nan
+    model = silent(0.0)
+    assert "the first in row 4999." in model.explain(many)[0].what
+    said = model.explain(np.zeros((5000, 4)), np.arange(4000) % 2)[0].what
+    assert said.endswith("got the shapes input 'x' (5000, 4), target 'last' (4000,).")
+
+
+def test_what_it_says_to_write_runs():
+    layers.Dense(1)  # so that names have numbers
+    model = Sequential([Input((4,)), layers.Dense(3, bias_initializer="ones"), layers.ReLU(), layers.Dense(1)])
+    model.layers[0].kernel.assign(np.zeros((4, 3)))
+    model.layers[0].bias.assign([-9.0] * 3)
+    model.compile("sgd", "mse")
+    dead, silent_one = model.explain(X, X[:, 0])
+    assert eval(dead.suggestion.partition(" = ")[2], {"layers": layers, "x": Input((3,))}).shape == (None, 3)
+    assert eval(silent_one.suggestion, {"model": model}) is model.layers[0]
 
 
 def test_of_a_stream_of_batches_it_wants_one():

@@ -48,7 +48,9 @@ def match(given: Any, names: Sequence[str], structure: Any, role: str = "input",
         if isinstance(structure, dict):
             raise DataError(_list_for_dict(sorted(structure), len(given), role))
         if len(given) != len(names):
-            stack = " Rows are given as one array: np.stack(rows)." if len(names) == 1 else ""
+            pairs = all(isinstance(row, tuple) and len(row) == 2 for row in given)
+            rows = "x, y = map(np.stack, zip(*rows))" if pairs else "np.stack(rows)"
+            stack = f" Rows are given as one array: {rows}." if len(names) == 1 else ""
             count = _count(len(names), role)
             raise DataError(f"There {count} ({listing(names)}); got a list of {len(given)}.{stack}")
         return list(given)

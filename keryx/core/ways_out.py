@@ -10,6 +10,9 @@ import jax
 from keryx.core.mistaken import title_of
 from keryx.core.symbol import Shape, SymbolicTensor
 
+_STEPS = " For a target at each step, write return_sequences=True in the recurrent layers."
+_SPACE = " padding='same' and strides=1 keep the axes of space as they are; Cropping and Resizing change them."
+
 # -- a tensor and the layer that it is given to --------------------------------------------------------------------
 
 
@@ -18,11 +21,12 @@ def into_layer(layer: Any, x: Any, ndim: int) -> str:
     given, origin = tuple(n if isinstance(n, int) else None for n in x.shape), _origin(x)
     if not hasattr(x, "node") and not isinstance(x, jax.core.Tracer):
         return _array_into_layer(given, ndim)
-    source = _recurrent(origin)
+    maker = _maker(x)
+    source = _recurrent(maker.operation) if maker else None
     if source is not None and source.return_sequences != (ndim > len(given)) and {ndim, len(given)} == {2, 3}:
-        return _steps(origin, source)
-    if not _is_input(origin) and _lost_axes(x, ndim):
-        return f" {title_of(origin)} has taken axes away: call {layer.name!r} before it."
+        return _steps(maker.operation, source)
+    if len(given) < ndim and maker and any(len(symbol.shape) >= ndim for symbol in maker.inputs):
+        return f" {title_of(maker.operation)} has taken axes away: call {layer.name!r} before it."
     if len(given) > ndim:
         return _fewer_axes(layer, given, ndim, origin)
     return _more_axes(layer, given, ndim, origin)
@@ -32,6 +36,16 @@ def _origin(x: Any) -> Any:
     """What was called to make a symbolic tensor; None where that is not known."""
     node = getattr(x, "node", None)
     return None if node is None else node.operation
+
+
+def _maker(x: Any) -> Any:
+    """The call that gave a symbolic tensor its shape: Dropout and the like are looked through."""
+    node = getattr(x, "node", None)
+    while node is not None and len(node.inputs) == 1 and not hasattr(node.operation, "kernel"):
+        if tuple(node.inputs[0].shape) != tuple(x.shape):
+            break
+        node = node.inputs[0].node
+    return node
 
 
 def _is_input(operation: Any) -> bool:
@@ -51,16 +65,13 @@ def _steps(origin: Any, source: Any) -> str:
     return f" {title_of(origin)} returns its last step; for all of them write {written}, return_sequences=True)."
 
 
-def _lost_axes(x: Any, ndim: int) -> bool:
-    """Whether what made `x` was itself given as many axes as are wanted, or more."""
-    inputs = getattr(getattr(x, "node", None), "inputs", ())
-    return len(x.shape) < ndim and any(len(symbol.shape) >= ndim for symbol in inputs)
-
-
 def _fewer_axes(layer: Any, given: Shape, ndim: int, origin: Any) -> str:
     sample, extra = given[1:], len(given) - ndim
     if extra == 1 and _is_input(origin) and (ndim > 3 or (ndim == 3 and sample[-1] != 1)):
-        return f" The shape of an Input is that of one sample, without the batch axis: Input({_written(sample[1:])})."
+        return (
+            f" The shape of an Input is that of one sample, without the batch axis: Input({_written(sample[1:])}). "
+            f"If axis 1 is time, TimeDistributed({type(layer).__name__}(...))(x) runs it on each step."
+        )
     if extra == 1 and type(origin).__name__ == "Reshape":
         return (
             f" The shape of a Reshape is that of one sample, without the batch axis: Reshape({_written(sample[1:])})."
@@ -144,16 +155,21 @@ def into_input(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence
             f" It would fit {other.name!r}: give a dict by name, {{{', '.join(f'{s.name!r}: ...' for s in symbols)}}}."
         )
     if _fits(shape, sample):
-        return " The batch axis is missing: give x[None] for a single sample."
+        table = f" For {shape[0]} samples, build the model with Input({_written(have)})." if have else ""
+        return f" The batch axis is missing: give x[None] for a single sample.{table}"
+    if len(shape) == len(sample) > len(have) and (order := _order(shape, sample, "x[None]")):
+        return f" For a single sample, x = {order}."
+    if _is_one_sample(shape, sample):
+        return f" For a single sample, x = x.reshape({_inner((1, *sample))})."
     if len(have) == len(sample) and (order := _order(have, sample)):
         return f" Its axes are in another order: x = {order}."
     if sample and _fits(have, sample[:-1]):
         channels = f"np.repeat(x[..., None], {sample[-1]}, -1)"
         return f" The last axis is missing: build the model with Input({_written((*have, 1))}), or give {channels}."
-    if _fits(have, sample[1:]):
-        return _of_one_sample("Input", have)
     if None not in sample and have and math.prod(have) == math.prod(sample):  # type: ignore[arg-type]
         return f" It has as many numbers: x = x.reshape({_inner((-1, *sample))})."
+    if _fits(have, sample[1:]):
+        return _of_one_sample("Input", have)
     if not have:
         return ""
     return f" Give data of this shape, or build the model with Input({_written(have)})."
@@ -163,18 +179,25 @@ def _fits(have: Sequence[int | None], want: Sequence[int | None]) -> bool:
     return len(have) == len(want) and all(w is None or h == w for h, w in zip(have, want, strict=True))
 
 
-def _order(have: Shape, sample: Shape) -> str:
-    """How to bring the axes of data into the order that an input wants; nothing where no order fits."""
+def _is_one_sample(shape: Shape, sample: Shape) -> bool:
+    """Whether data without a batch axis has the numbers of one sample, in its order."""
+    if None in sample or sorted(shape) == sorted(sample):  # type: ignore[type-var]
+        return False
+    return math.prod(shape) == math.prod(sample)  # type: ignore[arg-type]
+
+
+def _order(have: Shape, sample: Shape, x: str = "x") -> str:
+    """How to bring the axes of the data `x` into the order that an input wants; nothing where no order fits."""
     rank = len(have)
     if rank == 2:
-        return "np.swapaxes(x, 1, 2)" if _fits(have[::-1], sample) else ""
+        return f"np.swapaxes({x}, 1, 2)" if _fits(have[::-1], sample) else ""
     if rank > 2 and _fits((*have[1:], have[0]), sample):
-        return "np.moveaxis(x, 1, -1)"
+        return f"np.moveaxis({x}, 1, -1)"
     if rank > 2 and _fits((have[-1], *have[:-1]), sample):
-        return "np.moveaxis(x, -1, 1)"
+        return f"np.moveaxis({x}, -1, 1)"
     fitting = (p for p in itertools.permutations(range(rank)) if _fits([have[i] for i in p], sample))
     order = next(fitting, None) if 2 < rank < 6 else None
-    return f"np.transpose(x, {(0, *(i + 1 for i in order))})" if order else ""
+    return f"np.transpose({x}, {(0, *(i + 1 for i in order))})" if order else ""
 
 
 # -- targets and the outputs that they are compared with -----------------------------------------------------------
@@ -195,6 +218,8 @@ def to_outputs(targets: tuple[int, ...], outputs: tuple[int, ...], classes: bool
             " Class numbers go with loss='sparse_categorical_crossentropy'; y = keryx.utils.to_categorical(y, "
             f"{units}) makes them one-hot."
         )
+    if way_out := _other_places(targets, outputs):
+        return way_out
     if len(outputs) > 2 and len(targets) <= len(outputs) - 1 + (targets[-1:] == (1,)) and not one_each:
         return _kept_axes(outputs)
     if one_each or (len(targets) == len(outputs) and targets[:-1] == outputs[:-1]):
@@ -202,21 +227,43 @@ def to_outputs(targets: tuple[int, ...], outputs: tuple[int, ...], classes: bool
         return f" End the model in {wanted} unit{'s' * (wanted != 1)}, Dense({wanted}), or give targets of {outputs}."
     if len(outputs) > 2:
         return _kept_axes(outputs)
-    return " Reshape the targets, or the model's last layer."
+    return _more_targets(targets, outputs, len(outputs)) or " Reshape the targets, or the model's last layer."
 
 
 def to_class_numbers(targets: tuple[int, ...], outputs: tuple[int, ...]) -> str:
     """What to write where targets are to be class numbers for outputs, and have another shape."""
-    if targets == outputs or len(targets) == len(outputs):
+    if targets == outputs:
         return " For one-hot targets, use loss='categorical_crossentropy', or give y = np.argmax(y, -1)."
-    return _kept_axes(outputs)
+    each = len(targets) == len(outputs) - 1 and targets[-1] not in (1, outputs[-1])  # not one a sample, nor one-hot
+    places = _other_places((*targets, 1) if each else targets, outputs)
+    way_out = places or _more_targets(targets, outputs[:-1], len(outputs))
+    if way_out or len(targets) != len(outputs):
+        return way_out or (_kept_axes(outputs) if len(targets) < len(outputs) else "")
+    one_hot = f" For one-hot targets, end the model in {targets[-1]} units, with loss='categorical_crossentropy'."
+    return f"{one_hot}{_STEPS}" if len(outputs) == 2 else one_hot
+
+
+def _other_places(targets: tuple[int, ...], outputs: tuple[int, ...]) -> str:
+    """What to write where there is a target for each place of an image, or step, and other places in the outputs."""
+    rank = len(outputs) - 2
+    given = targets[1 : rank + 1]
+    if rank < 1 or len(given) < rank or given == outputs[1:-1] or (rank == 1 and len(targets) == 2):
+        return ""
+    return f" The targets have the axes {_written(given)}, the outputs {_written(outputs[1:-1])}:{_SPACE}"
+
+
+def _more_targets(targets: tuple[int, ...], wanted: tuple[int, ...], rank: int) -> str:
+    """What to write where targets are to be of the shape `wanted`, for outputs of `rank` axes, and have more."""
+    if math.prod(targets) == math.prod(wanted):
+        return f" It has as many numbers: y = y.reshape({_inner((-1, *wanted[1:]))})."
+    return _STEPS if len(targets) > rank == 2 else ""
 
 
 def _kept_axes(outputs: tuple[int, ...]) -> str:
     rank = len(outputs) - 2
     kept = _written(outputs[1:-1])
     pooling = f", or GlobalAveragePooling{rank}D()(x)" if 1 <= rank <= 3 else ""
-    recurrent = "; a recurrent layer before it keeps its steps by return_sequences=True" if rank == 1 else ""
+    recurrent = "; a recurrent layer gives its last step alone without return_sequences=True" if rank == 1 else ""
     return f" The outputs still have the axes {kept}: before the last layer, x = Flatten()(x){pooling}{recurrent}."
 
 
@@ -241,8 +288,18 @@ def together(shapes: Sequence[Shape], joined: int | None = None) -> str:
         layer = f"Conv{rank - 2}D({size}, 1)" if 3 <= rank <= 5 else f"Dense({size})"
         return f" To give the other {size} in the last axis: {layer}(x)."
     if rank > 2 and unlike:
-        return " padding='same' and strides=1 keep the axes of space as they are; Cropping and Resizing change them."
+        return _SPACE
     return ""
+
+
+def of_dot(shapes: Sequence[Shape]) -> str:
+    """What to write where two tensors are multiplied along axes of unlike sizes."""
+    one, other = shapes
+    pairs = itertools.product(range(1, len(one)), range(1, len(other)))
+    fitting = [pair for pair in pairs if one[pair[0]] is not None and one[pair[0]] == other[pair[1]]]
+    if fitting:
+        return f" They would fit with Dot(axes={fitting[-1]})."
+    return together(shapes) if len(one) == len(other) == 2 else ""
 
 
 def _unlike_ranks(shapes: Sequence[Shape]) -> str:

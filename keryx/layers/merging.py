@@ -220,7 +220,11 @@ class Concatenate(Merge):
     def check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Raise ShapeError unless all sizes but those of the axis agree; None fits any size."""
         rank = len(shapes[0])
-        fits = all(len(shape) == rank for shape in shapes) and -rank <= self.axis < rank
+        fits = all(len(shape) == rank for shape in shapes)
+        if fits and not -rank <= self.axis < rank:
+            raise ShapeError(
+                f"{self.title} works along axis {self.axis}, which its inputs do not have; got {shapes[0]}."
+            )
         for axis in range(rank) if fits else ():
             fits = fits and (axis == self.axis % rank or len({shape[axis] for shape in shapes} - {None}) <= 1)
         if not fits:
@@ -281,8 +285,10 @@ class Dot(Merge):
                 raise ShapeError(f"{self.title} cannot sum along axis {axis} of {tuple(shape)}.")
         sums = {shape[axis] for axis, shape in zip(given, shapes, strict=True)} - {None}
         if len(sums) > 1 or len({shape[0] for shape in shapes} - {None}) > 1:
+            from keryx.core import ways_out
+
             raise ShapeError(
-                f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.{_way_out(shapes)}"
+                f"{self.title} cannot multiply along axes {self.axes} of {_listed(shapes)}.{ways_out.of_dot(shapes)}"
             )
 
     def call(self, inputs: list[jax.Array], mask: Any = None) -> jax.Array:

@@ -250,9 +250,14 @@ def same_shape(y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     """Both of one shape, where they differ by a last axis of size 1 at most; (batch,) becomes (batch, 1)."""
     given, outputs = same_rank(jnp.asarray(y_true), jnp.asarray(y_pred))
     if given.shape != outputs.shape:
+        one_hot = (
+            " Class numbers go with 'accuracy' and 'sparse_categorical_accuracy'; "
+            f"keryx.utils.to_categorical(y, {outputs.shape[-1]}) makes them one-hot."
+        )
+        one_hot = one_hot if outputs.ndim > 1 and given.shape in (outputs.shape[:-1], (*outputs.shape[:-1], 1)) else ""
         raise ShapeError(
             f"The targets have shape {np.shape(y_true)}, the outputs {np.shape(y_pred)}; this metric "
-            "compares them element by element and wants the same shape."
+            f"compares them element by element and wants the same shape.{one_hot}"
         )
     return given, outputs
 

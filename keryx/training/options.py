@@ -81,5 +81,6 @@ def check_count(value: Any, who: str, name: str) -> None:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if value is not None and not (whole and value > 0):
         whole = isinstance(value, (float, np.floating)) and value > 0
-        way_out = " Divide with //, or round: math.ceil(rows / batch_size)." if whole else ""
+        quotient = "rows / batch_size" if "steps" in name else repr(value)
+        way_out = f" Divide with //, or round: math.ceil({quotient})." if whole else ""
         raise ArgumentError(f"{who} wants a whole {name} above 0; got {value!r}.{way_out}")

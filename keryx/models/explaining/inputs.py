@@ -9,7 +9,8 @@ from keryx.models.explaining.view import Call, View
 
 _SCALING = {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "GroupNormalization"}
 _SCALING |= {"UnitNormalization", "RMSNormalization", "Discretization", "CategoryEncoding", "Hashing", "Embedding"}
-_RECURRENT = {"LSTM", "GRU", "SimpleRNN"}
+_RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
+_OF_ONE_SCALE = {"Masking", "Concatenate", "Resizing", "CenterCrop", "UpSampling1D", "UpSampling2D", "UpSampling3D"}
 
 
 def _numbers(view: View) -> Iterator[tuple[Call, np.ndarray]]:
@@ -24,7 +25,8 @@ def not_finite(view: View) -> Iterator[Finding]:
         if bad.any():
             yield Finding(
                 call.path,
-                f"{bad.sum():,} of {x.size:,} numbers are NaN or infinite, the first in row {np.argwhere(bad)[0][0]}.",
+                f"{bad.sum():,} of {x.size:,} numbers are NaN or infinite, the first in row "
+                f"{view.row(np.argwhere(bad)[0][0])}.",
                 "One of them makes the loss NaN, and training stops.",
                 "x = np.nan_to_num(x)",
             )
@@ -55,7 +57,7 @@ def _first_kernel(call: Call) -> Call | None:
     for use in call.after():
         if use.has_kernel or use.kind in _RECURRENT:
             return use
-        if "Pooling" in use.kind or use.kind in ("Masking", "Concatenate"):
+        if "Pooling" in use.kind or use.kind.startswith("Rand") or use.kind in _OF_ONE_SCALE:
             found = _first_kernel(use)
             if found is not None:
                 return found
@@ -102,7 +104,7 @@ def embedding_too_large(view: View) -> Iterator[Finding]:
 def padding_without_mask(view: View) -> Iterator[Finding]:
     """Padded ids that a recurrent layer reads like words."""
     for call, x, embedding in _embedded(view):
-        reader = next((use for use in embedding.after() if use.kind in (*_RECURRENT, "Bidirectional")), None)
+        reader = next((use for use in embedding.after() if use.kind in _RECURRENT), None)
         if reader is None or embedding.inner.mask_zero or x.ndim != 2 or x.shape[1] < 3:
             continue
         padded = (x[:, -2:] == 0).all(1) | (x[:, :2] == 0).all(1)

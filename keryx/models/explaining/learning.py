@@ -9,12 +9,14 @@ import numpy as np
 from keryx.errors import KeryxError
 from keryx.models.explaining.findings import Finding
 from keryx.models.explaining.view import View
+from keryx.training.data.checks import Checks
 from keryx.training.step import Batch, loss_of
 
 _ROWS = 128  # that the model is run on
 _FEWEST = 16  # below which a unit may be silent by chance
 _USUAL = {"SGD": (1e-5, 1.0), "Adadelta": (1e-4, 2.0), "Adagrad": (1e-5, 1.0), "Ftrl": (1e-5, 1.0)}
 _ADAPTIVE = (1e-7, 0.05)
+_STEPS = (0, 1, 10, 100, 1000, 10_000, 100_000)  # at which a schedule is looked at: many begin at 0
 
 
 def all_frozen(view: View) -> Iterator[Finding]:
@@ -68,12 +70,12 @@ def learning_rate(view: View) -> Iterator[Finding]:
 
 
 def _rate(optimizer: Any) -> float | None:
-    """The learning rate of the first step; None where it is a function, or the optimizer is another library's."""
+    """The learning rate, the highest of a schedule; None where it is a function, or the optimizer another library's."""
     if type(optimizer).__name__ == "OptaxOptimizer":
         return None
     try:
         given = optimizer.schedule if optimizer.schedule is not None else optimizer.learning_rate
-        return float(np.asarray(given(0) if callable(given) else given))
+        return max(float(np.asarray(given(step))) for step in _STEPS) if callable(given) else float(np.asarray(given))
     except (AttributeError, TypeError, ValueError):
         return None
 
@@ -91,7 +93,7 @@ def dead_units(view: View) -> Iterator[Finding]:
                 f"{dead} of {units.shape[-1]} units are 0 on all {len(values)} rows that were tried.",
                 "A relu that is never positive has no gradient: it stays silent. Large learning rates, unscaled inputs "
                 "and negative biases do it.",
-                f'{call.kind}(..., activation="leaky_relu")',
+                f'{call.kind}(..., activation="leaky_relu")' if call.has_kernel else "x = layers.LeakyReLU()(x)",
             )
 
 
@@ -106,29 +108,46 @@ def _activations(view: View) -> Iterator[tuple[Any, np.ndarray]]:
     from keryx.models.model import Model
 
     probe = Model(model.inputs, [symbols[call.layer] for call in calls], name="probe")
-    outputs = probe([x[:_ROWS] for _, x in view.inputs], training=False)
+    try:
+        outputs = probe([x[:_ROWS] for _, x in view.inputs], training=False)
+    except KeryxError:
+        return  # data_that_does_not_fit says it
     yield from zip(calls, map(np.asarray, jax.tree.leaves(outputs)), strict=True)
 
 
 def data_that_does_not_fit(view: View) -> Iterator[Finding]:
-    """What fit() would refuse."""
+    """What fit() would refuse, or predict() where there are no targets."""
+    error = _refusal(view, view.x, view.y) and _refusal(view, *view.given)  # of all of it, for the numbers of rows
+    if error is not None and view.y is not None and view.session is not None:
+        yield Finding(None, f"fit stops: {error}", "Nothing is trained as it is.", "model.fit(x, y)  # raises it")
+    elif error is not None:
+        yield Finding(None, f"predict stops: {error}", "The model cannot take x.", "model.predict(x)  # raises it")
+
+
+def _refusal(view: View, x: Any, y: Any) -> KeryxError | None:
+    """What is raised where data goes into the model and its loss; None where nothing is."""
     session = view.session
-    if session is None or view.x is None or view.y is None:
-        return
+    if x is None:
+        return None
     try:
-        batch = session.checks().batch(view.x, view.y)
+        if session is None or y is None:
+            Checks.of(view.model).inputs(x)
+            return None
+        batch = session.checks().batch(x, y)
         if view.model.has_graph and view.trainable:
             jax.eval_shape(_loss_on(view, batch), _trained(view))
     except KeryxError as error:
-        yield Finding(None, f"fit stops: {error}", "Nothing is trained as it is.", "model.fit(x, y)  # raises it")
+        return error
+    return None
 
 
 def weights_without_gradient(view: View) -> Iterator[Finding]:
     """Layers whose weights the loss does not depend on."""
-    gradients = _gradients(view)
+    layers = {v: call.path for call in view.calls for v in getattr(call.layer, "variables", [])}
     by_layer: dict[str, list[bool]] = {}
-    for path, gradient in gradients.items():
-        by_layer.setdefault(path.rpartition("/")[0], []).append(bool(np.any(np.asarray(gradient) != 0)))
+    for path, gradient in _gradients(view).items():
+        layer = layers.get(view.trainable[path], path.rpartition("/")[0])
+        by_layer.setdefault(layer, []).append(bool(np.any(np.asarray(gradient) != 0)))
     silent = [layer for layer, moved in by_layer.items() if not any(moved)]
     if silent:
         more = f", nor those of {len(silent) - 1} other layers" if len(silent) > 1 else ""

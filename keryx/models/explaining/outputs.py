@@ -165,11 +165,29 @@ def targets_that_do_not_fit(view: View) -> Iterator[Finding]:
             )
 
 
+def not_finite(view: View) -> Iterator[Finding]:
+    """NaN and infinity among the targets."""
+    for output in view.outputs:
+        y = output.target
+        if y is None or y.dtype.kind != "f" or np.isfinite(y).all():
+            continue
+        bad = ~np.isfinite(y)
+        yield Finding(
+            output.name,
+            f"{bad.sum():,} of {y.size:,} targets are NaN or infinite, the first in row "
+            f"{view.row(np.argwhere(bad)[0][0])}.",
+            "One of them makes the loss NaN, and training stops.",
+            "known = np.isfinite(y); x, y = x[known], y[known]" if y.ndim == 1 else "y = np.nan_to_num(y)",
+        )
+
+
 def constant_targets(view: View) -> Iterator[Finding]:
     """Targets that are all the same."""
     for output in view.outputs:
         y = output.target
-        if y is not None and y.dtype.kind in "fiub" and len(y) > 1 and np.all(y == y[:1]):
+        if y is None or _is_frozen(view, output):
+            continue  # what is frozen judges what stands before it, as a GAN's discriminator does
+        if y.dtype.kind in "fiub" and len(y) > 1 and np.all(y == y[:1]):
             value = f" {y.flat[0]:g}" if np.all(y == y.flat[0]) else ""
             yield Finding(
                 output.name,
@@ -177,6 +195,12 @@ def constant_targets(view: View) -> Iterator[Finding]:
                 "There is nothing to learn from the inputs: a constant has the lowest loss.",
                 "np.unique(y, axis=0)",
             )
+
+
+def _is_frozen(view: View, output: Output) -> bool:
+    """Whether an output comes from a layer whose weights are not trained."""
+    weights = getattr(output.call.before().layer, "variables", []) if output.call is not None else []
+    return bool(weights) and not any(v is w for v in view.trainable.values() for w in weights)
 
 
 def classes_out_of_balance(view: View) -> Iterator[Finding]:
@@ -248,6 +272,7 @@ RULES = [
     regression_of_classes,
     targets_out_of_reach,
     targets_that_do_not_fit,
+    not_finite,
     constant_targets,
     classes_out_of_balance,
     accuracy_of_numbers,

@@ -11,6 +11,7 @@ import numpy as np
 from keryx.core.graph import Graph, Op
 from keryx.core.matching import match
 from keryx.core.symbol import SymbolicTensor
+from keryx.errors import KeryxError
 from keryx.layers.input import InputLayer
 from keryx.training.data.arrays import arrays_in
 
@@ -149,7 +150,11 @@ class View:
     """
 
     def __init__(self, model: Any, x: Any = None, y: Any = None):
-        self.model, self.x, self.y = model, _some(x), _some(y)
+        self.model, self.given = model, (x, y)
+        sizes = {len(array) for array in jax.tree.leaves((x, y)) if getattr(array, "shape", ())}
+        few = len(sizes) != 1 or max(sizes) <= ROWS  # where sizes differ, data_that_does_not_fit says so
+        self.rows = None if few else np.linspace(0, max(sizes) - 1, ROWS).astype(int)
+        self.x, self.y = _some(x, self.rows), _some(y, self.rows)
         self.calls: list[Call] = []
         self.ends: list[Call] = []
         if model.has_graph:
@@ -192,8 +197,11 @@ class View:
         if self.x is None or not self.model.has_graph:
             return []
         model = self.model
-        given = arrays_in(self.x, [f"input {name!r}" for name in model.input_names])
-        arrays = match(given, model.input_names, model.input)
+        try:
+            given = arrays_in(self.x, [f"input {name!r}" for name in model.input_names])
+            arrays = match(given, model.input_names, model.input)
+        except KeryxError:
+            return []  # data_that_does_not_fit says it
         calls = [call for call in self.calls if call.is_input]
         return [(call, np.asarray(array)) for call, array in zip(calls, arrays, strict=True)]
 
@@ -225,12 +233,19 @@ class View:
     def _targets(self, count: int) -> list[np.ndarray | None]:
         if self.y is None:
             return [None] * count
-        if self.session is not None and self.session.objective.names:
-            given = arrays_in(self.y, [f"target {name!r}" for name in self.session.objective.names])
-            targets = self.session.objective.match(given, "target")
-        else:
-            targets = [arrays_in(self.y, ["target"])] if count == 1 else [None] * count
+        try:
+            if self.session is not None and self.session.objective.names:
+                given = arrays_in(self.y, [f"target {name!r}" for name in self.session.objective.names])
+                targets = self.session.objective.match(given, "target")
+            else:
+                targets = [arrays_in(self.y, ["target"])] if count == 1 else [None] * count
+        except KeryxError:
+            return [None] * count  # data_that_does_not_fit says it
         return [None if target is None else np.asarray(target) for target in targets]
+
+    def row(self, place: int) -> int:
+        """The row of the data that stands at a place among those that are looked at."""
+        return int(place if self.rows is None else self.rows[place])
 
     @cached_property
     def trainable(self) -> dict[str, Any]:
@@ -244,13 +259,12 @@ def _input_of(symbol: SymbolicTensor) -> Any:
     return operation if isinstance(operation, InputLayer) else InputLayer(batch_shape=symbol.shape, name=symbol.name)
 
 
-def _some(data: Any) -> Any:
-    """Some rows of the data, as many of each array, from all parts of it."""
+def _some(data: Any, rows: np.ndarray | None) -> Any:
+    """Some rows of the data; all of them where `rows` is None."""
 
-    def rows(array: Any) -> Any:
-        if not hasattr(array, "shape") or not array.shape or len(array) <= ROWS:
+    def taken(array: Any) -> Any:
+        if rows is None or not getattr(array, "shape", ()):
             return array
-        places = np.linspace(0, len(array) - 1, ROWS).astype(int)
-        return array.iloc[places] if hasattr(array, "iloc") else array[places]
+        return array.iloc[rows] if hasattr(array, "iloc") else array[rows]
 
-    return jax.tree.map(rows, data)
+    return jax.tree.map(taken, data)

@@ -151,9 +151,10 @@ class Checks:
         rows = count_rows(batch, lambda: self._names_of(batch))
         for name, target, w in zip(self.outputs, targets, weights, strict=True):
             if w is not None and w.ndim > 1 and target is not None and w.shape != target.shape[: w.ndim]:
+                steps = f", or one a step, {tuple(target.shape[:2])}" if target.ndim > 1 else ""
                 raise ShapeError(
                     f"The sample weights of output {name!r} are {tuple(w.shape)}, its targets "
-                    f"{tuple(target.shape)}. Give one a row, ({rows},), or one a step, {tuple(target.shape[:2])}."
+                    f"{tuple(target.shape)}. Give one a row, ({rows},){steps}."
                 )
         return batch
 
@@ -206,9 +207,10 @@ class Checks:
         targets, weights = batch.y, batch.weight
         names = self.outputs
         if not isinstance(class_weight, dict):
+            is_list = isinstance(class_weight, (list, tuple, np.ndarray))
             raise DataError(
                 f"class_weight is a dict of a weight for each class, such as {{0: 1.0, 1: 2.5}}; got "
-                f"{type(class_weight).__name__}. dict(enumerate(weights)) makes one of a list."
+                f"{type(class_weight).__name__}.{' dict(enumerate(weights)) makes one of it.' if is_list else ''}"
             )
         by_output = any(isinstance(value, dict) for value in class_weight.values())
         if by_output:

@@ -1,19 +1,27 @@
 """The way out of data that a model cannot take: the last sentence of an error, imported only for one."""
 
+import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+_OF_TIMES = " Make numbers of dates and times, such as the days since the first."
 
 
 def of_kind(array: Any, what: str) -> str:
     """What to write where an array holds no numbers."""
     if array.dtype.kind == "M" or array.dtype.kind == "m":
-        return " Make numbers of dates and times, such as the days since the first."
-    values = list(array.flat)[:1000] if array.dtype.kind == "O" else [""]
+        return _OF_TIMES
+    values = list(array.flat)[:1000] if array.dtype.kind == "O" else list(array.flat[:1000])
     first = next((value for value in values if value is not None), None)
+    if any(isinstance(value, (datetime.date, datetime.timedelta)) for value in values):  # as pandas hands them over
+        return _OF_TIMES
     if any(isinstance(value, (str, bytes)) for value in values):
         if what.startswith("target"):
             return " Number the classes: classes, y = numpy.unique(y, return_inverse=True)."
+        if _are_written_numbers(values):
+            return " Its numbers are written as text: x.astype('float32')."
         if array.ndim == 2 and array.shape[1] > 1:
             return f" {_columns(array)}Number its categories, pandas.get_dummies(x), or use StringLookup."
         return " Make numbers of words with TextVectorization, of categories with StringLookup."
@@ -24,6 +32,14 @@ def of_kind(array: Any, what: str) -> str:
     if first is None:
         return " It holds None: fill it in, or leave such rows out."
     return " x.astype('float32') makes numbers of it, if they are."
+
+
+def _are_written_numbers(values: Sequence[Any]) -> bool:
+    """Whether all values are numbers, or text that reads as one."""
+    try:
+        return bool(np.isfinite(np.array(values).astype("float32")).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def _columns(array: Any) -> str:
@@ -41,8 +57,11 @@ def of_label(low: int, high: int, labels: Any, what: str) -> str:
         return f" Give it input_dim={int(labels.max()) + 1} for these ids." if many else ""
     if high - low == 1:
         return " Its output has one unit; for a yes or no, use loss='binary_crossentropy'."
-    if labels.min() > low and labels.max() - labels.min() < high - low:
-        return f" Classes count from {low}: give y - {int(labels.min()) - low}."
+    begin = int(labels.min()) - low
+    if begin and labels.max() - labels.min() < high - low:
+        return f" Classes count from {low}: give y {'-' if begin > 0 else '+'} {abs(begin)}."
+    if len(np.unique(labels)) <= high - low:
+        return " Number the classes: classes, y = numpy.unique(y, return_inverse=True)."
     if labels.min() >= low and labels.max() < 2 * high + 100:
         return f" For {int(labels.max()) + 1} classes, end the model in Dense({int(labels.max()) + 1})."
     return ""
