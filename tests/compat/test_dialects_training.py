@@ -1,5 +1,6 @@
 """Training in the words of Keras 1 and 2: what is asked for, what is logged, the rules of optimizers."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from keryx.compat import use
 from keryx.compat.dialects import name
 from keryx.compat.dialects.training import optimizers as old
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError
+from keryx.errors import ArgumentError, ConfigError
 from keryx.models import Sequential
 
 X, Y = np.linspace(0, 1, 24).reshape(8, 3), np.linspace(0, 1, 8)[:, None]
@@ -106,6 +107,59 @@ def test_files_have_any_name(tmp_path):
     np.testing.assert_array_equal(
         keryx.models.load_model(tmp_path / "whole.model").get_weights()[0], model.get_weights()[0]
     )
+
+
+def far(y_true, y_pred):
+    return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
+
+
+@pytest.mark.parametrize("age", [1, 2])
+def test_losses_metrics_and_functions_of_layers_are_written_by_name(age, tmp_path):
+    with use(age):
+        model = Sequential([layers.Dense(2, input_dim=2), layers.Lambda(far, arguments={"y_pred": 0.5})])
+        model.compile("sgd", far, metrics=[far, "cosine_proximity"])
+        model.save(tmp_path / "model.h5")
+        with pytest.raises(ConfigError, match=r"names 'far'.*custom_objects"):
+            keryx.models.load_model(tmp_path / "model.h5")
+        read = keryx.models.load_model(tmp_path / "model.h5", custom_objects={"far": far})
+        x, y = np.ones((4, 2)), np.ones((4,))
+        assert read.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+        model = Sequential([layers.Lambda(lambda x: x, input_shape=(2,))])
+        with pytest.raises(ConfigError, match=r"lambda.*cannot be written down"):
+            model.save(tmp_path / "lambda.h5")
+    with pytest.raises(ConfigError, match="'far' cannot be written down"):
+        keryx.losses.serialize(far)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adagrad", "nadam"])
+def test_what_is_no_more_goes_through_a_file(optimizer, tmp_path):
+    path = tmp_path / "model.h5"
+    with use(1):
+        added = layers.Highway(), layers.MaxoutDense(2)
+        model = Sequential([layers.Dense(2, input_dim=2), *added])
+        model.compile(optimizer, "mse", metrics=["precision"])
+        model.save(path)
+        read = keryx.models.load_model(path)
+        for one in (model, read):
+            one.fit(X[:, :2], np.ones((len(X), 2)), nb_epoch=3, shuffle=False, verbose=0)
+        np.testing.assert_array_equal(read.get_weights()[0], model.get_weights()[0])
+        assert type(read.optimizer) is type(model.optimizer)
+        model = model_for(optimizer, "mse")
+        model.save(path)
+    assert type(keryx.models.load_model(path).optimizer).__module__.startswith("keryx.optimizers")
+
+
+@pytest.mark.parametrize(
+    ("age", "loss", "wanted"),
+    [(1, "hinge", 1.0), (2, "squared_hinge", 1.0), (1, "cosine_proximity", -1 / 2), (2, "cosine_proximity", -1.0)],
+)
+def test_a_loss_is_the_one_of_its_age(age, loss, wanted):
+    targets = np.ones((3, 2)) if loss == "cosine_proximity" else np.zeros((3, 2))  # which today's hinge takes for -1
+    with use(age):
+        model = Sequential([layers.Activation("linear", input_shape=(2,))])
+        for given in (loss, name("keras.losses", loss)):
+            model.compile("sgd", given)
+            assert model.evaluate(np.ones((3, 2)), targets, verbose=0) == pytest.approx(wanted)
 
 
 # -- optimizers --------------------------------------------------------------------------------------------------------

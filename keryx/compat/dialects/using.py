@@ -11,7 +11,7 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
-from keryx.compat.dialects import age, members, modules
+from keryx.compat.dialects import age, members, modules, written
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
 from keryx.compat.dialects.training import files
@@ -20,7 +20,7 @@ from keryx.compat.dialects.training import optimizers as old_optimizers
 from keryx.compat.dialects.words import values
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.compat.dropin import Face
-from keryx.core import graph, seeds
+from keryx.core import codec, graph, registered, seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
@@ -105,6 +105,8 @@ def _begin(version: int) -> None:
 
     _patches.set(old_words, "check_layer_arguments", check_layer_arguments)
     _patches.set(old_words, "layer_class", layer_class)
+    _patches.set(codec, "_serialize_function", written.naming(codec._serialize_function))
+    _patches.set(registered, "find", written.finding(version, registered.find))
     for cls in _classes(version):
         _patches.set(cls, "__init__", constructor(version, cls))
     for name, translate in _METHODS.items():
