@@ -57,6 +57,38 @@ def test_callbacks_are_told_what_they_were(fitted):
     assert {"loss", "acc", "val_acc"} <= set(told["metrics"])
 
 
+def test_callbacks_are_told_of_batches_what_they_were():
+    class Batches(Callback):
+        def on_train_begin(self, logs=None):
+            self.told = []
+
+        def on_batch_begin(self, batch, logs=None):
+            self.told.append((logs["batch"], logs["size"]))
+
+        def on_batch_end(self, batch, logs=None):
+            assert (logs["batch"], logs["size"]) == self.told[-1]
+            assert {"loss", "acc"} <= set(logs)
+
+    batches = Batches()
+    with use(2):
+        model_for("sgd", "mse", ["acc"]).fit(X, Y, 4, 1, 0, [batches], validation_split=0.25, shuffle=False)
+    assert batches.told == [(0, 4), (1, 2)]
+    assert batches.params["samples"] == 6
+
+
+def test_a_function_is_given_targets_in_a_column():
+    def error(y_true, y_pred):
+        return jnp.mean(jnp.abs(y_true - y_pred))
+
+    with use(2):
+        model = model_for("sgd", "mse", [error, "mae"])
+        _, of_function, by_name = model.evaluate(X, Y[:, 0], verbose=0)
+    assert of_function == pytest.approx(by_name)
+    with use(1):
+        model = model_for("sgd", "mse", ["precision"])
+        assert model.evaluate(X, np.ones(8), verbose=0)[1] <= 1
+
+
 def test_an_epoch_of_a_generator_is_counted_in_samples():
     seen = []
 
@@ -250,6 +282,26 @@ def test_the_learning_rate_is_a_variable_with_decay_or_without():
         assert float(decaying.learning_rate) == pytest.approx(0.125 / (1 + 0.25 * 2))
         assert 2 * decaying.lr == 0.25
     assert not hasattr(plain, "lr")
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_callbacks_set_the_rate_before_the_decay_and_log_it_as_lr(decay, tmp_path):
+    with use(2):
+        model = Sequential([layers.Dense(1, input_dim=1, use_bias=False, kernel_initializer="ones")])
+        model.compile(optimizers.SGD(lr=0.5, decay=decay), lambda y_true, y_pred: y_pred)
+        scheduler = keryx.callbacks.LearningRateScheduler(lambda epoch: 0.1 * 0.5**epoch)
+        written = keryx.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+        x = np.ones((4, 1))
+        history = model.fit(x, x, 2, 3, 0, [scheduler, written], shuffle=False)
+        rates = [0.1 * 0.5 ** (step // 2) / (1 + decay * step) for step in range(6)]
+        assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - sum(rates))
+        assert history.history["lr"] == pytest.approx([0.1, 0.05, 0.025])
+        assert history.history["learning_rate"] is history.history["lr"]
+        assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,lr\n")
+        plateau = keryx.callbacks.ReduceLROnPlateau("loss", 0.5, 1, mode="max", epsilon=0.01)
+        assert plateau.min_delta == 0.01
+        history = model.fit(x, x, 4, 3, 0, [plateau], shuffle=False)
+    assert history.history["lr"] == pytest.approx([0.025, 0.025, 0.0125])
 
 
 def test_clipnorm_was_the_norm_of_all_gradients():

@@ -13,7 +13,7 @@ from keryx.compat.dialects.backend.words import Shape
 from keryx.compat.dialects.patches import by_keryx
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import optimizers as old_optimizers
-from keryx.compat.dialects.training.methods import params_of_age
+from keryx.compat.dialects.training.methods import of_batch, params_of_age
 from keryx.compat.dialects.words import calls
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
@@ -135,15 +135,26 @@ def _set_params(original: Callable) -> Callable:
     return set_params
 
 
+def _told_of_batch(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def on_train_batch(self: Any, batch: int, logs: dict[str, Any] | None = None) -> None:
+        original(self, batch, {**(logs or {}), **of_batch(batch)})
+
+    return on_train_batch
+
+
 def of_age(version: int) -> list[tuple[type, str, Any]]:
     """Class, name and member, of all that is added while a dialect is active."""
     made: list[tuple[type, str, Any]] = [
         (Optimizer, "lr", old_optimizers.lr),
         (Optimizer, "decay", old_optimizers.decay),
+        (Optimizer, "rated", old_optimizers.rated),
         (Optimizer, "get_updates", get_updates),
         (Layer, "add_weight", _add_weight(version, Layer.add_weight)),
         (Layer, "add_update", _add_update),
         (Callback, "set_params", _set_params(Callback.set_params)),
+        (Callback, "on_train_batch_begin", _told_of_batch(Callback.on_train_batch_begin)),
+        (Callback, "on_train_batch_end", _told_of_batch(Callback.on_train_batch_end)),
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),
         (Layer, "non_trainable_weights", _weights("non_trainable_weights", False)),

@@ -11,10 +11,11 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
+from keryx.callbacks import csv_logger
 from keryx.compat.dialects import age, members, modules, written
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
-from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import files, metrics
 from keryx.compat.dialects.training import methods as training
 from keryx.compat.dialects.training import optimizers as old_optimizers
 from keryx.compat.dialects.words import values
@@ -24,6 +25,7 @@ from keryx.core import codec, graph, registered, seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
+from keryx.training import identifiers
 
 _patches = Patches()
 VERSIONS = {1: "1.2.2", 2: "2.2.4"}  # of Keras, as far as a dialect goes
@@ -121,6 +123,8 @@ def _begin(version: int) -> None:
     _patches.set(graph, "unique_name", _numbered_from_1(version, graph.unique_name))
     if isinstance(face := sys.modules.get("keras"), Face):
         _patches.set(face, "__version__", VERSIONS[version])
+    _patches.set(identifiers, "MeanMetricWrapper", metrics.OfColumns)
+    _patches.set(csv_logger, "_columns", sorted)  # of what there is, without places for a later validation
     _patches.set(np.random, "seed", _sowing(np.random.seed))
     if version == 1 and _ordering_of_keras_json() == "th":
         config.set_image_data_format("channels_first")
@@ -172,7 +176,7 @@ def _classes(version: int) -> list[type]:
         layers.registry.known(name)
     found = {thing for family in families for thing in family.registry.table.values() if isinstance(thing, type)}
     found |= {Layer, Model, Sequential, *old_optimizers.NAMES.values(), *modules.own_classes(version)}
-    found |= {getattr(callbacks, name) for name in SIGNATURES[version] if name in _CALLBACKS}
+    found |= {getattr(callbacks, name) for name in _CALLBACKS}
     # What is below first, so that it stands behind nothing that translates already.
     return sorted(found, key=lambda cls: (len(cls.__mro__), cls.__qualname__), reverse=True)
 

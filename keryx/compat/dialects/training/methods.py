@@ -28,6 +28,7 @@ LOGGED = {
     "msle": "mean_squared_logarithmic_error",
     "MSLE": "mean_squared_logarithmic_error",
     "cosine": "cosine_proximity",
+    "learning_rate": "lr",
 }
 _WORKERS = ("max_q_size", "max_queue_size", "nb_worker", "workers", "pickle_safe", "use_multiprocessing")
 
@@ -124,6 +125,9 @@ _told: list[dict[str, Any]] = [{}]
 def _telling(model: Any, given: dict[str, Any]) -> Iterator[None]:
     """A block in which callbacks find in their `params` what they found there in Keras 1 and 2."""
     rows = None if given.get("x") is None or not hasattr(given["x"], "__len__") else _rows(given["x"])
+    split = given.get("validation_split")
+    if rows is not None and split and given.get("validation_data") is None:
+        rows = int(rows * (1 - split))
     names = [word_of_log(name) for name in ["loss", *_asked_for(model._compile_arguments["metrics"])]]
     sizes = {"samples": rows, "nb_sample": rows, "batch_size": given.get("batch_size") or 32}
     validated = bool(given.get("validation_data") or given.get("validation_split"))
@@ -146,6 +150,14 @@ def _asked_for(metrics: Any) -> list[str]:
 def params_of_age(params: dict[str, Any]) -> dict[str, Any]:
     """What a callback is told of a fit, with what it was told in its age."""
     return {**_told[-1], **params}
+
+
+def of_batch(index: int) -> dict[str, int]:
+    """What the logs of a batch of `fit` told beside today's: its number, and its samples where they are arrays."""
+    rows, size = _told[-1].get("samples"), _told[-1].get("batch_size")
+    if rows is None or size is None:
+        return {"batch": index}
+    return {"batch": index, "size": min(size, rows - index * size)}
 
 
 def evaluate(self: Any, given: dict[str, Any], call: Callable) -> Any:

@@ -10,6 +10,7 @@ from keryx.core import graph
 from keryx.errors import ConfigError
 from keryx.losses import registry as losses
 from keryx.losses.base import aligned
+from keryx.metrics import MeanMetricWrapper
 from keryx.metrics import registry as metrics
 
 
@@ -50,6 +51,19 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """
     y_true, y_pred = aligned(y_true, y_pred)
     return jnp.mean(jnp.square(jnp.maximum(1 - y_true * y_pred, 0)), axis=-1)
+
+
+class OfColumns(MeanMetricWrapper):
+    """The mean of a function over samples, whose targets (batch,) come to it as (batch, 1): so fit handed them on.
+
+    >>> print(OfColumns(lambda y_true, y_pred: abs(y_true - y_pred))(jnp.array([1, 2]), jnp.array([[1], [2]])))
+    0.0
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take in a batch."""
+        column = jnp.ndim(y_true) == 1 and jnp.ndim(y_pred) > 1
+        super().update_state(jnp.expand_dims(y_true, 1) if column else y_true, y_pred, sample_weight)
 
 
 def _counts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:

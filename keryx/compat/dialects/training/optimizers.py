@@ -147,10 +147,17 @@ class DecayingRate:
         self.optimizer.learning_rate = InverseTimeDecay(float(value), schedule.decay_steps, schedule.decay_rate)
 
     store = set_value = assign
+    learning_rate = property(
+        lambda self: self, assign, doc="The same, for callbacks, which read and set that of an optimizer."
+    )
 
     def get_value(self) -> Any:
         """The rate before the decay."""
         return self.numpy()
+
+
+def _rated(optimizer: Any) -> dict[str, Any]:
+    return {"lr": DecayingRate(optimizer) if isinstance(optimizer.schedule, InverseTimeDecay) else optimizer}
 
 
 def _rate(optimizer: Any) -> Any:
@@ -170,4 +177,5 @@ def _decay(optimizer: Any) -> float:
 
 
 lr = property(_rate, _set_rate, doc="The learning rate, as a variable; that before the decay where there is one.")
+rated = property(_rated, doc="What callbacks read and set the learning rate of, by its name in logs.")
 decay = property(_decay, doc="How fast the learning rate falls: lr / (1 + decay * iterations).")
