@@ -219,6 +219,30 @@ def test_an_initializer_may_be_a_function_of_the_shape():
     assert (model.get_weights()[0] == 2).all()
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_initializations_make_variables_and_are_initializers(own, tmp_path):
+    with use(1):
+        initializations = module("keras.initializations")
+        glorot = initializations["get"]("glorot_uniform") if own else initializations["glorot_uniform"]
+        variable = glorot((3, 2), name="own_W")
+        assert (variable.name, variable.shape) == ("own_W", (3, 2))
+        assert np.abs(np.asarray(initializations["get"]("normal")((50, 50), scale=0.01))).max() < 0.1
+        model = Sequential([layers.Dense(2, input_dim=3, init=glorot)])
+    assert isinstance(model.layers[0].kernel_initializer, keryx.initializers.GlorotUniform)
+    model.save(tmp_path / "model.keras")
+
+
+def test_a_merge_of_ones_own():
+    with use(2):
+
+        class Product(name("keras.layers.merge", "_Merge")):
+            def _merge_function(self, inputs):
+                return inputs[0] * inputs[1]
+
+        assert Product()([layers.Input((3,)), layers.Input((3,))]).shape == (None, 3)
+        assert Product()([jnp.ones((2, 3)), 2 * jnp.ones((2, 3))]).tolist() == [[2.0] * 3] * 2
+
+
 def test_weights_are_given_to_a_layer_that_is_not_built_yet():
     kernel, bias = np.arange(6.0).reshape(3, 2), np.array([1.0, 2.0])
     with use(2):

@@ -146,6 +146,15 @@ def test_k_function_follows_the_weights_and_updates_variables():
         assert K.get_value(count) == pytest.approx(M.sum(), rel=1e-5)
 
 
+def test_what_goes_into_an_input_layer_is_what_comes_out():
+    with use(1):
+        x = layers.Input((3,))
+        model = Model(input=x, output=layers.Dense(2)(x))
+        function = keryx.backend.function([model.layers[0].input, keryx.backend.learning_phase()], [model.output])
+        assert function([np.ones((4, 3)), 0])[0].shape == (4, 2)
+        assert model.layers[0].input_shape == (None, 3)
+
+
 def test_gradients_of_weights_and_inputs():
     with use(2):
         K = keryx.backend

@@ -76,6 +76,21 @@ def test_callbacks_are_told_of_batches_what_they_were():
     assert batches.params["samples"] == 6
 
 
+@pytest.mark.parametrize("given", [{"validation_data": (X[6:], Y[6:, 0])}, {"validation_split": 0.25}])
+def test_callbacks_find_what_is_held_out(given):
+    class Scores(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.seen = self.validation_data
+
+    scores = Scores()
+    with use(2):
+        model_for("sgd", "mse").fit(X, Y[:, 0], verbose=0, callbacks=[scores], **given)
+    x, y, weight = scores.seen
+    np.testing.assert_array_equal(x, X[6:])
+    np.testing.assert_array_equal(y, Y[6:])
+    assert weight.tolist() == [1, 1]
+
+
 def test_a_function_is_given_targets_in_a_column():
     def error(y_true, y_pred):
         return jnp.mean(jnp.abs(y_true - y_pred))

@@ -13,7 +13,7 @@ from keryx.compat.dialects.backend.words import Shape
 from keryx.compat.dialects.patches import by_keryx
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import optimizers as old_optimizers
-from keryx.compat.dialects.training.methods import of_batch, params_of_age
+from keryx.compat.dialects.training.methods import of_batch, params_of_age, validation_data
 from keryx.compat.dialects.words import calls
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
@@ -21,6 +21,7 @@ from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner
 from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
+from keryx.layers import InputLayer
 from keryx.layers.layer import Layer
 from keryx.models import Model
 from keryx.optimizers import Optimizer
@@ -131,6 +132,7 @@ def _set_params(original: Callable) -> Callable:
     @functools.wraps(original)
     def set_params(self: Any, params: dict[str, Any]) -> None:
         original(self, params_of_age(params))
+        self.validation_data = validation_data()
 
     return set_params
 
@@ -158,6 +160,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),
         (Layer, "non_trainable_weights", _weights("non_trainable_weights", False)),
+        (InputLayer, "input", _Read(lambda layer: layer.output)),
         (Layer, "input_shape", _shape_of("input")),
         (Layer, "output_shape", _shape_of("output")),
         (Layer, "inbound_nodes", _Read(lambda layer: layer.nodes)),
