@@ -133,6 +133,9 @@ SAME = [
     (2, "GRU(4)", "GRU(4, recurrent_activation='old_hard_sigmoid', reset_after=False)"),
     (2, "CuDNNGRU(4)", "GRU(4)"),
     (2, "CuDNNLSTM(4, return_sequences=True)", "LSTM(4, return_sequences=True)"),
+    (2, "ConvLSTM2D(4, 3)", "ConvLSTM2D(4, 3, recurrent_activation='old_hard_sigmoid')"),
+    (2, "ConvLSTM2D(4, 3, recurrent_activation='hard_sigmoid')",
+     "ConvLSTM2D(4, 3, recurrent_activation='old_hard_sigmoid')"),
     (2, "Dense(output_dim=3, init='uniform', activation='relu')", "Dense(3, 'relu', kernel_initializer='uniform')"),
     (2, "Flatten()", "Flatten()"),
     (2, "LeakyReLU(alpha=0.2)", "LeakyReLU(0.2)"),
@@ -230,6 +233,16 @@ def test_initializations_make_variables_and_are_initializers(own, tmp_path):
         model = Sequential([layers.Dense(2, input_dim=3, init=glorot)])
     assert isinstance(model.layers[0].kernel_initializer, keryx.initializers.GlorotUniform)
     model.save(tmp_path / "model.keras")
+
+
+def test_a_layer_that_is_popped_from_the_list_is_gone_from_it():
+    with use(2):
+        model = Sequential([layers.Dense(3, input_dim=2), layers.Dense(1)])
+        last = model.layers.pop()
+        assert [layer.units for layer in model.layers] == [3]
+        assert Model(model.input, model.layers[-1].output).output_shape == (None, 3)
+        assert model.predict(np.ones((1, 2))).shape == (1, 1)
+    assert model.layers[-1] is last
 
 
 def test_a_merge_of_ones_own():

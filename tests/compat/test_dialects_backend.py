@@ -59,6 +59,7 @@ CASES = [
     ("K.binary_crossentropy(T, M)", -np.log(1 - M.clip(1e-7, 1 - 1e-7))),
     ("K.bias_add(X, np.arange(4))", X + np.arange(4)),
     ("K.batch_normalization(M, 0.1, 0.5, 1.0, 2.0, epsilon=0.25)", (M - 0.1) / np.sqrt(0.75) * 2 + 1),
+    ("K.batch_normalization(M, M[:, 0], np.ones(3), None, None, axis=0, epsilon=0.0)", M - M[:, :1]),
     ("K.normalize_batch_in_training(M, None, None, [0])[0]", (M - M.mean(0)) / np.sqrt(M.var(0) + 1e-3)),
     ("K.conv2d(IMAGE, KERNEL)", WINDOWS),
     ("K.conv2d(IMAGE.transpose(0, 3, 1, 2), KERNEL, dim_ordering='th')", WINDOWS.transpose(0, 3, 1, 2)),

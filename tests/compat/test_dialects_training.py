@@ -57,6 +57,12 @@ def test_callbacks_are_told_what_they_were(fitted):
     assert {"loss", "acc", "val_acc"} <= set(told["metrics"])
 
 
+def test_a_checkpoint_takes_its_period_by_position():
+    with use(2):
+        checkpoint = name("keras.callbacks", "ModelCheckpoint")("a.h5", "val_acc", 1, True, True, "max", 2)
+    assert (checkpoint.period, checkpoint.monitor) == (2, "val_acc")
+
+
 def test_callbacks_are_told_of_batches_what_they_were():
     class Batches(Callback):
         def on_train_begin(self, logs=None):

@@ -1,6 +1,7 @@
 """Members that layers, optimizers and variables had in Keras 1 and 2, beside the constructors."""
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
 from keryx.layers import InputLayer
 from keryx.layers.layer import Layer
-from keryx.models import Model
+from keryx.models import Model, Sequential
 from keryx.optimizers import Optimizer
 
 
@@ -137,6 +138,33 @@ def _set_params(original: Callable) -> Callable:
     return set_params
 
 
+_popped: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+
+
+class _Layers(list):
+    """The layers of a model, as a list of its own: what is popped is gone from it, and the model computes as before."""
+
+    def __init__(self, model: Any, layers: list[Any]):
+        super().__init__(layers)
+        self.model = model
+
+    def pop(self, index: Any = -1) -> Any:
+        """Take a layer off."""
+        layer = super().pop(index)
+        _popped.setdefault(self.model, []).append(layer)
+        return layer
+
+
+def _layers(today: Any) -> property:
+    def get(self: Any) -> Any:
+        found = today.fget(self)
+        if by_keryx(1):
+            return found
+        return _Layers(self, [layer for layer in found if not any(layer is one for one in _popped.get(self, ()))])
+
+    return property(get, doc=today.__doc__)
+
+
 def _told_of_batch(original: Callable) -> Callable:
     @functools.wraps(original)
     def on_train_batch(self: Any, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -168,6 +196,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (SymbolicTensor, "_keras_history", _Read(_history)),
         (SymbolicTensor, "get_shape", lambda symbol: Shape(symbol.shape)),
         (Model, "to_yaml", files.to_yaml),
+        *[(cls, "layers", _layers(vars(cls)["layers"])) for cls in (Model, Sequential) if "layers" in vars(cls)],
         (Variable, "get_value", _get_value),
         (Variable, "set_value", _set_value),
         (Variable, "eval", _get_value),
