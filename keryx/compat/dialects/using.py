@@ -172,9 +172,7 @@ _METHODS = {
 def _classes(version: int) -> list[type]:
     """The classes whose constructors translate: all that have arguments of their own, or had."""
     families = layers, optimizers, initializers, regularizers, constraints
-    for name in (
-        SIGNATURES[version] | values.DEFAULTS[version] | SIGNATURES[1]
-    ):  # some are imported when they are asked for
+    for name in SIGNATURES[1] | SIGNATURES[2]:  # some are imported when they are asked for
         layers.registry.known(name)
     found = {thing for family in families for thing in family.registry.table.values() if isinstance(thing, type)}
     found |= {Layer, Model, Sequential, *old_optimizers.NAMES.values(), *modules.own_classes(version)}
