@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import keryx
 from keryx.errors import ConfigError
 from keryx.optimizers import schedules
 
@@ -78,3 +79,18 @@ def test_a_schedule_without_length_is_refused():
         schedules.ExponentialDecay(0.1, 0, 0.5)
     with pytest.raises(ConfigError, match="got 2 values and 2 boundaries"):
         schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2])
+
+
+def test_a_schedule_that_a_callback_sets_is_followed_from_the_next_epoch_on():
+    class Other(keryx.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.optimizer.learning_rate = keryx.optimizers.schedules.PiecewiseConstantDecay([9], [0.25, 0.0])
+
+    first = keryx.optimizers.schedules.PiecewiseConstantDecay([9], [0.5, 0.0])
+    model = keryx.Sequential(
+        [keryx.Input((1,)), keryx.layers.Dense(1, use_bias=False, kernel_initializer="ones")],
+    )
+    model.compile(keryx.optimizers.SGD(first), lambda y_true, y_pred: y_pred)
+    model.fit(np.ones((2, 1)), np.ones((2, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[Other()])
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - 0.5 - 0.25)

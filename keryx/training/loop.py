@@ -73,6 +73,7 @@ def run_training(session: Session, source: Source, held_out: Source | None, opti
         for epoch in range(first, epochs):
             hooks.on_epoch_begin(epoch)
             blocks.every_batch = hooks.wants_batches("train")  # a callback may take up a batch method there
+            blocks.program = session.train_program(guard=stops_at_nan)  # or set another schedule
             progress.begin(epoch, source.steps)
             steps, logs = train_epoch(session, blocks, epoch, start if epoch == first else 0, progress)
             if stops_at_nan and not weights_are_good(session, blocks, epoch, net, raising=not hooks.handles_nan):

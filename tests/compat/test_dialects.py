@@ -104,6 +104,10 @@ SAME = [
     (1, "MaxPooling2D((2, 2), None, 'same', 'tf')", "MaxPooling2D((2, 2), None, 'same', 'channels_last')"),
     (1, "MaxPooling1D(pool_length=3, stride=2)", "MaxPooling1D(3, 2)"),
     (1, "UpSampling1D(length=3)", "UpSampling1D(3)"),
+    (1, "ZeroPadding2D((1, 2, 0, 3))", "ZeroPadding2D(((1, 2), (0, 3)))"),
+    (1, "ZeroPadding2D({'top_pad': 1, 'right_pad': 2})", "ZeroPadding2D(((1, 0), (0, 2)))"),
+    (1, "ZeroPadding2D((1, 2))", "ZeroPadding2D((1, 2))"),
+    (1, "ZeroPadding1D({'left_pad': 1})", "ZeroPadding1D((1, 0))"),
     (1, "Dropout(p=0.3)", "Dropout(0.3)"),
     (1, "GaussianNoise(sigma=0.1)", "GaussianNoise(0.1)"),
     (1, "SpatialDropout2D(0.2, 'th')", "SpatialDropout2D(0.2, 'channels_first')"),
@@ -129,6 +133,9 @@ SAME = [
     (2, "GRU(4)", "GRU(4, recurrent_activation='old_hard_sigmoid', reset_after=False)"),
     (2, "CuDNNGRU(4)", "GRU(4)"),
     (2, "CuDNNLSTM(4, return_sequences=True)", "LSTM(4, return_sequences=True)"),
+    (2, "ConvLSTM2D(4, 3)", "ConvLSTM2D(4, 3, recurrent_activation='old_hard_sigmoid')"),
+    (2, "ConvLSTM2D(4, 3, recurrent_activation='hard_sigmoid')",
+     "ConvLSTM2D(4, 3, recurrent_activation='old_hard_sigmoid')"),
     (2, "Dense(output_dim=3, init='uniform', activation='relu')", "Dense(3, 'relu', kernel_initializer='uniform')"),
     (2, "Flatten()", "Flatten()"),
     (2, "LeakyReLU(alpha=0.2)", "LeakyReLU(0.2)"),
@@ -213,6 +220,40 @@ def test_an_initializer_may_be_a_function_of_the_shape():
     with use(1):
         model = Sequential([layers.Dense(2, input_dim=3, init=lambda shape, name=None: 2 * np.ones(shape))])
     assert (model.get_weights()[0] == 2).all()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_initializations_make_variables_and_are_initializers(own, tmp_path):
+    with use(1):
+        initializations = module("keras.initializations")
+        glorot = initializations["get"]("glorot_uniform") if own else initializations["glorot_uniform"]
+        variable = glorot((3, 2), name="own_W")
+        assert (variable.name, variable.shape) == ("own_W", (3, 2))
+        assert np.abs(np.asarray(initializations["get"]("normal")((50, 50), scale=0.01))).max() < 0.1
+        model = Sequential([layers.Dense(2, input_dim=3, init=glorot)])
+    assert isinstance(model.layers[0].kernel_initializer, keryx.initializers.GlorotUniform)
+    model.save(tmp_path / "model.keras")
+
+
+def test_a_layer_that_is_popped_from_the_list_is_gone_from_it():
+    with use(2):
+        model = Sequential([layers.Dense(3, input_dim=2), layers.Dense(1)])
+        last = model.layers.pop()
+        assert [layer.units for layer in model.layers] == [3]
+        assert Model(model.input, model.layers[-1].output).output_shape == (None, 3)
+        assert model.predict(np.ones((1, 2))).shape == (1, 1)
+    assert model.layers[-1] is last
+
+
+def test_a_merge_of_ones_own():
+    with use(2):
+
+        class Product(name("keras.layers.merge", "_Merge")):
+            def _merge_function(self, inputs):
+                return inputs[0] * inputs[1]
+
+        assert Product()([layers.Input((3,)), layers.Input((3,))]).shape == (None, 3)
+        assert Product()([jnp.ones((2, 3)), 2 * jnp.ones((2, 3))]).tolist() == [[2.0] * 3] * 2
 
 
 def test_weights_are_given_to_a_layer_that_is_not_built_yet():

@@ -44,6 +44,13 @@ CASES = [
     ("K.switch(M > 0.2, M, 0 * M)", np.where(M > 0.2, M, 0)),
     ("K.switch(np.array([True, False, True]), lambda: M, lambda: -M)", M * np.array([[1], [-1], [1]])),
     ("K.pow(M, 2)", M**2),
+    ("K.pow(M, a=2)", M**2),
+    ("K.concatenate([X, X])", np.concatenate([X, X], -1)),
+    ("K.concatenate(tensors=[X, X], axis=1)", np.concatenate([X, X], 1)),
+    ("K.dot(X, y=M.T)", X @ M.T),
+    ("K.maximum(x=M, y=0.2)", np.maximum(M, 0.2)),
+    ("K.tile(M, n=(1, 2))", np.tile(M, (1, 2))),
+    ("K.sum(x=M, axis=[0, 1])", M.sum()),
     ("K.lesser(M, 0.2)", M < 0.2),
     ("K.arange(3)", np.arange(3)),
     ("K.relu(M - 0.2, alpha=0.1, max_value=0.1)", np.where(M > 0.2, np.minimum(M - 0.2, 0.1), 0.1 * (M - 0.2))),
@@ -52,6 +59,7 @@ CASES = [
     ("K.binary_crossentropy(T, M)", -np.log(1 - M.clip(1e-7, 1 - 1e-7))),
     ("K.bias_add(X, np.arange(4))", X + np.arange(4)),
     ("K.batch_normalization(M, 0.1, 0.5, 1.0, 2.0, epsilon=0.25)", (M - 0.1) / np.sqrt(0.75) * 2 + 1),
+    ("K.batch_normalization(M, M[:, 0], np.ones(3), None, None, axis=0, epsilon=0.0)", M - M[:, :1]),
     ("K.normalize_batch_in_training(M, None, None, [0])[0]", (M - M.mean(0)) / np.sqrt(M.var(0) + 1e-3)),
     ("K.conv2d(IMAGE, KERNEL)", WINDOWS),
     ("K.conv2d(IMAGE.transpose(0, 3, 1, 2), KERNEL, dim_ordering='th')", WINDOWS.transpose(0, 3, 1, 2)),
@@ -137,6 +145,15 @@ def test_k_function_follows_the_weights_and_updates_variables():
             model.set_weights([kernel])
             np.testing.assert_allclose(run([M])[0], M @ kernel, rtol=1e-5)
         assert K.get_value(count) == pytest.approx(M.sum(), rel=1e-5)
+
+
+def test_what_goes_into_an_input_layer_is_what_comes_out():
+    with use(1):
+        x = layers.Input((3,))
+        model = Model(input=x, output=layers.Dense(2)(x))
+        function = keryx.backend.function([model.layers[0].input, keryx.backend.learning_phase()], [model.output])
+        assert function([np.ones((4, 3)), 0])[0].shape == (4, 2)
+        assert model.layers[0].input_shape == (None, 3)
 
 
 def test_gradients_of_weights_and_inputs():

@@ -1,5 +1,6 @@
 """Training in the words of Keras 1 and 2: what is asked for, what is logged, the rules of optimizers."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from keryx.compat import use
 from keryx.compat.dialects import name
 from keryx.compat.dialects.training import optimizers as old
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError
+from keryx.errors import ArgumentError, ConfigError
 from keryx.models import Sequential
 
 X, Y = np.linspace(0, 1, 24).reshape(8, 3), np.linspace(0, 1, 8)[:, None]
@@ -54,6 +55,59 @@ def test_callbacks_are_told_what_they_were(fitted):
     assert (told["nb_epoch"], told["nb_sample"], told["samples"], told["batch_size"]) == (2, 8, 8, 4)
     assert told["do_validation"]
     assert {"loss", "acc", "val_acc"} <= set(told["metrics"])
+
+
+def test_a_checkpoint_takes_its_period_by_position():
+    with use(2):
+        checkpoint = name("keras.callbacks", "ModelCheckpoint")("a.h5", "val_acc", 1, True, True, "max", 2)
+    assert (checkpoint.period, checkpoint.monitor) == (2, "val_acc")
+
+
+def test_callbacks_are_told_of_batches_what_they_were():
+    class Batches(Callback):
+        def on_train_begin(self, logs=None):
+            self.told = []
+
+        def on_batch_begin(self, batch, logs=None):
+            self.told.append((logs["batch"], logs["size"]))
+
+        def on_batch_end(self, batch, logs=None):
+            assert (logs["batch"], logs["size"]) == self.told[-1]
+            assert {"loss", "acc"} <= set(logs)
+
+    batches = Batches()
+    with use(2):
+        model_for("sgd", "mse", ["acc"]).fit(X, Y, 4, 1, 0, [batches], validation_split=0.25, shuffle=False)
+    assert batches.told == [(0, 4), (1, 2)]
+    assert batches.params["samples"] == 6
+
+
+@pytest.mark.parametrize("given", [{"validation_data": (X[6:], Y[6:, 0])}, {"validation_split": 0.25}])
+def test_callbacks_find_what_is_held_out(given):
+    class Scores(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.seen = self.validation_data
+
+    scores = Scores()
+    with use(2):
+        model_for("sgd", "mse").fit(X, Y[:, 0], verbose=0, callbacks=[scores], **given)
+    x, y, weight = scores.seen
+    np.testing.assert_array_equal(x, X[6:])
+    np.testing.assert_array_equal(y, Y[6:])
+    assert weight.tolist() == [1, 1]
+
+
+def test_a_function_is_given_targets_in_a_column():
+    def error(y_true, y_pred):
+        return jnp.mean(jnp.abs(y_true - y_pred))
+
+    with use(2):
+        model = model_for("sgd", "mse", [error, "mae"])
+        _, of_function, by_name = model.evaluate(X, Y[:, 0], verbose=0)
+    assert of_function == pytest.approx(by_name)
+    with use(1):
+        model = model_for("sgd", "mse", ["precision"])
+        assert model.evaluate(X, np.ones(8), verbose=0)[1] <= 1
 
 
 def test_an_epoch_of_a_generator_is_counted_in_samples():
@@ -106,6 +160,59 @@ def test_files_have_any_name(tmp_path):
     np.testing.assert_array_equal(
         keryx.models.load_model(tmp_path / "whole.model").get_weights()[0], model.get_weights()[0]
     )
+
+
+def far(y_true, y_pred):
+    return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
+
+
+@pytest.mark.parametrize("age", [1, 2])
+def test_losses_metrics_and_functions_of_layers_are_written_by_name(age, tmp_path):
+    with use(age):
+        model = Sequential([layers.Dense(2, input_dim=2), layers.Lambda(far, arguments={"y_pred": 0.5})])
+        model.compile("sgd", far, metrics=[far, "cosine_proximity"])
+        model.save(tmp_path / "model.h5")
+        with pytest.raises(ConfigError, match=r"names 'far'.*custom_objects"):
+            keryx.models.load_model(tmp_path / "model.h5")
+        read = keryx.models.load_model(tmp_path / "model.h5", custom_objects={"far": far})
+        x, y = np.ones((4, 2)), np.ones((4,))
+        assert read.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+        model = Sequential([layers.Lambda(lambda x: x, input_shape=(2,))])
+        with pytest.raises(ConfigError, match=r"lambda.*cannot be written down"):
+            model.save(tmp_path / "lambda.h5")
+    with pytest.raises(ConfigError, match="'far' cannot be written down"):
+        keryx.losses.serialize(far)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adagrad", "nadam"])
+def test_what_is_no_more_goes_through_a_file(optimizer, tmp_path):
+    path = tmp_path / "model.h5"
+    with use(1):
+        added = layers.Highway(), layers.MaxoutDense(2)
+        model = Sequential([layers.Dense(2, input_dim=2), *added])
+        model.compile(optimizer, "mse", metrics=["precision"])
+        model.save(path)
+        read = keryx.models.load_model(path)
+        for one in (model, read):
+            one.fit(X[:, :2], np.ones((len(X), 2)), nb_epoch=3, shuffle=False, verbose=0)
+        np.testing.assert_array_equal(read.get_weights()[0], model.get_weights()[0])
+        assert type(read.optimizer) is type(model.optimizer)
+        model = model_for(optimizer, "mse")
+        model.save(path)
+    assert type(keryx.models.load_model(path).optimizer).__module__.startswith("keryx.optimizers")
+
+
+@pytest.mark.parametrize(
+    ("age", "loss", "wanted"),
+    [(1, "hinge", 1.0), (2, "squared_hinge", 1.0), (1, "cosine_proximity", -1 / 2), (2, "cosine_proximity", -1.0)],
+)
+def test_a_loss_is_the_one_of_its_age(age, loss, wanted):
+    targets = np.ones((3, 2)) if loss == "cosine_proximity" else np.zeros((3, 2))  # which today's hinge takes for -1
+    with use(age):
+        model = Sequential([layers.Activation("linear", input_shape=(2,))])
+        for given in (loss, name("keras.losses", loss)):
+            model.compile("sgd", given)
+            assert model.evaluate(np.ones((3, 2)), targets, verbose=0) == pytest.approx(wanted)
 
 
 # -- optimizers --------------------------------------------------------------------------------------------------------
@@ -196,6 +303,26 @@ def test_the_learning_rate_is_a_variable_with_decay_or_without():
         assert float(decaying.learning_rate) == pytest.approx(0.125 / (1 + 0.25 * 2))
         assert 2 * decaying.lr == 0.25
     assert not hasattr(plain, "lr")
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_callbacks_set_the_rate_before_the_decay_and_log_it_as_lr(decay, tmp_path):
+    with use(2):
+        model = Sequential([layers.Dense(1, input_dim=1, use_bias=False, kernel_initializer="ones")])
+        model.compile(optimizers.SGD(lr=0.5, decay=decay), lambda y_true, y_pred: y_pred)
+        scheduler = keryx.callbacks.LearningRateScheduler(lambda epoch: 0.1 * 0.5**epoch)
+        written = keryx.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+        x = np.ones((4, 1))
+        history = model.fit(x, x, 2, 3, 0, [scheduler, written], shuffle=False)
+        rates = [0.1 * 0.5 ** (step // 2) / (1 + decay * step) for step in range(6)]
+        assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - sum(rates))
+        assert history.history["lr"] == pytest.approx([0.1, 0.05, 0.025])
+        assert history.history["learning_rate"] is history.history["lr"]
+        assert (tmp_path / "log.csv").read_text().startswith("epoch,loss,lr\n")
+        plateau = keryx.callbacks.ReduceLROnPlateau("loss", 0.5, 1, mode="max", epsilon=0.01)
+        assert plateau.min_delta == 0.01
+        history = model.fit(x, x, 4, 3, 0, [plateau], shuffle=False)
+    assert history.history["lr"] == pytest.approx([0.025, 0.025, 0.0125])
 
 
 def test_clipnorm_was_the_norm_of_all_gradients():

@@ -4,7 +4,8 @@
 what a program says: a call that Keryx itself makes is in today's words. Nothing of it is in the layers: while a dialect
 is active, the constructors and the methods of training stand behind others that translate (`patches`, `members`), by
 the tables of `words` and of `keryx.saving.old.words`, which old files are read by too. What is made is today's objects:
-a model outlives its dialect, and its files are read without.
+a model outlives its dialect, and its files are read without, but for layers, losses and metrics that are no more, which
+the dialect finds (`written`).
 
 - Keras 1 is as of 1.2.2; Keras 2 as of 2.2.4, which took the words of Keras 1 too. Keras 2.3 and tf.keras had today's
   LSTM, GRU and names of metrics already: `use(2)` takes their words, and gives 2.2's numbers.

@@ -1,6 +1,7 @@
 """Members that layers, optimizers and variables had in Keras 1 and 2, beside the constructors."""
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from keryx.compat.dialects.backend.words import Shape
 from keryx.compat.dialects.patches import by_keryx
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import optimizers as old_optimizers
-from keryx.compat.dialects.training.methods import params_of_age
+from keryx.compat.dialects.training.methods import of_batch, params_of_age, validation_data
 from keryx.compat.dialects.words import calls
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.core.call_plan import plan_of
@@ -21,8 +22,9 @@ from keryx.core.graph import symbols_in
 from keryx.core.owner import Owner
 from keryx.core.symbol import SymbolicTensor
 from keryx.core.variable import Variable
+from keryx.layers import InputLayer
 from keryx.layers.layer import Layer
-from keryx.models import Model
+from keryx.models import Model, Sequential
 from keryx.optimizers import Optimizer
 
 
@@ -131,8 +133,44 @@ def _set_params(original: Callable) -> Callable:
     @functools.wraps(original)
     def set_params(self: Any, params: dict[str, Any]) -> None:
         original(self, params_of_age(params))
+        self.validation_data = validation_data()
 
     return set_params
+
+
+_popped: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+
+
+class _Layers(list):
+    """The layers of a model, as a list of its own: what is popped is gone from it, and the model computes as before."""
+
+    def __init__(self, model: Any, layers: list[Any]):
+        super().__init__(layers)
+        self.model = model
+
+    def pop(self, index: Any = -1) -> Any:
+        """Take a layer off."""
+        layer = super().pop(index)
+        _popped.setdefault(self.model, []).append(layer)
+        return layer
+
+
+def _layers(today: Any) -> property:
+    def get(self: Any) -> Any:
+        found = today.fget(self)
+        if by_keryx(1):
+            return found
+        return _Layers(self, [layer for layer in found if not any(layer is one for one in _popped.get(self, ()))])
+
+    return property(get, doc=today.__doc__)
+
+
+def _told_of_batch(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def on_train_batch(self: Any, batch: int, logs: dict[str, Any] | None = None) -> None:
+        original(self, batch, {**(logs or {}), **of_batch(batch)})
+
+    return on_train_batch
 
 
 def of_age(version: int) -> list[tuple[type, str, Any]]:
@@ -140,13 +178,17 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
     made: list[tuple[type, str, Any]] = [
         (Optimizer, "lr", old_optimizers.lr),
         (Optimizer, "decay", old_optimizers.decay),
+        (Optimizer, "rated", old_optimizers.rated),
         (Optimizer, "get_updates", get_updates),
         (Layer, "add_weight", _add_weight(version, Layer.add_weight)),
         (Layer, "add_update", _add_update),
         (Callback, "set_params", _set_params(Callback.set_params)),
+        (Callback, "on_train_batch_begin", _told_of_batch(Callback.on_train_batch_begin)),
+        (Callback, "on_train_batch_end", _told_of_batch(Callback.on_train_batch_end)),
         (Layer, "__call__", _called_in_phase(Layer.__call__)),
         (Layer, "trainable_weights", _weights("trainable_weights", True)),
         (Layer, "non_trainable_weights", _weights("non_trainable_weights", False)),
+        (InputLayer, "input", _Read(lambda layer: layer.output)),
         (Layer, "input_shape", _shape_of("input")),
         (Layer, "output_shape", _shape_of("output")),
         (Layer, "inbound_nodes", _Read(lambda layer: layer.nodes)),
@@ -154,6 +196,7 @@ def of_age(version: int) -> list[tuple[type, str, Any]]:
         (SymbolicTensor, "_keras_history", _Read(_history)),
         (SymbolicTensor, "get_shape", lambda symbol: Shape(symbol.shape)),
         (Model, "to_yaml", files.to_yaml),
+        *[(cls, "layers", _layers(vars(cls)["layers"])) for cls in (Model, Sequential) if "layers" in vars(cls)],
         (Variable, "get_value", _get_value),
         (Variable, "set_value", _set_value),
         (Variable, "eval", _get_value),

@@ -11,19 +11,21 @@ import numpy as np
 
 from keryx import callbacks as callbacks
 from keryx import config, constraints, initializers, layers, old_words, optimizers, regularizers
-from keryx.compat.dialects import age, members, modules
+from keryx.callbacks import csv_logger
+from keryx.compat.dialects import age, members, modules, written
 from keryx.compat.dialects.backend.state import PHASE
 from keryx.compat.dialects.patches import Patches, by_keryx, constructor, method
-from keryx.compat.dialects.training import files
+from keryx.compat.dialects.training import files, metrics
 from keryx.compat.dialects.training import methods as training
 from keryx.compat.dialects.training import optimizers as old_optimizers
 from keryx.compat.dialects.words import values
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.compat.dropin import Face
-from keryx.core import graph, seeds
+from keryx.core import codec, graph, registered, seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
 from keryx.models import Model, Sequential
+from keryx.training import identifiers
 
 _patches = Patches()
 VERSIONS = {1: "1.2.2", 2: "2.2.4"}  # of Keras, as far as a dialect goes
@@ -105,6 +107,8 @@ def _begin(version: int) -> None:
 
     _patches.set(old_words, "check_layer_arguments", check_layer_arguments)
     _patches.set(old_words, "layer_class", layer_class)
+    _patches.set(codec, "_serialize_function", written.naming(codec._serialize_function))
+    _patches.set(registered, "find", written.finding(version, registered.find))
     for cls in _classes(version):
         _patches.set(cls, "__init__", constructor(version, cls))
     for name, translate in _METHODS.items():
@@ -119,6 +123,8 @@ def _begin(version: int) -> None:
     _patches.set(graph, "unique_name", _numbered_from_1(version, graph.unique_name))
     if isinstance(face := sys.modules.get("keras"), Face):
         _patches.set(face, "__version__", VERSIONS[version])
+    _patches.set(identifiers, "MeanMetricWrapper", metrics.OfColumns)
+    _patches.set(csv_logger, "_columns", sorted)  # of what there is, without places for a later validation
     _patches.set(np.random, "seed", _sowing(np.random.seed))
     if version == 1 and _ordering_of_keras_json() == "th":
         config.set_image_data_format("channels_first")
@@ -166,11 +172,11 @@ _METHODS = {
 def _classes(version: int) -> list[type]:
     """The classes whose constructors translate: all that have arguments of their own, or had."""
     families = layers, optimizers, initializers, regularizers, constraints
-    for name in SIGNATURES[version]:  # some are imported when they are asked for
+    for name in SIGNATURES[1] | SIGNATURES[2]:  # some are imported when they are asked for
         layers.registry.known(name)
     found = {thing for family in families for thing in family.registry.table.values() if isinstance(thing, type)}
     found |= {Layer, Model, Sequential, *old_optimizers.NAMES.values(), *modules.own_classes(version)}
-    found |= {getattr(callbacks, name) for name in SIGNATURES[version] if name in _CALLBACKS}
+    found |= {getattr(callbacks, name) for name in _CALLBACKS}
     # What is below first, so that it stands behind nothing that translates already.
     return sorted(found, key=lambda cls: (len(cls.__mro__), cls.__qualname__), reverse=True)
 

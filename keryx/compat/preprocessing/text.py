@@ -14,6 +14,11 @@ FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _MODES = ("binary", "count", "freq", "tfidf")
 
 
+def base_filter() -> str:
+    """The characters that separate words by default, as Keras 1 asked for them."""
+    return FILTERS
+
+
 def text_to_word_sequence(text: str, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[str]:
     """The words of a text.
 

@@ -3,7 +3,8 @@
 The chance is NumPy's `np.random`, as it was, so that its seed makes a run again.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,18 @@ import numpy as np
 from keryx.errors import ArgumentError
 from keryx.preprocessing.image import array_to_img, img_to_array
 from keryx.utils.files.images import pillow
+
+_WORDS_OF_KERAS_1 = {"row_index": "row_axis", "col_index": "col_axis", "channel_index": "channel_axis"}
+
+
+def _in_old_words(function: Callable) -> Callable:
+    """The function, whose axes may be called as in Keras 1."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{_WORDS_OF_KERAS_1.get(word, word): value for word, value in kwargs.items()})
+
+    return called
 
 
 def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
@@ -26,6 +39,7 @@ def transform_matrix_offset_center(matrix: np.ndarray, x: int, y: int) -> np.nda
     return there @ matrix @ back
 
 
+@_in_old_words
 def apply_transform(
     x: np.ndarray, transform_matrix: np.ndarray, channel_axis: int = 0, fill_mode: str = "nearest", cval: float = 0.0
 ) -> np.ndarray:
@@ -100,6 +114,7 @@ def apply_affine_transform(
     return _moved(x, matrix, channel_axis, fill_mode, cval, order)
 
 
+@_in_old_words
 def random_rotation(
     x: np.ndarray, rg: float, row_axis: int = 1, col_axis: int = 2, channel_axis: int = 0, **fill: Any
 ) -> np.ndarray:
@@ -108,6 +123,7 @@ def random_rotation(
     return apply_affine_transform(x, theta=np.random.uniform(-rg, rg), **axes, **_order(fill))
 
 
+@_in_old_words
 def random_shift(
     x: np.ndarray, wrg: float, hrg: float, row_axis: int = 1, col_axis: int = 2, channel_axis: int = 0, **fill: Any
 ) -> np.ndarray:
@@ -116,6 +132,7 @@ def random_shift(
     return apply_affine_transform(x, tx=tx, ty=ty, **_axes(row_axis, col_axis, channel_axis), **_order(fill))
 
 
+@_in_old_words
 def random_shear(
     x: np.ndarray, intensity: float, row_axis: int = 1, col_axis: int = 2, channel_axis: int = 0, **fill: Any
 ) -> np.ndarray:
@@ -124,6 +141,7 @@ def random_shear(
     return apply_affine_transform(x, shear=shear, **_axes(row_axis, col_axis, channel_axis), **_order(fill))
 
 
+@_in_old_words
 def random_zoom(
     x: np.ndarray,
     zoom_range: Sequence[float],
@@ -153,6 +171,7 @@ def apply_channel_shift(x: np.ndarray, intensity: Any, channel_axis: int = 0) ->
     return np.clip(shifted, np.min(x), np.max(x))
 
 
+@_in_old_words
 def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
     """The image with up to `intensity_range` added."""
     return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)

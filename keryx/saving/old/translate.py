@@ -158,9 +158,26 @@ def arguments(old: str, cls: type, config: dict[str, Any]) -> dict[str, Any]:
             )
         value = _value(value, new or word)
         value = words.VALUES.get(new or word, {}).get(value, value) if isinstance(value, (str, int)) else value
+        if new == "padding" and cls.__name__ in words.SIDES:
+            value = _sides(words.SIDES[cls.__name__], value)
         if not (new == "data_format" and value is None):
             made[new or word] = value
     return {**words.DEFAULTS.get(old, {}), **made}
+
+
+def _sides(names: tuple[tuple[str, str], ...], padding: Any) -> Any:
+    """A padding by the names of its sides, or with all sides in one row, in pairs.
+
+    >>> _sides(words.SIDES["ZeroPadding2D"], {"top_pad": 1}), _sides(words.SIDES["ZeroPadding2D"], (1, 2, 0, 1))
+    (((1, 0), (0, 0)), ((1, 2), (0, 1)))
+    """
+    known = [name for pair in names for name in pair]
+    if isinstance(padding, dict) and padding.keys() <= set(known):
+        padding = [padding.get(name, 0) for name in known]
+    elif not (isinstance(padding, (list, tuple)) and len(padding) == 4 and len(names) == 2):
+        return padding
+    pairs = tuple(zip(padding[::2], padding[1::2], strict=True))
+    return pairs if len(names) > 1 else pairs[0]
 
 
 _WAY_OUT = (

@@ -77,6 +77,12 @@ ASIDE_OF = {
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _OF_THE_KERNEL),
 }
 
+# The sides of a padding, which Keras 1 also took in a dict, and those of an image in one row.
+SIDES = {
+    "ZeroPadding1D": (("left_pad", "right_pad"),),
+    "ZeroPadding2D": (("top_pad", "bottom_pad"), ("left_pad", "right_pad")),
+}
+
 # What asks for nothing where today's class has no such argument; so do None, False, 0 and what is empty.
 USUAL = {"groups": 1, "depth_multiplier": 1, "data_format": "channels_last", "time_major": False}
 

@@ -1,5 +1,6 @@
 """`keras.backend`: arithmetic, reductions and shapes of tensors."""
 
+import inspect
 from typing import Any
 
 import jax
@@ -11,25 +12,38 @@ from keryx.core import graph
 from keryx.core.symbol import SymbolicTensor
 
 # The same function by another name, or by the same one.
-_SAME = """abs all any cast concatenate cos dot equal exp greater greater_equal less less_equal log logsumexp max
+_SAME = """abs all any cast cos dot equal exp greater greater_equal less less_equal log logsumexp max
 maximum mean min minimum not_equal prod round sigmoid sign sin softplus softsign sqrt square squeeze stack std
 sum tanh tile var"""
+_PAIRS = """dot equal greater greater_equal less less_equal lesser lesser_equal maximum minimum not_equal"""
+# What the arguments were called, where not as today.
+_WORDS = {**dict.fromkeys(_PAIRS.split(), ("x", "y")), "pow": ("x", "a"), "tile": ("x", "n")}
 _OTHERWISE = {"lesser": "less", "lesser_equal": "less_equal", "pow": "power"}
 
 
 def _same(name: str, other: str) -> None:
-    found = getattr(ops, other)
+    found, words = getattr(ops, other), _WORDS.get(name, ())
 
-    def called(first: Any, *args: Any, **kwargs: Any) -> Any:
-        return found(first.tensor if isinstance(first, Shape) else first, *args, **kwargs)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        args += tuple(kwargs.pop(word) for word in words[len(args) :] if word in kwargs)
+        return found(*(one.tensor if isinstance(one, Shape) else one for one in args), **kwargs)
 
     called.__name__, called.__wrapped__ = name, found  # type: ignore[attr-defined]
+    if words:
+        named = [inspect.Parameter(word, inspect.Parameter.POSITIONAL_OR_KEYWORD) for word in words]
+        called.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     called.__doc__ = f"The same as `keryx.ops.{other}`."
     function(symbolic=False)(called)
 
 
 for _name, _other in ({name: name for name in _SAME.split()} | _OTHERWISE).items():
     _same(_name, _other)
+
+
+@function(symbolic=False)
+def concatenate(tensors: Any, axis: int = -1) -> Any:
+    """Tensors side by side along an axis."""
+    return ops.concatenate(tensors, axis)
 
 
 @function()

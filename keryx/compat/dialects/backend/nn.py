@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx import activations, config, losses, ops
 from keryx.compat.dialects.backend.words import data_format as today
@@ -88,6 +89,10 @@ def batch_normalization(
     x: Any, mean: Any, var: Any, beta: Any, gamma: Any, axis: int = -1, epsilon: float = 1e-3
 ) -> jax.Array:
     """`gamma * (x - mean) / sqrt(var + epsilon) + beta`."""
+    if axis % x.ndim != x.ndim - 1:  # parts of one axis, which does not stand last
+        shape = (-1,) + (1,) * (x.ndim - 1 - axis % x.ndim)
+        parts = (mean, var, beta, gamma)
+        mean, var, beta, gamma = (part if np.ndim(part) != 1 else jnp.reshape(part, shape) for part in parts)
     gamma = 1.0 if gamma is None else gamma
     return (x - mean) * jax.lax.rsqrt(var + epsilon) * gamma + (0.0 if beta is None else beta)
 

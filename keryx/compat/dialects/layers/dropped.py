@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from keryx import activations, config, constraints, initializers, regularizers
 from keryx.errors import ShapeError
 from keryx.layers import Layer
+from keryx.layers.merging import Merge
 
 
 class _Affine(Layer):
@@ -298,6 +299,17 @@ class SReLU(Layer):
         below = left + self.a_left.value * (inputs - left)
         above = right + self.a_right.value * (inputs - right)
         return jnp.where(inputs < left, below, jnp.where(inputs < right, inputs, above))
+
+
+class _Merge(Merge):
+    """The base of layers that merge tensors, whose maths was `_merge_function(inputs)`; today it is `merge`."""
+
+    def merge(self, inputs: list[jax.Array]) -> jax.Array:
+        """[(batch, ...), ...] -> (batch, ...)."""
+        return self._merge_function(inputs)
+
+    def _merge_function(self, inputs: list[jax.Array]) -> jax.Array:
+        raise NotImplementedError(f"{type(self).__name__} wants a method _merge_function(inputs).")
 
 
 def _shared(input_shape: Any, axes: Any) -> tuple[int, ...]:

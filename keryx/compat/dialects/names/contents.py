@@ -15,6 +15,7 @@ from keryx.compat.dialects import backend as old_backend
 from keryx.compat.dialects.layers import dropped as old_layers
 from keryx.compat.dialects.layers import merging
 from keryx.compat.dialects.modules import gone
+from keryx.compat.dialects.patches import begin_with, by_keryx
 from keryx.compat.dialects.training import callbacks as old_callbacks
 from keryx.compat.dialects.training import files
 from keryx.compat.dialects.training import metrics as old_metrics
@@ -30,6 +31,7 @@ def layers(age: int) -> dict[str, Any]:
     kept = ("LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU")
     more = ("MaxoutDense", "Highway", "ParametricSoftplus", "SReLU")
     found = {name: getattr(old_layers, name) for name in (*kept, *more)}
+    found |= {"_Merge": old_layers._Merge} if age == 2 else {}
     found |= {
         name: _renamed(age, name, getattr(todays_layers, cls))
         for name, cls in {
@@ -68,8 +70,6 @@ def _renamed(age: int, name: str, cls: type) -> Any:
         weights = given.pop("weights", None)
         layer = cls(**given)
         if weights is not None:
-            from keryx.compat.dialects.patches import begin_with
-
             begin_with(layer, weights)
         return layer
 
@@ -184,7 +184,33 @@ def initializers(age: int) -> dict[str, Any]:
         return {name: thing for name, thing in table.items() if name.islower()}
     names = ("uniform", "normal", "zero", "one", "identity", "orthogonal", "lecun_uniform")
     names += ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform")
-    return {name: functools.partial(_of_shape, name) for name in names}
+    return {name: Distribution(name) for name in names} | {"get": _distribution}
+
+
+class Distribution(todays_initializers.Initializer):
+    """A function of Keras 1 that makes a variable, `(shape, scale, name)`; to layers it is today's initializer.
+
+    Args:
+        distribution: Its name.
+
+    >>> Distribution("zero").of_today
+    Zeros()
+    """
+
+    def __init__(self, distribution: str):
+        self.distribution = self.__name__ = distribution
+        self.of_today = todays_initializers.get(values.initializer(1, distribution))
+
+    def __call__(self, shape: Any, *args: Any, **kwargs: Any) -> Any:
+        """The variable; today's values where Keryx asks for them."""
+        if by_keryx(1):
+            return self.of_today(shape, *args, **kwargs)
+        return _of_shape(self.distribution, shape, *args, **kwargs)
+
+
+def _distribution(identifier: Any, **kwargs: Any) -> Any:
+    found = initializers(1)
+    return found[identifier] if isinstance(identifier, str) and identifier in found else identifier
 
 
 def _of_shape(distribution: str, shape: Any, scale: float | None = None, name: str | None = None, **_: Any) -> Any:

@@ -196,7 +196,7 @@ def sequence(age: int) -> dict[str, Any]:
 def image(age: int) -> dict[str, Any]:
     """Images that are changed at random."""
     found: dict[str, Any] = {}
-    for part in ("transforms", "iterators", "generator"):
+    for part in ("transforms", "iterators", "generator", "pictures"):
         found |= _public(f"keryx.compat.preprocessing.{part}")
     return found
 

@@ -22,9 +22,9 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
         save_best_only: Whether it saves only what is better than anything before.
         save_weights_only: Whether only the weights are saved.
         mode: `min`, `max` or `auto`.
+        period: The number of epochs from one to the next.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: A number that has to be beaten from the start.
-        period: The number of epochs from one to the next.
 
     >>> ModelCheckpoint("weights.{epoch:02d}.hdf5", period=5).period
     5
@@ -38,9 +38,9 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
+        period: int = 1,
         save_freq: Any = "epoch",
         initial_value_threshold: float | None = None,
-        period: int = 1,
     ):
         monitor = word_of_log(monitor)
         stand_in = "file.weights.h5" if save_weights_only else "file.h5"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import jax
 import numpy as np
 
 from keryx import old_words
@@ -28,6 +29,7 @@ LOGGED = {
     "msle": "mean_squared_logarithmic_error",
     "MSLE": "mean_squared_logarithmic_error",
     "cosine": "cosine_proximity",
+    "learning_rate": "lr",
 }
 _WORKERS = ("max_q_size", "max_queue_size", "nb_worker", "workers", "pickle_safe", "use_multiprocessing")
 
@@ -124,11 +126,15 @@ _told: list[dict[str, Any]] = [{}]
 def _telling(model: Any, given: dict[str, Any]) -> Iterator[None]:
     """A block in which callbacks find in their `params` what they found there in Keras 1 and 2."""
     rows = None if given.get("x") is None or not hasattr(given["x"], "__len__") else _rows(given["x"])
+    split = given.get("validation_split")
+    if rows is not None and split and given.get("validation_data") is None:
+        rows = int(rows * (1 - split))
     names = [word_of_log(name) for name in ["loss", *_asked_for(model._compile_arguments["metrics"])]]
     sizes = {"samples": rows, "nb_sample": rows, "batch_size": given.get("batch_size") or 32}
+    held_out = _held_out(given)
     validated = bool(given.get("validation_data") or given.get("validation_split"))
     _told.append(
-        {**sizes, "nb_epoch": given.get("epochs", 1), "do_validation": validated}
+        {**sizes, "validation_data": held_out, "nb_epoch": given.get("epochs", 1), "do_validation": validated}
         | {"metrics": names + [f"val_{name}" for name in names]}
     )
     try:
@@ -145,7 +151,44 @@ def _asked_for(metrics: Any) -> list[str]:
 
 def params_of_age(params: dict[str, Any]) -> dict[str, Any]:
     """What a callback is told of a fit, with what it was told in its age."""
-    return {**_told[-1], **params}
+    return {word: value for word, value in (_told[-1] | params).items() if word != "validation_data"}
+
+
+def validation_data() -> list[Any] | None:
+    """What a callback found as its `validation_data`: inputs, targets and weights in one list; None for generators."""
+    found: list[Any] | None = _told[-1].get("validation_data")
+    return found
+
+
+def _held_out(given: dict[str, Any]) -> list[Any] | None:
+    data, split = given.get("validation_data"), given.get("validation_split")
+    if isinstance(data, (tuple, list)):
+        parts: Any = (*data, None)[:3]
+    elif data is None and split:
+        parts = [given.get(word) for word in ("x", "y", "sample_weight")]
+    else:
+        return None
+    if not all(hasattr(part, "shape") for part in jax.tree.leaves(parts)):
+        return None
+    if data is None and split:
+        first = int(_rows(given["x"]) * (1 - split))
+        parts = jax.tree.map(lambda part: part[first:], parts)
+    x, y, weight = map(jax.tree.leaves, parts)
+    weights = weight or [np.ones(len(targets), "float32") for targets in y]
+    return [*map(np.asarray, x), *map(_column, y), *weights]
+
+
+def _column(targets: Any) -> np.ndarray:
+    targets = np.asarray(targets)
+    return targets[:, None] if targets.ndim == 1 else targets
+
+
+def of_batch(index: int) -> dict[str, int]:
+    """What the logs of a batch of `fit` told beside today's: its number, and its samples where they are arrays."""
+    rows, size = _told[-1].get("samples"), _told[-1].get("batch_size")
+    if rows is None or size is None:
+        return {"batch": index}
+    return {"batch": index, "size": min(size, rows - index * size)}
 
 
 def evaluate(self: Any, given: dict[str, Any], call: Callable) -> Any:

@@ -9,6 +9,8 @@ from keryx import config
 from keryx.core import graph
 from keryx.errors import ConfigError
 from keryx.losses import registry as losses
+from keryx.losses.base import aligned
+from keryx.metrics import MeanMetricWrapper
 from keryx.metrics import registry as metrics
 
 
@@ -20,6 +22,48 @@ def cosine_proximity(y_true: Any, y_pred: Any) -> jax.Array:
     """
     unit = [x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, -1, keepdims=True), 1e-12)) for x in (y_true, y_pred)]
     return -jnp.sum(unit[0] * unit[1], -1)
+
+
+def mean_cosine_proximity(y_true: Any, y_pred: Any) -> jax.Array:
+    """The same as Keras 1 had it: divided by the size of the last axis.
+
+    >>> mean_cosine_proximity(jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 0.0]])).tolist()
+    [-0.5]
+    """
+    return cosine_proximity(y_true, y_pred) / y_pred.shape[-1]
+
+
+def hinge(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(max(1 - y_true * y_pred, 0))` of the targets as they are: 0 is not taken for -1, as today.
+
+    >>> hinge(jnp.array([[0.0, 1.0]]), jnp.array([[0.5, 0.5]])).tolist()
+    [0.75]
+    """
+    y_true, y_pred = aligned(y_true, y_pred)
+    return jnp.mean(jnp.maximum(1 - y_true * y_pred, 0), axis=-1)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
+    """`mean(max(1 - y_true * y_pred, 0)²)` of the targets as they are.
+
+    >>> squared_hinge(jnp.array([[0.0, 1.0]]), jnp.array([[0.5, 0.5]])).tolist()
+    [0.625]
+    """
+    y_true, y_pred = aligned(y_true, y_pred)
+    return jnp.mean(jnp.square(jnp.maximum(1 - y_true * y_pred, 0)), axis=-1)
+
+
+class OfColumns(MeanMetricWrapper):
+    """The mean of a function over samples, whose targets (batch,) come to it as (batch, 1): so fit handed them on.
+
+    >>> print(OfColumns(lambda y_true, y_pred: abs(y_true - y_pred))(jnp.array([1, 2]), jnp.array([[1], [2]])))
+    0.0
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take in a batch."""
+        column = jnp.ndim(y_true) == 1 and jnp.ndim(y_pred) > 1
+        super().update_state(jnp.expand_dims(y_true, 1) if column else y_true, y_pred, sample_weight)
 
 
 def _counts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
@@ -71,11 +115,26 @@ def matthews_correlation(y_true: Any, y_pred: Any) -> jax.Array:
     return (tp * tn - fp * fn) / (scale + config.epsilon())
 
 
-_OLD = {
-    1: (precision, recall, fbeta_score, fmeasure, matthews_correlation, cosine_proximity),
-    2: (cosine_proximity,),
+_OF_BOTH = {"hinge": hinge, "squared_hinge": squared_hinge}
+_OLD: dict[int, dict[str, Any]] = {
+    1: {
+        **_OF_BOTH,
+        **{one.__name__: one for one in (precision, recall, fbeta_score, fmeasure, matthews_correlation)},
+        **dict.fromkeys(("f1score", "fscore"), fmeasure),
+        **dict.fromkeys(("cosine_proximity", "cosine"), mean_cosine_proximity),
+    },
+    2: {**_OF_BOTH, **dict.fromkeys(("cosine_proximity", "cosine"), cosine_proximity)},
 }
-_MORE = {"cosine": cosine_proximity, "f1score": fmeasure, "fscore": fmeasure}
+mean_cosine_proximity.__name__ = "cosine_proximity"  # which it is logged and written by
+
+
+def of_age(age: int) -> dict[str, Any]:
+    """The functions of an age that are other ones today, or none, by all their names.
+
+    >>> sorted(of_age(2))
+    ['cosine', 'cosine_proximity', 'hinge', 'squared_hinge']
+    """
+    return _OLD[age]
 
 
 def names(age: int, kind: str) -> dict[str, Any]:
@@ -87,16 +146,12 @@ def names(age: int, kind: str) -> dict[str, Any]:
     """
     table = {"losses": losses, "metrics": metrics}[kind].table
     found = {name: thing for name, thing in (losses.table | table).items() if not isinstance(thing, type)}
-    old = {function.__name__: function for function in _OLD[age]}
-    old |= {name: function for name, function in _MORE.items() if function in _OLD[age]}
-    return {name: _lifted(function) for name, function in (found | old).items() if name.isidentifier()}
+    return {name: _lifted(function) for name, function in (found | _OLD[age]).items() if name.isidentifier()}
 
 
 def by_name(age: int, name: Any) -> Any:
     """The function that a name in compile() stood for in its age and does not today; else the name."""
-    old = {function.__name__: function for function in _OLD[age]}
-    old |= {word: function for word, function in _MORE.items() if function in _OLD[age]}
-    return old.get(name, name) if isinstance(name, str) else name
+    return _OLD[age].get(name, name) if isinstance(name, str) else name
 
 
 def _lifted(function: Any) -> Any:

@@ -74,6 +74,11 @@ class Nadam(optimizers.Nadam):
         super().__init__(learning_rate, **base)
         self.schedule_decay = schedule_decay
 
+    def get_config(self) -> dict[str, Any]:
+        """The config, in which the usual `schedule_decay` is left out: today's Nadam reads it without a dialect."""
+        config = super().get_config()
+        return config if config.pop("schedule_decay") == 0.004 else config | {"schedule_decay": self.schedule_decay}
+
     def apply_rule(
         self, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
     ) -> tuple[Any, State]:
@@ -92,7 +97,9 @@ class Nadam(optimizers.Nadam):
         return weights, kept | {"product": product}
 
 
-NAMES = {cls.__name__: cls for cls in (RMSprop, Adagrad, Nadam)}
+NAMES: dict[str, Any] = {cls.__name__: cls for cls in (RMSprop, Adagrad, Nadam)}
+for _name, _cls in NAMES.items():  # which a dialect reads as the class above, and all else as today's of that name
+    _cls.config_registered_name = f"keryx>{_name}"
 
 
 def named(age: int, name: str) -> Any:
@@ -140,10 +147,17 @@ class DecayingRate:
         self.optimizer.learning_rate = InverseTimeDecay(float(value), schedule.decay_steps, schedule.decay_rate)
 
     store = set_value = assign
+    learning_rate = property(
+        lambda self: self, assign, doc="The same, for callbacks, which read and set that of an optimizer."
+    )
 
     def get_value(self) -> Any:
         """The rate before the decay."""
         return self.numpy()
+
+
+def _rated(optimizer: Any) -> dict[str, Any]:
+    return {"lr": DecayingRate(optimizer) if isinstance(optimizer.schedule, InverseTimeDecay) else optimizer}
 
 
 def _rate(optimizer: Any) -> Any:
@@ -163,4 +177,5 @@ def _decay(optimizer: Any) -> float:
 
 
 lr = property(_rate, _set_rate, doc="The learning rate, as a variable; that before the decay where there is one.")
+rated = property(_rated, doc="What callbacks read and set the learning rate of, by its name in logs.")
 decay = property(_decay, doc="How fast the learning rate falls: lr / (1 + decay * iterations).")

@@ -85,7 +85,6 @@ _OPTIMIZERS_1 = {
     "Nadam": "lr beta_1 beta_2 epsilon schedule_decay",
 }
 _CALLBACKS = {
-    "ModelCheckpoint": "filepath monitor verbose save_best_only save_weights_only mode period",
     "LambdaCallback": "on_epoch_begin on_epoch_end on_batch_begin on_batch_end on_train_begin on_train_end",
 }
 _OTHERS_1 = {

@@ -108,6 +108,7 @@ INITIALIZERS: dict[int, dict[str, Callable[[], initializers.Initializer]]] = {
 
 def initializer(age: int, value: Any) -> Any:
     """An argument that names an initial distribution, or is one of the functions of `shape` that Keras 1 took."""
+    value = getattr(value, "of_today", value)
     if isinstance(value, str) and value in INITIALIZERS[age]:
         return INITIALIZERS[age][value]()
     if inspect.isfunction(value) and not is_own(value) and "dtype" not in inspect.signature(value).parameters:
