@@ -28,7 +28,7 @@ def look_around() -> None:
     Raises:
         ConfigError: A setting in the file means nothing.
     """
-    engine = os.environ.get("KERAS_BACKEND", "jax")
+    engine = os.environ.get("KERAS_BACKEND") or "jax"
     if engine != "jax":
         warn(f"KERAS_BACKEND is {engine!r}; Keryx runs on JAX alone, and ops give and take JAX's arrays.")
     path = settings_file()
@@ -41,7 +41,8 @@ def look_around() -> None:
 
 def settings_file() -> Path:
     """Where Keras keeps its settings: in the folder that KERAS_HOME names, by default `.keras` at home."""
-    return Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "keras.json"
+    # os.path leaves the ~ where a process has no home; Path raises.
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "keras.json"
 
 
 def settings(path: Path) -> dict[str, Any]:

@@ -192,6 +192,29 @@ def test_another_engine_in_the_environment_is_told(monkeypatch):
     assert "KERAS_BACKEND is 'torch'; Keryx runs on JAX alone" in child("-c", ENGINE)
 
 
+def test_no_engine_in_the_environment_is_the_usual_one(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    assert not child("-c", ENGINE).strip()
+
+
+NO_HOME = """
+import os, pwd
+def no_user(uid):
+    raise KeyError(uid)
+os.environ.pop("HOME")
+os.environ.pop("KERAS_HOME")
+pwd.getpwuid = no_user
+import keras
+from keryx.compat import use
+with use(1):
+    print(keras.config.floatx())
+"""
+
+
+def test_a_process_of_no_user_has_no_settings():
+    assert child("-c", NO_HOME).strip() == "float32"
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"backend": "torch"}'])
 def test_a_file_of_settings_that_says_nothing_is_passed_over(tmp_path, text, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
