@@ -251,7 +251,7 @@ def _all(fullname: str) -> list[str]:
     root, _, below = path.partition(".")
     if root == "tensorflow":
         return sorted(tensorflow_face.names(below))
-    if below.startswith("src."):
+    if below == "src" or below.startswith("src."):
         return names.public(names.nearest(below[4:]))
     dialect = _dialect(path) or {}
     old = {name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))}

@@ -97,6 +97,8 @@ def check_a_star_takes_what_keras_makes_public():
             assert set(imported(f"from keras.{path} import *".replace(". ", " "))) == wanted, path
     assert imported("from keras import *")["layers"].Dense is keryx.layers.Dense
     assert imported("from keras.src.ops import *")["einsum"] is keryx.ops.einsum
+    assert imported("from keras.src import *")["layers"].Dense is keryx.layers.Dense
+    assert imported("from keras.src import *")["Model"] is keryx.Model
 
 
 def check_the_classes_are_keryxs_own():
