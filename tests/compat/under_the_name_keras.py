@@ -133,6 +133,14 @@ def check_inspect_and_pickle():
     assert b"keryx" in pickle.dumps(keras.layers.Dense)  # so it is read where there is no drop-in
 
 
+def check_names_are_completed():
+    import keras
+
+    completer = pytest.importorskip("IPython.core.completer").Completer(namespace={"keras": keras}, global_namespace={})
+    for text, whole in {"keras.layers.Den": "Dense", "keras.Mod": "Model", "keras.op": "ops"}.items():
+        assert any(found.endswith(f".{whole}") for found in completer.attr_matches(text)), text
+
+
 def check_other_ways_to_write_the_root():
     from keras._tf_keras.keras.models import Sequential
     from keras.api.layers import Dense
