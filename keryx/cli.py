@@ -124,6 +124,8 @@ def _new_main() -> ModuleType:
     """A module `__main__` that stays for as long as the process, as a program's own does."""
     module = sys.modules["__main__"] = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
+    if "__mp_main__" in sys.modules:  # what multiprocessing took for it; children send things of it
+        sys.modules["__mp_main__"] = module
     return module
 
 

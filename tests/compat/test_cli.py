@@ -87,6 +87,25 @@ def test_a_session_goes_on_behind_the_program(tmp_path):
     assert "SystemExit" not in done.stderr
 
 
+SPAWNS = """
+import multiprocessing, sys
+
+class Mine:
+    pass
+
+if __name__ == "__main__":
+    assert sys.modules["__mp_main__"] is sys.modules["__main__"]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(type(pool.apply_async(Mine).get(60)).__name__)
+"""
+
+
+def test_children_send_back_things_of_the_program(tmp_path):
+    (tmp_path / "spawns.py").write_text(SPAWNS)
+    assert same("spawns.py", cwd=tmp_path) == "Mine\n"
+    assert same("-m", "spawns", cwd=tmp_path) == "Mine\n"
+
+
 ENDS = """
 import atexit, sys, keras
 atexit.register(lambda: print("at the end", sys.argv[1:]))
