@@ -57,16 +57,17 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
     options: dict[str, Any] = {"keras": 3, "tensorflow": False, "help": False, "version": False}
     rest = list(arguments)
     while rest and rest[0].startswith("-") and rest[0] not in ("-", "-m", "-c"):
-        word, _, value = rest.pop(0).partition("=")
+        option = rest.pop(0)
+        word, _, value = option.partition("=")
         if word == "--keras":
             value = value or (rest.pop(0) if rest else "")
             if value not in ("1", "2", "3"):
                 raise UsageError(f"--keras is 1, 2 or 3; got {value!r}")
             options["keras"] = int(value)
-        elif word in ("--tensorflow", "--help", "--version", "-h"):
+        elif option in ("--tensorflow", "--help", "--version", "-h"):
             options["help" if word == "-h" else word[2:]] = True
         else:
-            raise UsageError(f"there is no option {word}")
+            raise UsageError(f"there is no option {option}")
     if rest and rest[0] in ("-m", "-c") and len(rest) == 1:
         raise UsageError(f"{rest[0]} wants an argument")
     if not rest:
@@ -85,10 +86,10 @@ def run(words: list[str]) -> int:
         sys.argv = ["-c", *words[2:]]
         return _execute(lambda: words[1], "<string>", "")
     if first == "-":
-        return _execute(sys.stdin.read, "<stdin>", "")
+        return _execute(sys.stdin.buffer.read, "<stdin>", "")
     path = os.path.abspath(first)
     if pkgutil.get_importer(path) is not None:  # a folder or an archive that has a __main__.py
-        _search_first(path)
+        sys.path[: 0 if sys.flags.safe_path else 1] = [path]  # it is the program, so it is searched under -P too
         return _as_main("__main__", alter_argv=False)
     try:
         with io.open_code(path) as file:
@@ -123,6 +124,8 @@ def _new_main() -> ModuleType:
     """A module `__main__` that stays for as long as the process, as a program's own does."""
     module = sys.modules["__main__"] = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
+    if "__mp_main__" in sys.modules:  # what multiprocessing took for it; children send things of it
+        sys.modules["__mp_main__"] = module
     return module
 
 

@@ -7,6 +7,7 @@ attributes are Keryx's own. Nothing is copied: classes, functions and the state 
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution, DistributionFinder
@@ -76,18 +77,26 @@ class Face(ModuleType):
 
     __path__: list[str] = []
 
-    def __getattr__(self, name: str) -> Any:
-        home, public = _homes.get(self.__name__, (None, ()))
-        if name in public and _dialects() is None:
-            return getattr(home, name)  # what a program asks for most
-        if name == "__all__":
-            return _all(self.__name__)
-        if name.startswith("__"):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        return _look(self.__name__, name)
+    def __init__(self, name: str, doc: str):
+        super().__init__(name, doc)
+        # In the module, not in the class: completion in notebooks asks nothing of objects whose class has them.
+        vars(self).update(__getattr__=partial(_attribute, name), __dir__=partial(_listed, self))
 
-    def __dir__(self) -> list[str]:
-        return sorted({*vars(self), *_all(self.__name__)})
+
+def _attribute(fullname: str, name: str) -> Any:
+    """What a module of ours has under a name."""
+    home, public = _homes.get(fullname, (None, ()))
+    if name in public and _dialects() is None:
+        return getattr(home, name)  # what a program asks for most
+    if name == "__all__":
+        return _all(fullname)
+    if name.startswith("__"):
+        raise AttributeError(f"module {fullname!r} has no attribute {name!r}")
+    return _look(fullname, name)
+
+
+def _listed(face: Face) -> list[str]:
+    return sorted({*vars(face), *_all(face.__name__)})
 
 
 class Finder(DistributionFinder, Loader):
@@ -251,7 +260,7 @@ def _all(fullname: str) -> list[str]:
     root, _, below = path.partition(".")
     if root == "tensorflow":
         return sorted(tensorflow_face.names(below))
-    if below.startswith("src."):
+    if below == "src" or below.startswith("src."):
         return names.public(names.nearest(below[4:]))
     dialect = _dialect(path) or {}
     old = {name for name in dialect if name[0] != "_" and _is_thing(dialect.get(name))}

@@ -31,15 +31,15 @@ print(*facts, sep="\\n")
 """
 
 
-def python(*words, cwd, given=None, keryx=True):
-    command = [sys.executable, *(["-m", "keryx"] if keryx else []), *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def python(*words, cwd, given=None, keryx=True, options=(), **settings):
+    command = [sys.executable, *options, *(["-m", "keryx"] if keryx else []), *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, input=given)
 
 
-def same(*words, cwd, given=None):
+def same(*words, **how):
     """What a program prints, which is the same under Python and under Keryx."""
-    ours, theirs = (python(*words, cwd=cwd, given=given, keryx=keryx) for keryx in (True, False))
+    ours, theirs = (python(*words, keryx=keryx, **how) for keryx in (True, False))
     assert (ours.stdout, ours.returncode) == (theirs.stdout, theirs.returncode), ours.stderr
     assert ours.stdout, ours.stderr
     return ours.stdout
@@ -68,6 +68,42 @@ def test_a_module_a_folder_the_standard_input_and_code_do_too(folder):
     assert str(folder / "package") in same("package", cwd=folder)
     assert "['-', 'x']" in same("-", "x", cwd=folder, given=FACTS)
     assert "['-c', 'x']" in same("-c", FACTS, "x", cwd=folder)
+
+
+def test_a_folder_is_searched_where_its_surroundings_are_not(folder):
+    assert f"('path', '{folder / 'package'}')" in same("package", cwd=folder, options=["-P"])
+    assert f"('path', '{ROOT}')" in same("scripts/facts.py", cwd=folder, options=["-P"])
+
+
+def test_the_standard_input_is_read_as_a_file_is(tmp_path):
+    given = "print(ascii('\u00e9'))"
+    assert same("-", cwd=tmp_path, given=given, PYTHONIOENCODING="latin-1") == "'\\xe9'\n"
+
+
+def test_a_session_goes_on_behind_the_program(tmp_path):
+    done = python("-c", "x = 5", cwd=tmp_path, given="print(x)", options=["-i"])
+    assert done.stdout == "5\n"
+    assert "Error" not in done.stderr
+    assert "SystemExit" not in done.stderr
+
+
+SPAWNS = """
+import multiprocessing, sys
+
+class Mine:
+    pass
+
+if __name__ == "__main__":
+    assert sys.modules["__mp_main__"] is sys.modules["__main__"]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(type(pool.apply_async(Mine).get(60)).__name__)
+"""
+
+
+def test_children_send_back_things_of_the_program(tmp_path):
+    (tmp_path / "spawns.py").write_text(SPAWNS)
+    assert same("spawns.py", cwd=tmp_path) == "Mine\n"
+    assert same("-m", "spawns", cwd=tmp_path) == "Mine\n"
 
 
 ENDS = """
@@ -131,7 +167,9 @@ def test_what_cannot_be_run(tmp_path):
     assert "No module named nothing_of_this_name" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["--keras"], ["--keras", "4", "x.py"], ["--epochs", "x.py"], ["-m"], ["-c"]])
+@pytest.mark.parametrize(
+    "words", [["--keras"], ["--keras", "4", "x.py"], ["--epochs", "x.py"], ["--tensorflow=no", "x.py"], ["-m"], ["-c"]]
+)
 def test_options_that_mean_nothing(words, capsys):
     assert cli.main(words) == 2
     said = capsys.readouterr().err

@@ -192,6 +192,53 @@ def test_another_engine_in_the_environment_is_told(monkeypatch):
     assert "KERAS_BACKEND is 'torch'; Keryx runs on JAX alone" in child("-c", ENGINE)
 
 
+def test_no_engine_in_the_environment_is_the_usual_one(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    assert not child("-c", ENGINE).strip()
+
+
+NO_HOME = """
+import os, pwd
+def no_user(uid):
+    raise KeyError(uid)
+os.environ.pop("HOME")
+os.environ.pop("KERAS_HOME")
+pwd.getpwuid = no_user
+import keras
+from keryx.compat import use
+with use(1):
+    print(keras.config.floatx())
+"""
+
+
+def test_a_process_of_no_user_has_no_settings():
+    assert child("-c", NO_HOME).strip() == "float32"
+
+
+OF_JAX = """
+import os
+os.environ |= {"JAX_PLATFORMS": "nothing", "JAX_DEBUG_NANS": "on", "JAX_RANDOM_SEED_OFFSET": "3"}
+import jax
+jax.config.update("jax_default_matmul_precision", "high")
+import keras
+os.environ["JAX_DEBUG_NANS"] = "off"
+import keras.layers
+of = jax.config
+print(of.jax_platforms, of.jax_debug_nans, of.jax_random_seed_offset, of.jax_default_matmul_precision)
+"""
+
+
+def test_what_a_program_sets_for_jax_holds(monkeypatch):
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    assert child("-c", OF_JAX).split() == ["nothing", "True", "3", "high"]
+
+
+def test_a_setting_of_jax_that_means_nothing_is_named(monkeypatch):
+    monkeypatch.setenv("JAX_DEBUG_NANS", "perhaps")
+    with pytest.raises(ConfigError, match="JAX_DEBUG_NANS is 'perhaps' in the environment, which means nothing to JAX"):
+        surroundings.look_around()
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"backend": "torch"}'])
 def test_a_file_of_settings_that_says_nothing_is_passed_over(tmp_path, text, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))

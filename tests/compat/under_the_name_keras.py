@@ -97,6 +97,8 @@ def check_a_star_takes_what_keras_makes_public():
             assert set(imported(f"from keras.{path} import *".replace(". ", " "))) == wanted, path
     assert imported("from keras import *")["layers"].Dense is keryx.layers.Dense
     assert imported("from keras.src.ops import *")["einsum"] is keryx.ops.einsum
+    assert imported("from keras.src import *")["layers"].Dense is keryx.layers.Dense
+    assert imported("from keras.src import *")["Model"] is keryx.Model
 
 
 def check_the_classes_are_keryxs_own():
@@ -129,6 +131,14 @@ def check_inspect_and_pickle():
     for thing in (keras.losses.mean_squared_error, keras.layers.Dense, keras.ops.relu, keras.activations.relu):
         assert pickle.loads(pickle.dumps(thing)) is thing
     assert b"keryx" in pickle.dumps(keras.layers.Dense)  # so it is read where there is no drop-in
+
+
+def check_names_are_completed():
+    import keras
+
+    completer = pytest.importorskip("IPython.core.completer").Completer(namespace={"keras": keras}, global_namespace={})
+    for text, whole in {"keras.layers.Den": "Dense", "keras.Mod": "Model", "keras.op": "ops"}.items():
+        assert any(found.endswith(f".{whole}") for found in completer.attr_matches(text)), text
 
 
 def check_other_ways_to_write_the_root():

@@ -2,9 +2,7 @@
 
 import functools
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from keryx.compat.dialects.training import optimizers as old_optimizers
 from keryx.compat.dialects.words import values
 from keryx.compat.dialects.words.signatures import SIGNATURES
 from keryx.compat.dropin import Face
+from keryx.compat.surroundings import settings_file
 from keryx.core import codec, graph, registered, seeds
 from keryx.errors import ConfigError
 from keryx.layers.layer import Layer
@@ -186,9 +185,8 @@ _CALLBACKS = ("LambdaCallback", "ReduceLROnPlateau", "TensorBoard")
 
 def _ordering_of_keras_json() -> str | None:
     """The `image_dim_ordering` that the settings of Keras 1 in the user's home say, if there are any."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        settings = json.loads((home / "keras.json").read_text())
+        settings = json.loads(settings_file().read_text())
     except (OSError, ValueError):
         return None
     found = settings.get("image_dim_ordering") if isinstance(settings, dict) else None
