@@ -61,12 +61,17 @@ def _by_product(x, axis, how, backward):
 
 
 def _by_taps(x, axis, how, backward):
+    """The taps, one image at a time: XLA would work them out anew for each number of a sum that follows."""
     matrix = _matrix(how, backward, str(x.dtype))
     places = np.argsort(matrix == 0, axis=0, kind="stable")[: _count(matrix)]  # of the taps, then of some zeros
     weights = np.take_along_axis(matrix, places, 0)
-    aligned = [-1 if i == axis else 1 for i in range(x.ndim)]
-    taps = zip(places, weights, strict=True)
-    return (sum(jnp.take(x, at, axis, mode="clip") * weight.reshape(aligned) for at, weight in taps),)
+
+    def resampled(x, axis):
+        aligned = [-1 if i == axis else 1 for i in range(x.ndim)]
+        taps = zip(places, weights, strict=True)
+        return sum(jnp.take(x, at, axis, mode="clip") * weight.reshape(aligned) for at, weight in taps)
+
+    return (jax.lax.map(lambda x: resampled(x, axis - 1), x) if axis else resampled(x, axis),)
 
 
 def _has_few_taps(context, axis, how, backward):
