@@ -11,6 +11,7 @@ import pytest
 from smoke import smoke
 
 os.environ["KERAS_BACKEND"] = "jax"  # Keras, the oracle of the tests, has to be told so before it is imported
+os.environ.pop("COLUMNS", None)  # the width of whoever runs the tests; that of tables in the pages is 80
 
 collect_ignore = ["files/fixtures"]  # scripts that run in environments of their own
 
