@@ -3,6 +3,7 @@
 An old word is never taken in another meaning, and never without a word.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -123,6 +124,8 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     own = cls.__module__.startswith("keryx.")  # a class of the user's may take words out of its **kwargs itself
     given = [word for word in kwargs if word not in DECLARED and (own or word in renamed)]
     check_arguments(where, given, known, renamed)
+    if own:
+        _check_complete(cls, args, kwargs)
     kernel_rank = getattr(cls, "rank", 0)
     counts = args[: kernel_rank + 1]
     # A third number is a stride since Keras 2. Written as Keras 1 wrote a kernel, it is one that hardly anybody means.
@@ -133,6 +136,32 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
             f"{cls.__name__}({written}) was a kernel of ({size}) in Keras 1, and is a stride of {args[2]} since "
             f"Keras 2. Write kernel_size=({size}), or strides={args[2]}, to say which you mean."
         )
+
+
+def _check_complete(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Refuse to make a layer without what it needs, or from more arguments by place than it has."""
+    signature = _signature(cls)
+    try:
+        signature.bind(*args, **kwargs)
+        return
+    except TypeError as error:
+        told = str(error)
+    name, taken = cls.__name__, [p for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = [p.name for p in taken if p.default is p.empty]
+    if missing := [word for word in needed[len(args) :] if word not in kwargs]:
+        raise ArgumentError(f"{name}() lacks {listing(missing)}: write {name}({', '.join(needed)}).")
+    if len(args) > len(taken):
+        raise ArgumentError(
+            f"{name}() takes {len(taken)} arguments by place, and got {len(args)}: give the rest by name."
+        )
+    raise ArgumentError(f"{name}() got {told}.")  # the same argument by place and by name
+
+
+@functools.lru_cache(1000)
+def _signature(cls: type) -> inspect.Signature:
+    """What a class is made from."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 def _refuse_tensors(cls: type, args: tuple) -> None:
@@ -148,7 +177,7 @@ def _refuse_tensors(cls: type, args: tuple) -> None:
 
 
 def _has_required_arguments(cls: type) -> bool:
-    parameters = list(inspect.signature(cls).parameters.values())
+    parameters = list(_signature(cls).parameters.values())
     return any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 

@@ -38,6 +38,14 @@ OLD_WORDS = [
         lambda: layers.Conv2D(8, 3, pading="same"),
         "Conv2D() has no argument 'pading'. Did you mean 'padding'?",
     ),
+    (lambda: layers.Conv2D(3), "Conv2D() lacks 'kernel_size': write Conv2D(filters, kernel_size)."),
+    (lambda: layers.LSTM(), "LSTM() lacks 'units': write LSTM(units)."),
+    (lambda: layers.Dense(3, units=3), "Dense() got multiple values for argument 'units'."),
+    (lambda: layers.Add(3), "Add() takes 0 arguments by place, and got 1: give the rest by name."),
+    (
+        lambda: layers.MultiHeadAttention(2, 4)(Input((4, 8))),
+        "is called on 'query', 'value'; there is no 'value'. Write layer(query, value).",
+    ),
 ]
 
 

@@ -73,19 +73,19 @@ def test_the_model_says_where_a_metric_of_its_own_name_is_better():
     assert panels({"mine": [0.1, 0.9, 0.5]}, model=model)[0].best == (2, 0.9)
 
 
-@pytest.mark.parametrize(("frequency", "wanted"), [(2, [2, 4]), ([1, 4], [1, 4]), (1, [1, 2, 3, 4])])
+@pytest.mark.parametrize(("frequency", "wanted"), [(np.int64(2), [2, 4]), ([1, 4], [1, 4]), (1, [1, 2, 3, 4])])
 def test_validation_now_and_then_stands_at_its_epochs(frequency, wanted):
     made = panels({"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [1.0] * len(wanted)}, validation_freq=frequency)
     assert made[0].curves[1].epochs == wanted
     assert made[0].curves[0].epochs == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("frequency", "wanted"), [(2, [4, 6, 8]), ([5, 7], [5, 7]), (3, [6])])
+@pytest.mark.parametrize(("frequency", "wanted"), [(2, [4, 6, 8]), ([5, 7], [5, 7]), (np.int64(3), [6])])
 def test_validation_now_and_then_stands_at_its_epochs_where_a_training_goes_on(trained, frequency, wanted):
     model, (x, y) = trained
     held_out = {"validation_data": (x, y), "validation_freq": frequency}
     history = model.fit(x, y, initial_epoch=3, epochs=8, verbose=0, **held_out)
-    training, validation = history.plot("figure", metrics=["loss"]).axes[0].lines[:2]
+    training, validation = history.plot("figure", metrics="loss").axes[0].lines[:2]
     np.testing.assert_allclose(training.get_xdata(), [4, 5, 6, 7, 8])
     np.testing.assert_allclose(validation.get_xdata(), wanted)
 

@@ -48,7 +48,7 @@ class History(Callback):
         self,
         kind: str | None = None,
         to_file: str | os.PathLike | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: str | Sequence[str] | None = None,
         show: bool = False,
     ) -> Any:
         """Draw the numbers over the epochs: each metric with its validation twin, the best epoch marked.
@@ -57,7 +57,7 @@ class History(Callback):
             kind: `figure`, by matplotlib (`pip install 'keryx[visualization]'`), or `text`, which prints it in
                 characters; by default a figure where matplotlib is installed.
             to_file: A file to write: `.png`, `.svg`, `.pdf`, or `.txt` for characters.
-            metrics: Which metrics, by their names without `val_`; by default all.
+            metrics: Which metric or metrics, by their names without `val_`; by default all.
             show: Whether a window shows the figure.
 
         Returns:

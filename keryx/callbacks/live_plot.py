@@ -21,7 +21,7 @@ class LivePlot(Callback):
 
     Args:
         to_file: A file that is written instead: `.png`, `.svg`, `.pdf`, or `.txt` for characters.
-        metrics: Which metrics, by their names without `val_`; by default all.
+        metrics: Which metric or metrics, by their names without `val_`; by default all.
         every: After how many epochs it is drawn; after the last one it always is.
 
     Raises:
@@ -40,7 +40,9 @@ class LivePlot(Callback):
     needs_every_batch = False
     remembers = ("numbers",)
 
-    def __init__(self, to_file: str | os.PathLike | None = None, metrics: Sequence[str] | None = None, every: int = 1):
+    def __init__(
+        self, to_file: str | os.PathLike | None = None, metrics: str | Sequence[str] | None = None, every: int = 1
+    ):
         if every < 1:
             raise ArgumentError(f"LivePlot draws after every=1 or more epochs; got every={every}.")
         self.to_file, self.metrics, self.every = None if to_file is None else Path(to_file), metrics, every

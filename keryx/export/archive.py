@@ -19,6 +19,7 @@ from keryx.layers import Layer
 from keryx.models import Model
 from keryx.saving import atomic
 from keryx.saving.archive import Writer
+from keryx.screens import put
 
 FORMAT, VERSION = "keryx.export", 1
 SERVE = "serve"
@@ -146,9 +147,7 @@ class ExportArchive:
             with atomic.writing(filepath) as file:
                 self._write(Writer(file), dict(zip(kept, arrays, strict=True)))
         if verbose:
-            print(
-                f"{os.fspath(filepath)} holds {', '.join(map(described, *zip(*self._programs.items(), strict=True)))}."
-            )
+            put(f"{os.fspath(filepath)} holds {', '.join(map(described, *zip(*self._programs.items(), strict=True)))}.")
 
     def _write(self, writer: Writer, arrays: dict[str, np.ndarray]) -> None:
         said = {

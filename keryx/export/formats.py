@@ -8,6 +8,7 @@ from keryx.errors import ArgumentError, ExportError, did_you_mean, listing
 from keryx.export import signature
 from keryx.export.archive import SERVE, ExportArchive
 from keryx.export.program import PLATFORMS
+from keryx.screens import put
 
 
 def export_model(
@@ -43,7 +44,7 @@ def _onnx(model: Any, filepath: Any, verbose: bool, input_signature: Any, opset_
     inputs = signature.of_model(model, input_signature)
     proto = to_onnx(model, filepath, inputs, opset_version)
     if verbose:
-        print(f"{os.fspath(filepath)} holds {model.name}({_infos(proto.graph.input)}) -> {_infos(proto.graph.output)}.")
+        put(f"{os.fspath(filepath)} holds {model.name}({_infos(proto.graph.input)}) -> {_infos(proto.graph.output)}.")
 
 
 def _infos(infos: Any) -> str:
@@ -65,7 +66,7 @@ def _tf_saved_model(model: Any, filepath: Any, verbose: bool, input_signature: A
 
     to_saved_model(model, filepath, signature.of_model(model, input_signature), **kwargs)
     if verbose:
-        print(f"{os.fspath(filepath)} holds {model.name} as a SavedModel with the function 'serve'.")
+        put(f"{os.fspath(filepath)} holds {model.name} as a SavedModel with the function 'serve'.")
 
 
 # Each format with the arguments of its own.

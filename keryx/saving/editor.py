@@ -13,6 +13,7 @@ from keryx.saving import atomic, forgotten, hdf5, hdf5_writer, keras_file, layou
 from keryx.saving.archive import MAGIC, Archive
 from keryx.saving.arrays import arrays_of
 from keryx.saving.hdf5_writer import Group
+from keryx.screens import put
 
 _ENDING = ".weights.h5"
 
@@ -76,7 +77,7 @@ class KerasFileEditor:
 
     def summary(self) -> None:
         """Print the objects and their arrays."""
-        print("\n".join(self._lines(self.weights_dict, "", "")))
+        put("\n".join(self._lines(self.weights_dict, "", "")))
 
     def _lines(self, objects: Mapping[str, Any], path: str, indent: str) -> Iterator[str]:
         for name, value in objects.items():
@@ -107,7 +108,7 @@ class KerasFileEditor:
             if wanted[path] != held[path]
         ]
         matches = sum(wanted[path] == held[path] for path in both)
-        print("\n".join([*errors, f"{matches} arrays match, {len(errors)} differ."]))
+        put("\n".join([*errors, f"{matches} arrays match, {len(errors)} differ."]))
         return {"status": "error" if errors else "success", "error_count": len(errors), "match_count": matches}
 
     # -- editing -------------------------------------------------------------------------------------------------

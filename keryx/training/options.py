@@ -38,7 +38,7 @@ class FitOptions:
         for name in ("batch_size", "epochs", "steps_per_epoch", "validation_steps", "validation_batch_size"):
             check_count(getattr(self, name), "fit()", name)
         after = self.validation_freq
-        if isinstance(after, (int, float)):
+        if isinstance(after, (int, float, np.number)):
             check_count(after, "fit()", "validation_freq")
         elif isinstance(after, str) or not isinstance(after, Container):
             raise ArgumentError(f"validation_freq is a number of epochs, or a list of such epochs; got {after!r}.")

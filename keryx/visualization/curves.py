@@ -41,7 +41,7 @@ class Panel:
 
 def panels(
     history: Mapping[str, Sequence[Any]],
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     validation_freq: Any = 1,
     model: Any = None,
     first: int = 0,
@@ -50,7 +50,7 @@ def panels(
 
     Args:
         history: By name, a number an epoch.
-        metrics: Which of them, by the name without `val_`; by default all that are numbers.
+        metrics: Which one or which of them, by the name without `val_`; by default all that are numbers.
         validation_freq: The one that `fit` was given: in which epochs there was validation.
         model: The model, whose metrics say whether higher is better.
         first: How many epochs went before.
@@ -65,6 +65,7 @@ def panels(
     length = max((len(values) for values in history.values()), default=0)
     drawable = {name: values for name, values in history.items() if values and all(map(_is_number, values))}
     names = list(dict.fromkeys(name.removeprefix("val_") for name in drawable))
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     for name in metrics or ():
         if name not in names:
             raise ArgumentError(
@@ -97,8 +98,8 @@ def _epochs(count: int, every: Sequence[float], validation_freq: Any) -> list[fl
     """In which epochs there was a number, where it was not there in each."""
     if count == len(every):
         return list(every)
-    if isinstance(validation_freq, int):
-        validated = [epoch for epoch in every if epoch % validation_freq == 0]
+    if isinstance(validation_freq, (int, np.integer)):
+        validated = [epoch for epoch in every if epoch % int(validation_freq) == 0]
     else:
         validated = [epoch for epoch in every if epoch in (validation_freq or ())]
     return (validated if len(validated) >= count else list(every))[-count:]

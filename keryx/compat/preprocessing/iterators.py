@@ -10,6 +10,7 @@ import numpy as np
 from keryx import config
 from keryx.errors import ArgumentError, DataError, FileError
 from keryx.preprocessing.image import array_to_img, img_to_array, load_img
+from keryx.screens import put
 from keryx.utils import Sequence
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
@@ -256,7 +257,7 @@ class DirectoryIterator(FileIterator):
         self.filenames = [file for file, _ in found]
         self.classes = self.labels = np.array([label for _, label in found], "int32")
         self.filepaths = [os.path.join(self.directory, file) for file in self.filenames]
-        print(f"Found {len(found)} images belonging to {len(names)} classes.")
+        put(f"Found {len(found)} images belonging to {len(names)} classes.")
         super().__init__(len(found), batch_size, shuffle, seed)
 
     def _batch(self, chosen: np.ndarray) -> Any:

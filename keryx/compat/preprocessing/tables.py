@@ -8,6 +8,7 @@ import numpy as np
 from keryx import config
 from keryx.compat.preprocessing.iterators import ENDINGS, FileIterator
 from keryx.errors import ArgumentError, DataError, listing, warn
+from keryx.screens import put
 
 _WITHOUT_CLASSES = ("input", "multi_output", "raw", "other", None)
 _MODES = ("categorical", "binary", "sparse", *_WITHOUT_CLASSES)
@@ -70,7 +71,7 @@ class DataFrameIterator(FileIterator):
         elif class_mode in ("raw", "other"):
             self._targets = rows[y_col].to_numpy()
         told = f" belonging to {len(self.class_indices)} classes" if labels else ""
-        print(f"Found {len(rows)} {'validated' if validate_filenames else 'non-validated'} image filenames{told}.")
+        put(f"Found {len(rows)} {'validated' if validate_filenames else 'non-validated'} image filenames{told}.")
         super().__init__(len(rows), batch_size, shuffle, seed)
 
     def _is_image(self, name: str) -> bool:

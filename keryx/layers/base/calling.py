@@ -141,7 +141,10 @@ class Calling:
             return
         plan = plan_of(type(self).call)
         if missing := plan.missing(args, kwargs):
-            raise ArgumentError(f"{self.title} is called on {listing(plan.required)}; there is no {listing(missing)}.")
+            raise ArgumentError(
+                f"{self.title} is called on {listing(plan.required)}; there is no {listing(missing)}. "
+                f"Write layer({', '.join(plan.required)})."
+            )
         wanted, _ = accepted_arguments(self.build)
         given = shapes_for(plan.names, wanted, args, kwargs)
         build = functools.partial(self._build_once, names=wanted)
