@@ -7,6 +7,7 @@ import pytest
 import keryx
 from keryx import layers
 from keryx.errors import DataError
+from keryx.training import prediction
 
 ROWS = 40
 A = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -74,6 +75,16 @@ def test_many_batches_go_in_one_call_where_nothing_is_left_behind(layer, many, m
     calls = many_calls(model, monkeypatch)
     assert model.predict(A, batch_size=2, verbose=0).shape == (ROWS, 3)
     assert bool(calls) == many
+
+
+def test_a_long_batch_is_not_copied_into_a_chunk(monkeypatch):
+    model = model_of(Noise())
+    calls = many_calls(model, monkeypatch)
+    monkeypatch.setattr(prediction, "LONG_BATCH", 2 * A[0].nbytes)  # the bytes of a batch of two rows
+    model.predict(A, batch_size=2, verbose=0)
+    assert not calls
+    model.predict(A, batch_size=1, verbose=0)
+    assert calls
 
 
 def test_each_call_and_each_batch_of_predict_draws_anew(monkeypatch):

@@ -136,6 +136,14 @@ def test_batches_from_any_position_on(kind):
             jax.tree.map(np.testing.assert_array_equal, batches(epoch, start), whole[start:])
 
 
+@pytest.mark.parametrize(("limit", "shared"), [(None, [True] * 3), (5, [True, True, False, True, True])])
+def test_batches_in_the_order_of_the_rows_are_not_copied(limit, shared):
+    made = Arrays(Batch(X, [], []), SIZE, limit=limit, around=limit is not None)
+    batches = [batch.x for batch in made.batches((1, 2, 3), 0)]
+    assert [np.shares_memory(batch, X) for batch in batches] == shared  # one goes over the end
+    np.testing.assert_array_equal(np.concatenate(batches), np.tile(X, (2, 1))[: made.end])
+
+
 def test_two_fits_shuffle_differently():
     seen = []
 

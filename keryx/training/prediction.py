@@ -24,6 +24,7 @@ _NOTHING = nullcontext()
 # Where a batch takes less than this, in seconds, the way to the device and back counts, and many go in one call.
 SHORT_BATCH = 5e-3
 CHUNK_BATCHES, CHUNK_BYTES = 64, 2**23
+LONG_BATCH = 2**19  # bytes that take as long to copy into a chunk as a call takes to begin
 
 
 def predict(model: Any, x: Any, options: RunOptions) -> Any:
@@ -69,7 +70,7 @@ def _batch_by_batch(
         yield outputs, number + 1
         alike = unwatched and model.compiled_call.predict.only_reads and _by_row(outputs, batch.x)
         model.compiled_call.predict.level.after_call(seconds)
-        if isinstance(source, Arrays) and alike and seconds < SHORT_BATCH:
+        if isinstance(source, Arrays) and alike and seconds < SHORT_BATCH and _bytes(batch.x) < LONG_BATCH:
             yield from _chunks(model, source, (number + 1) * source.batch_size, compiling)
             return
 
@@ -81,8 +82,7 @@ def _chunks(model: Any, source: Arrays, position: int, compiling: Callable[[], N
         The outputs of some rows, and the number of batches that are done.
     """
     x, size = source.arrays.x, source.batch_size
-    row_bytes = sum(leaf.nbytes // len(leaf) for leaf in jax.tree.leaves(x))
-    capacity = max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(row_bytes * size, 1)))
+    capacity = min(CHUNK_BATCHES, CHUNK_BYTES // max(_bytes(x) * size // source.rows, 1))
     whole = source.end // size * size
     pace = 1
     while position < whole:
@@ -128,6 +128,10 @@ def _as_numpy(output: jax.Array) -> np.ndarray:
     array = np.asarray(output)
     small = array.dtype.itemsize < 4 and jnp.issubdtype(array.dtype, jnp.floating)
     return array.astype(np.float32) if small else array
+
+
+def _bytes(arrays: Any) -> int:
+    return sum(array.nbytes for array in jax.tree.leaves(arrays))
 
 
 def _padded(arrays: Any, first: int, rows: int, capacity: int) -> Any:

@@ -115,7 +115,9 @@ class Arrays(Source):
             return  # before an order is made
         order, size = self.order(key, epoch), self.batch_size
         for first in range(start * size, self.end, size):
-            yield self.take(order[first : first + size])
+            rows = order[first : first + size]
+            in_one_piece = not self.shuffle and rows[-1] - rows[0] + 1 == len(rows)
+            yield self.take(slice(int(rows[0]), int(rows[-1]) + 1) if in_one_piece else rows)  # a slice copies nothing
 
     def take(self, rows: np.ndarray | slice) -> Batch:
         """A batch of these rows, cut on the host."""
