@@ -64,11 +64,18 @@ def resized(image: np.ndarray, size: Sequence[int], interpolation: str = "biline
             rows = image.shape[2] * rows.repeat(image.shape[2], 1) + np.tile(np.arange(image.shape[2]), new)
             weights = weights.repeat(image.shape[2], 1)
         lines, weights = image.reshape(len(image), -1), weights[..., None] if axis == 0 else weights
-        total = np.take(lines, rows[0], axis) * weights[0]
+        total = _weighted(lines, rows[0], axis, weights[0])
         for row, weight in zip(rows[1:], weights[1:], strict=True):
-            total += np.take(lines, row, axis) * weight
+            total += _weighted(lines, row, axis, weight)
         image = total.reshape(len(total), -1, image.shape[2])
     return image.astype("float32", copy=False)
+
+
+def _weighted(lines: np.ndarray, rows: np.ndarray, axis: int, weights: np.ndarray) -> np.ndarray:
+    """Rows or columns, each times its weight, in one new array."""
+    taken = lines.take(rows, axis, mode="clip").astype("float32", copy=False)  # to raise, NumPy would copy once more
+    taken *= weights
+    return taken
 
 
 @functools.lru_cache(1024)
