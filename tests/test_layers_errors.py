@@ -39,7 +39,7 @@ OLD_WORDS = [
         "Conv2D() has no argument 'pading'. Did you mean 'padding'?",
     ),
     (lambda: layers.Conv2D(3), "Conv2D() lacks 'kernel_size': write Conv2D(filters, kernel_size)."),
-    (lambda: layers.LSTM(), "LSTM() lacks 'units': write LSTM(units)."),
+    (lambda: layers.LSTM(name="a"), "LSTM() lacks 'units': write LSTM(units)."),
     (lambda: layers.Dense(3, units=3), "Dense() got multiple values for argument 'units'."),
     (lambda: layers.Add(3), "Add() takes 0 arguments by place, and got 1: give the rest by name."),
     (
