@@ -92,7 +92,7 @@ class Objective:
             self.total.update_state(loss, sample_weight=size)
         trackers = [tracker for head in self.heads for _, _, tracker in head.losses]
         for tracker, value in zip(trackers, parts or [None] * len(trackers), strict=True):
-            if tracker is not None:
+            if tracker is not None and value is not None:
                 tracker.update_state(value, sample_weight=size)
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
             for group, given in ((head.metrics, None), (head.weighted_metrics, weight)):
