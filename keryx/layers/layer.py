@@ -130,6 +130,7 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         """The maths."""
         raise StateError(f"{type(self).__name__} has no call(self, inputs) method yet: write one.")
 
+    @old_words.shape_first
     def add_weight(
         self,
         shape: Any = None,
