@@ -115,6 +115,21 @@ def refuses_unknown(function: Function) -> Function:
     return function
 
 
+def shape_first(function: Function) -> Function:
+    """Mark `add_weight` to refuse a name by place, which came first before Keras 3."""
+
+    @functools.wraps(function)
+    def add_weight(self, *args, **kwargs):
+        if args and isinstance(args[0], str):
+            raise ArgumentError(
+                f"add_weight({args[0]!r}, ...): the shape comes first since Keras 3. Write add_weight(shape=..., "
+                f"initializer=..., name={args[0]!r})."
+            )
+        return function(self, *args, **kwargs)
+
+    return add_weight  # type: ignore[return-value]
+
+
 def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:
     """Refuse the arguments of older dialects, and unknown ones, before a layer is made."""
     where, known = f"{cls.__name__}()", init_arguments(cls)

@@ -94,6 +94,45 @@ def test_a_registered_function_is_handed_on_as_it_is():
     assert not called
 
 
+def gelu(x):
+    return x
+
+
+def test_a_function_goes_by_its_name_and_whoever_reads_the_config_hands_it_over():
+    def slope(x):
+        return 3 * x
+
+    written = codec.serialize(slope)
+    assert written == {"module": "builtins", "class_name": "function", "config": "slope", "registered_name": "slope"}
+    assert codec.deserialize(written, custom_objects={"slope": slope}) is slope
+    with pytest.raises(ConfigError, match=r"names 'slope'.*custom_objects="):
+        codec.deserialize(written)
+    with pytest.raises(ConfigError, match=r"<lambda>' cannot be written down.*name with\s+def"):
+        codec.serialize(lambda x: x)
+    with pytest.raises(ConfigError, match=r"'gelu' cannot be written down by its name.*register yours"):
+        codec.serialize(gelu)  # read, it would be Keryx's
+
+
+def test_a_class_of_the_user_s_is_never_taken_for_one_of_the_library_s():
+    class Dense(L.Layer):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+
+    Dense.__module__ = "mine.layers"
+    written = codec.serialize(Dense(3))
+    with pytest.raises(ConfigError, match=r"names 'Dense'.*custom_objects="):
+        codec.deserialize(written)
+    assert type(codec.deserialize(written, custom_objects={"Dense": Dense})) is Dense
+
+
+def test_names_of_what_wants_arguments_and_of_another_family():
+    with pytest.raises(ConfigError, match=r"The metric MeanIoU wants 'num_classes': make it, MeanIoU\(num_classes="):
+        keryx.metrics.get("MeanIoU")
+    with pytest.raises(ConfigError, match=r"no optimizer 'categorical_crossentropy'\..* is the name of a"):
+        keryx.optimizers.get("categorical_crossentropy")
+
+
 def test_json_is_checked_as_it_is_read():
     for text, why in [
         ('{"a": 1, "a": 2}', "twice"),

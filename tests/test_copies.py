@@ -53,6 +53,12 @@ class Subclassed(keryx.Model):
         return self.out(self.hidden(inputs))
 
 
+@ways
+def test_a_layer_that_wants_arguments(way):
+    layer = way(layers.Conv2D(4, 3, name="edges"))
+    assert (layer.name, layer.filters, layer.kernel_size, layer.built) == ("edges", 4, (3, 3), False)
+
+
 def functional():
     inputs = keryx.Input((6,), name="features")
     inner = keryx.Sequential([keryx.Input((6,)), layers.Dense(6, activation="tanh"), Swish(6)])

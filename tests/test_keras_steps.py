@@ -426,3 +426,60 @@ def test_a_step_that_logs_a_loss_and_leaves_its_mean_alone_shows_the_last_loss()
 
     model = build(keryx, Bare)
     assert model.fit(X, Y, verbose=0).history["loss"][0] > 0
+
+
+class OwnHelper(keryx.Model):
+    """As in Keras's guide to steps on JAX, whose helper has the name of a part of the step and other arguments."""
+
+    def compute_loss_and_updates(self, trainable_variables, non_trainable_variables, x, y, training=False):
+        y_pred, rest = self.stateless_call(trainable_variables, non_trainable_variables, x, training=training)
+        return self.compute_loss(x, y, y_pred), (y_pred, rest)
+
+    def train_step(self, state, data):
+        trainable, rest, slots, held = state
+        at = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
+        (loss, (_, rest)), gradients = at(trainable, rest, *data, training=True)
+        trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
+        return {"loss": loss}, (trainable, rest, slots, held)
+
+
+def test_a_helper_of_the_user_s_with_the_name_of_a_part_of_the_step():
+    model = build(keryx, OwnHelper, loss="mse")
+    assert np.isfinite(model.fit(X, Y, 8, verbose=0).history["loss"]).all()
+    assert np.isfinite(model.train_on_batch(X, Y))
+    told = r"OwnHelper.compute_loss_and_updates takes \(trainable.*but test_step calls it with.*another name"
+    for measure in (model.evaluate, model.test_on_batch):
+        with pytest.raises(StateError, match=told):
+            measure(X, Y)
+    with pytest.raises(StateError, match=told):
+        model.fit(X, Y, 8, validation_data=(X, Y), verbose=0)
+
+
+def test_a_step_that_logs_no_loss_of_that_name():
+    class Pair(OwnHelper):
+        def train_step(self, state, data):
+            logs, state = super().train_step(state, data)
+            return {"d_loss": logs["loss"], "g_loss": 2 * logs["loss"], "accuracy": jnp.nan}, state
+
+    model = build(keryx, Pair, loss="mse")
+    history = model.fit(X, Y, 8, verbose=0).history
+    assert set(history) == {"accuracy", "d_loss", "g_loss"}
+    assert np.isfinite(history["d_loss"]).all()
+    before = model.get_weights()
+    with pytest.raises(keryx.errors.NonFiniteLossError):
+        model.fit(X, np.full_like(Y, np.inf), 8, verbose=0)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_compute_loss_of_several_outputs_without_targets():
+    class Agreeing(keryx.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return jnp.mean((y_pred[0] - y_pred[1]) ** 2)
+
+    x = keryx.Input((4,))
+    model = Agreeing(x, [keryx.layers.Dense(1)(x), keryx.layers.Dense(1)(x)])
+    model.compile("adam", "mse")
+    history = model.fit(X, epochs=2, verbose=0).history
+    assert history.keys() == {"loss"}
+    assert history["loss"][1] < history["loss"][0]

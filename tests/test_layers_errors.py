@@ -260,3 +260,12 @@ def test_a_symbol_has_no_numbers():
 def test_what_is_not_here_yet_says_why(use, said):
     with pytest.raises((errors.KeryxError, AttributeError), match=said):
         use()
+
+
+def test_the_name_of_a_weight_by_place():
+    class Old(layers.Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", shape=(3, 2))
+
+    with pytest.raises(ArgumentError, match=r"add_weight\('kernel', ...\): the shape comes first.*name='kernel'"):
+        Old().build((None, 3))

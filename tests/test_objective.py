@@ -6,7 +6,7 @@ import pytest
 from twin_models import For, compile_both, same_logs, same_weights, twins
 
 import keryx
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, StateError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
 
@@ -502,3 +502,27 @@ def test_a_tagger_of_padded_sentences():
     same_weights(ours, theirs)
     logs = [m.evaluate(words, STEP_LABELS, batch_size=5, verbose=0, return_dict=True) for m in (theirs, ours)]
     same_logs(logs[1], logs[0])
+
+
+def test_metrics_in_the_place_of_the_loss_weights():
+    model = dense(3, "softmax")(keryx)
+    with pytest.raises(ConfigError, match=r"loss_weights, its third argument by place.*'accuracy'.*metrics="):
+        model.compile("sgd", SPARSE, ["accuracy"])
+
+
+def test_a_metric_that_keeps_its_sum_in_an_attribute():
+    class Total(keryx.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="total")
+            self.seen = 0.0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.seen += keryx.ops.sum(y_pred)
+
+        def result(self):
+            return self.seen
+
+    model = dense(3, "softmax")(keryx)
+    model.compile("sgd", SPARSE, metrics=[Total()])
+    with pytest.raises(StateError, match=r"update_state\(\) of metric 'total' sets self.seen.*add_weight\(name='seen'"):
+        model.fit(X, LABELS, verbose=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import keryx
-from keryx.errors import ConfigError
+from keryx.errors import ConfigError, SymbolicError
 from keryx.optimizers import schedules
 
 SCHEDULES = [
@@ -94,3 +94,14 @@ def test_a_schedule_that_a_callback_sets_is_followed_from_the_next_epoch_on():
     model.compile(keryx.optimizers.SGD(first), lambda y_true, y_pred: y_pred)
     model.fit(np.ones((2, 1)), np.ones((2, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[Other()])
     assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - 0.5 - 0.25)
+
+
+def test_a_schedule_that_decides_by_if():
+    class Steps(schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1 if step < 10 else 0.01
+
+    model = keryx.Sequential([keryx.Input((1,)), keryx.layers.Dense(1)])
+    model.compile(keryx.optimizers.SGD(Steps()), "mse")
+    with pytest.raises(SymbolicError, match=r"The learning rate 'Steps' asks a tensor whether it is true.*ops.where"):
+        model.fit(np.ones((2, 1)), np.ones((2, 1)), verbose=0)

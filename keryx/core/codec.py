@@ -7,6 +7,7 @@ function is called because a config says so: a class is built by its `from_confi
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -77,10 +78,25 @@ class Registry:
         found = registered.find(name)
         found = self.known(name) if found is None else found
         if found is None:
-            close = did_you_mean(name, self.names())
+            close = did_you_mean(name, self.names()) or _of_another_kind(name)
             known = [word for word in self.names() if word.islower()] or self.names()
             raise ConfigError(f"There is no {self.kind} {name!r}.{close or f' Known: {listing(known)}.'}")
         return found
+
+    def _made(self, cls: type) -> Any:
+        """An object of a class that was given by its name, or as it is.
+
+        Raises:
+            ConfigError: Where it wants arguments, so that only an object of it can be given.
+        """
+        _, *parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind not in _VARIADIC]
+        if needed:
+            wanted = ", ".join(f"{name}=..." for name in needed)
+            raise ConfigError(
+                f"The {self.kind} {cls.__name__} wants {listing(needed)}: make it, {cls.__name__}({wanted})."
+            )
+        return cls()
 
     def known(self, name: str) -> Any:
         """The class or function of the library's that has this name, or None."""
@@ -102,7 +118,7 @@ class Registry:
         elif isinstance(identifier, dict):
             return deserialize(identifier, self)
         if isinstance(identifier, type):
-            return identifier()
+            return self._made(identifier)
         if identifier is None or callable(identifier) or isinstance(identifier, Configurable):
             return identifier
         from keryx.core import mistaken
@@ -112,6 +128,13 @@ class Registry:
 
 
 _registries: dict[str, Registry] = {}
+_VARIADIC = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+
+
+def _of_another_kind(name: str) -> str:
+    """A sentence that says what a name is, where it is one of another family's."""
+    kinds = [table.kind for table in _registries.values() if table.known(name) is not None]
+    return f" {name!r} is the name of {'an' if kinds[0][0] in 'aeio' else 'a'} {kinds[0]}." if kinds else ""
 
 
 def registry_of(module: str) -> Registry:
@@ -128,7 +151,7 @@ def serialize(value: Any) -> Any:
     """`value` as plain data: numbers, strings, lists, tuples and dicts. The inverse of `deserialize`.
 
     Raises:
-        ConfigError: For functions that are not registered, lambdas among them, and objects without a get_config.
+        ConfigError: For functions without a name, such as lambdas, and objects without a get_config.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -181,17 +204,34 @@ def _tells_how_built(cls: type) -> bool:
 
 def _serialize_function(function: Callable) -> Any:
     name = registered.name_of(function)
-    if name:
-        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
-    if getattr(function, "config_module", None) in _registries:
+    if not name and getattr(function, "config_module", None) in _registries:
         return function.__name__
-    if _by_reference.get():
+    if not name and _by_reference.get():
         return function
-    raise ConfigError(
-        f"The function {getattr(function, '__qualname__', function)!r} cannot be written down, for code is never "
-        "read from a file. Give it a name with def, and register it: @keryx.utils.register_keras_serializable() above "
-        "its definition."
-    )
+    name = name or _own_name(function)
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+
+
+def _own_name(function: Callable) -> str:
+    """The name of a function that is not registered, by which whoever reads the config hands it over.
+
+    Raises:
+        ConfigError: Where it has none, or one of ours has it, which a reader would take.
+    """
+    name, title = getattr(function, "__name__", ""), getattr(function, "__qualname__", function)
+    if not name.isidentifier():
+        raise ConfigError(
+            f"The function {title!r} cannot be written down, for code is never read from a file. Give it a name with "
+            "def, and register it, @keryx.utils.register_keras_serializable() above its definition, or hand it over "
+            "when it is read: load_model(path, custom_objects={'name': function})."
+        )
+    if any(table.known(name) is not None for table in _registries.values()):
+        raise ConfigError(
+            f"The function {title!r} cannot be written down by its name, for it is that of one of Keryx's own, which a "
+            f"reader would take. Give that one, {name!r}, or register yours under a name of its own: "
+            "@keryx.utils.register_keras_serializable() above its definition."
+        )
+    return name
 
 
 @contextmanager
@@ -318,15 +358,20 @@ def _decode_object(name: str, value: dict[str, Any], registry: Registry | None) 
         return made
 
 
+# Where configs say that the library's things are; what is of another module is the user's, whatever its name.
+_LIBRARIES = {"builtins", "keras", "keras_core", "keryx", "tensorflow", "tf_keras"}
+
+
 def _look_up(name: str, value: dict[str, Any], registry: Registry | None) -> Any:
     names = [value["config"]] if name == "function" else [value.get("registered_name"), name]
     for one in names:
         found = registered.find(one)
         if found is not None:
             return found
-    name = str(names[-1])
-    first = _registries.get(str(value.get("module")), registry)
-    for table in dict.fromkeys(r for r in (registry, first, *_registries.values()) if r is not None):
+    name, module = str(names[-1]), str(value.get("module") or "keras")
+    first = _registries.get(module, registry)
+    ours = (registry, first, *_registries.values()) if module.partition(".")[0] in _LIBRARIES else ()
+    for table in dict.fromkeys(r for r in ours if r is not None):
         found = table.known(name)
         if found is not None:
             return found

@@ -167,8 +167,8 @@ class Masking(Layer):
 class Lambda(Layer):
     """Any function as a layer: `function(inputs, **arguments)`.
 
-    A model that holds one can be saved only where the function is registered with
-    `keryx.utils.register_keras_serializable`, for code is never read from a file.
+    A model that holds one can be saved where the function has a name, for code is never read from a file: who loads
+    it hands the function over in `custom_objects`, or has registered it.
 
     Args:
         function: A function of the inputs, written in jax.numpy; it is handed `mask` and `training` if it

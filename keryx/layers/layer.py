@@ -81,13 +81,18 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
 
     def __new__(cls, *args, **kwargs):
         old_words.check_layer_arguments(cls, args, kwargs)
+        layer = cls._blank()
+        layer._given = given_arguments(cls, args, kwargs)
+        if (rematerialized := remat.current()) is not None:
+            layer._remat = rematerialized
+        return layer
+
+    @classmethod
+    def _blank(cls):
         layer = super().__new__(cls)
         layer.nodes = []
         layer.built = False
         layer._call_losses = []
-        layer._given = given_arguments(cls, args, kwargs)
-        if (rematerialized := remat.current()) is not None:
-            layer._remat = rematerialized
         return layer
 
     def __init__(
@@ -125,6 +130,7 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
         """The maths."""
         raise StateError(f"{type(self).__name__} has no call(self, inputs) method yet: write one.")
 
+    @old_words.shape_first
     def add_weight(
         self,
         shape: Any = None,

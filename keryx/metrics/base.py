@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx import config
+from keryx import config, old_words
 from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
@@ -75,6 +75,7 @@ class Metric(Copyable, Configurable):
         self.update_state(*args, **kwargs)
         return self._read()
 
+    @old_words.shape_first
     def add_variable(
         self,
         shape: Sequence[int] = (),

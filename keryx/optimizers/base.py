@@ -26,11 +26,16 @@ _OLD_WORDS = {
 
 
 class Count(int):
-    """A number of steps, with the method by which programs for Keras, where it is a Variable, read it.
+    """A number of steps, with the members by which programs for Keras, where it is a Variable, read it.
 
-    >>> Count(3) + 1, Count(3).numpy()
-    (4, array(3))
+    >>> Count(3) + 1, Count(3).numpy(), Count(3).value.item()
+    (4, array(3), 3)
     """
+
+    @property
+    def value(self) -> jax.Array:
+        """The number as an array of JAX's."""
+        return jnp.asarray(int(self), jnp.int32)
 
     def numpy(self) -> np.ndarray:
         """The number as an array of NumPy's."""
@@ -153,7 +158,13 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return jnp.array(rate.value, jnp.float32)
-        return jnp.asarray(rate(iteration) if inspect.signature(rate).parameters else rate(), jnp.float32)
+        try:
+            return jnp.asarray(rate(iteration) if inspect.signature(rate).parameters else rate(), jnp.float32)
+        except Exception as error:
+            from keryx.core import mistaken
+
+            who = getattr(rate, "__name__", type(rate).__name__)
+            raise mistaken.retold(error, f"The learning rate {who!r}") from error.__cause__
 
     @property
     def iterations(self) -> "Count":

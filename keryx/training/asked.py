@@ -38,6 +38,12 @@ class Asked:
     def __post_init__(self) -> None:
         for role, given in (("loss", self.loss), ("metric", self.metrics), ("weighted metric", self.weighted_metrics)):
             _check_names(given, role)
+        weights = jax.tree.leaves(self.loss_weights)
+        if metrics := [one for one in weights if _is_metric(one)]:
+            raise ConfigError(
+                f"compile() wants loss_weights, its third argument by place, as numbers; got {listing(metrics)}. Write "
+                "metrics=[...]."
+            )
 
     def with_losses(self, objective: Objective, structure: Any, layers: Sequence[str] = ()) -> Objective:
         """The objective in which each output has its losses, now that the outputs are known.

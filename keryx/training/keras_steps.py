@@ -17,7 +17,7 @@ from keryx.errors import StateError
 from keryx.metrics import Metric
 from keryx.training.protocol import TrainedModel
 from keryx.training.state import TestState, TrainState, folded
-from keryx.training.step import Batch
+from keryx.training.step import Batch, is_finite
 
 _METHODS = ("train_step", "test_step", "compute_loss", "compute_loss_and_updates", "compute_metrics")
 
@@ -114,10 +114,12 @@ def compute_metrics(model: TrainedModel, x: Any, y: Any, y_pred: Any, sample_wei
     """Let the compiled metrics see a batch, and read all metrics."""
     objective, outputs = model.objective, jax.tree.leaves(y_pred)
     targets, weights = objective.match(y, "target"), objective.match(sample_weight, "sample weight")
-    parts = objective.loss_of(targets, outputs, weights)[1] if objective.trackers else None
+    compares = objective.trackers and any(target is not None for target in targets)  # a compute_loss may not
+    parts = objective.loss_of(targets, outputs, weights)[1] if compares else None
     masks = [scope.mask_of(output) for output in outputs]
     objective.update_metrics(None, parts, targets, outputs, weights, masks, _rows(x))
-    return model.get_metrics_result()
+    unseen = [] if compares else [tracker.name for tracker in objective.trackers]
+    return {name: value for name, value in model.get_metrics_result().items() if name not in unseen}
 
 
 def compute_loss_and_updates(
@@ -173,10 +175,11 @@ def train_step(model: TrainedModel, state: tuple, data: Any) -> tuple[dict[str, 
     """One step of training by Keras's contract."""
     trainable, non_trainable, optimizer_variables, metrics = state
     x, y, weight = unpack_x_y_sample_weight(data)
+    given = trainable, non_trainable, metrics, x, y, weight
+    more = {"training": True, "optimizer_variables": optimizer_variables}
+    _refuse_other_arguments(model, "train_step", *given, **more)
     loss_at = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
-    (_, (loss, y_pred, non_trainable, metrics)), gradients = loss_at(
-        trainable, non_trainable, metrics, x, y, weight, training=True, optimizer_variables=optimizer_variables
-    )
+    (_, (loss, y_pred, non_trainable, metrics)), gradients = loss_at(*given, **more)
     trainable, optimizer_variables = model.optimizer.stateless_apply(optimizer_variables, gradients, trainable)
     logs, metrics = _measured(model, metrics, loss, x, y, y_pred, weight)
     return logs, (trainable, non_trainable, optimizer_variables, metrics)
@@ -186,11 +189,25 @@ def test_step(model: TrainedModel, state: tuple, data: Any) -> tuple[dict[str, A
     """Measure one batch by Keras's contract."""
     trainable, non_trainable, metrics = state
     x, y, weight = unpack_x_y_sample_weight(data)
-    _, (loss, y_pred, non_trainable, metrics) = model.compute_loss_and_updates(
-        trainable, non_trainable, metrics, x, y, weight, training=False
-    )
+    given = trainable, non_trainable, metrics, x, y, weight
+    _refuse_other_arguments(model, "test_step", *given, training=False)
+    _, (loss, y_pred, non_trainable, metrics) = model.compute_loss_and_updates(*given, training=False)
     logs, metrics = _measured(model, metrics, loss, x, y, y_pred, weight)
     return logs, (trainable, non_trainable, metrics)
+
+
+def _refuse_other_arguments(model: TrainedModel, step: str, *given: Any, **named: Any) -> None:
+    """Refuse a helper of the user's that has the name of a part of the step, and takes other arguments."""
+    signature = inspect.signature(model.compute_loss_and_updates)
+    try:
+        signature.bind(*given, **named)
+    except TypeError:
+        names = ["trainable_variables", "non_trainable_variables", "metrics_variables", "x", "y", "sample_weight"]
+        told = ", ".join([*names, *(f"{name}=" for name in named)])
+        raise StateError(
+            f"{type(model).__name__}.compute_loss_and_updates takes {signature}, but {step} calls it with ({told}). "
+            f"Give it another name, or write a {step} of your own."
+        ) from None
 
 
 def _measured(model: TrainedModel, metrics: list, loss: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> tuple:
@@ -236,7 +253,7 @@ def adapted_train_step(model: TrainedModel) -> Callable:
             step=state.step + 1,
         )
         logs, kept = _noted(model, True, logs, state.metrics | _by_path(model, metrics, new[3]))
-        fine = jnp.isfinite(jnp.mean(logs.get("loss", jnp.zeros(())))) & (state.bad_step < 0)
+        fine = is_finite(logs) & (state.bad_step < 0)
         return lax.cond(fine, lambda: new_state, lambda: state)._replace(metrics=kept), logs
 
     return step

@@ -28,7 +28,7 @@ def fit(model: Any, x: Any, y: Any, weight: Any, options: FitOptions, resume: bo
     session: Session = model.session
     source, held_out = sources(session, x, y, weight, options)
     with source, held_out or nullcontext():
-        session.begin(source.first())
+        session.begin(source.first(), tests=held_out is not None)
         session.begin_training()
         if held_out is not None:
             session.check_validation(held_out.first())

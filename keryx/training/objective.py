@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from keryx import metrics as metric_objects
 from keryx.core.matching import match
 from keryx.core.names import structural_name, untaken
 from keryx.core.variable import Variable
-from keryx.errors import DataError
+from keryx.errors import DataError, StateError
 from keryx.losses import Loss
 from keryx.metrics import Mean, Metric
 
@@ -92,7 +93,7 @@ class Objective:
             self.total.update_state(loss, sample_weight=size)
         trackers = [tracker for head in self.heads for _, _, tracker in head.losses]
         for tracker, value in zip(trackers, parts or [None] * len(trackers), strict=True):
-            if tracker is not None:
+            if tracker is not None and value is not None:
                 tracker.update_state(value, sample_weight=size)
         for head, y, y_pred, weight, mask in zip(self.heads, targets, outputs, weights, masks, strict=True):
             for group, given in ((head.metrics, None), (head.weighted_metrics, weight)):
@@ -103,6 +104,7 @@ class Objective:
                         metric.update_state(y, y_pred, **extra)
                     except Exception as error:
                         raise _told(error, f"metric {metric.name!r}", head.name) from error.__cause__
+                    _refuse_lost_values(metric)
 
     def results(self, training: bool = True) -> dict[str, Any]:
         """What is logged, by name: the loss, the outputs' losses, the metrics."""
@@ -214,6 +216,17 @@ def _told(error: Exception, who: str, output: str) -> Exception:
     told = mistaken.retold(error, f"The {who}")
     told.add_note(f"In the {who} of output {output!r}, which is called on (y_true, y_pred).")
     return told
+
+
+def _refuse_lost_values(metric: Metric) -> None:
+    """Raise StateError where a metric has kept a value of compiled code in an attribute, where it is none."""
+    for name, value in vars(metric).items():
+        if isinstance(value, jax.core.Tracer):
+            raise StateError(
+                f"The update_state() of metric {metric.name!r} sets self.{name} to a tensor, which has no value "
+                f"outside of compiled code. Make it a variable in __init__, self.{name} = "
+                f"self.add_weight(name={name!r}, initializer='zeros'), and set that: self.{name}.assign_add(...)."
+            )
 
 
 def _times(weight: Any, mask: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -104,8 +104,11 @@ class Session(Copyable):
         if self.model.has_graph:
             self._resolve(self.model.output, self.model.outputs, self.model.output_names)
 
-    def begin(self, batch: Batch) -> None:
-        """Make metrics and the optimizer's state, now that the shapes of the data are known."""
+    def begin(self, batch: Batch, tests: bool = True) -> None:
+        """Make metrics and the optimizer's state, now that the shapes of the data are known.
+
+        Without `tests` nothing is measured yet: a test_step that does not work is the error of who calls for it.
+        """
         with self._preparing:
             if not self.objective.resolved:
                 self.objective = self.asked.with_metrics(self.objective, batch.y, self.outputs)
@@ -120,7 +123,7 @@ class Session(Copyable):
                 self.trainable, self.non_trainable = trainable, non_trainable
                 self.programs.clear()
             if self.model.steps_by_keras and self._can_test() and False not in self.objective.step_logs:
-                with self.reading() as weights:
+                with self.reading() as weights, suppress(*([] if tests else [Exception])):
                     state = TestState.begin(self.fresh_metrics())
                     self._log_by_step(False, keras_steps.adapted_test_step(self.model), state, weights)
 

@@ -135,12 +135,22 @@ def noting_logs(model: TrainedModel) -> Callable:
     return noting
 
 
+def is_finite(logs: dict[str, jax.Array]) -> jax.Array:
+    """Whether the loss that a step logs is finite: `loss`, or all whose names end so, where a step has several.
+
+    >>> is_finite({"d_loss": jnp.nan, "g_loss": 1.0}).item(), is_finite({"accuracy": jnp.nan}).item()
+    (False, True)
+    """
+    losses = [logs["loss"]] if "loss" in logs else [value for name, value in logs.items() if name.endswith("loss")]
+    return jnp.all(jnp.array([jnp.isfinite(jnp.mean(loss)) for loss in losses], bool))
+
+
 def stop_at_nan(step: Callable) -> Callable:
     """A step that notes the first step whose loss is not finite, after which no step learns."""
 
     def guarded(state: TrainState, fixed: Any, batch: Batch) -> TrainState:
         new, logs = step(state, fixed, batch)
-        fine = jnp.isfinite(logs["loss"]) | (state.bad_step >= 0)
+        fine = is_finite(logs) | (state.bad_step >= 0)
         return new._replace(bad_step=jnp.where(fine, state.bad_step, state.step))
 
     return guarded

@@ -287,7 +287,7 @@ class Trainer(Overridable, KerasTraining):
         batch = session.admit(x, y, sample_weight)
         if class_weight is not None:
             batch = session.checks().weighing(class_weight, batch)
-        session.begin(batch)
+        session.begin(batch, tests=False)
         with session.training(), interrupts.deferred(), self._as_asked():
             session.begin_training()
             session.set_clock(bad_step=-1)
