@@ -223,6 +223,19 @@ def test_numbers_for_text_and_text_for_numbers():
         model.predict([np.array([["ant"], [None]], object), extra])
 
 
+def test_one_text_or_number_by_itself():
+    text = layers.TextVectorization(vocabulary=["i", "write"])
+    assert text("I write, and still write").tolist() == [2, 3, 1, 1, 3]
+    assert text(b"write").tolist() == [3]
+    assert layers.TextVectorization(vocabulary=["a"], output_mode="count")("a b a").tolist() == [1, 2]
+    assert layers.StringLookup(vocabulary=["a", "b"])("b") == 2
+    assert layers.IntegerLookup(vocabulary=[5, 7])(7) == 2
+    with pytest.raises(errors.DataError, match="takes text; got int64"):
+        text(3)
+    with pytest.raises(errors.ArgumentError, match="'dense' is called on tensors; got 'a'"):
+        layers.Dense(2, name="dense")("a")
+
+
 # -- models --------------------------------------------------------------------------------------------------------
 
 
