@@ -1,5 +1,6 @@
 """Making tensors, asking what they are, casting them, and putting values into them."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from keryx.errors import ArgumentError
 from keryx.ops.table import as_array
 
 
-@lift
+@functools.partial(lift, of_sizes=True)
 def cast(x, dtype):
     """`x` in another dtype.
 
@@ -51,7 +52,7 @@ def _range(dtype) -> tuple[Any, Any]:
     return (int(info.min), int(info.max)) if whole else (float(info.min), float(info.max))
 
 
-@lift
+@functools.partial(lift, of_sizes=True)
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """`x` as a tensor."""
     return jnp.asarray(x, None if dtype is None else standardize_dtype(dtype))
