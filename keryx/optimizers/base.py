@@ -26,15 +26,20 @@ _OLD_WORDS = {
 
 
 class Count(int):
-    """A number of steps, with the method by which programs for Keras, where it is a Variable, read it.
+    """A number of steps, with what programs for Keras, where it is a Variable, read it by.
 
-    >>> Count(3) + 1, Count(3).numpy()
-    (4, array(3))
+    >>> Count(3) + 1, Count(3).numpy(), Count(3).value
+    (4, array(3), array(3))
     """
 
     def numpy(self) -> np.ndarray:
         """The number as an array of NumPy's."""
         return np.asarray(int(self))
+
+    @property
+    def value(self) -> np.ndarray:
+        """The number as an array of NumPy's."""
+        return self.numpy()
 
 
 class Optimizer(PureOptimizer, Copyable, Configurable):
