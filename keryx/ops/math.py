@@ -30,8 +30,8 @@ def _segment(function, name: str):
     def call(data, segment_ids, num_segments=None, sorted=False):
         if num_segments is None and isinstance(segment_ids, jax.core.Tracer):
             raise SymbolicError(
-                f"segment_{name}() wants num_segments= within compiled code: how many segments there are depends on the "
-                "values of segment_ids."
+                f"segment_{name}() wants num_segments= within compiled code: how many segments there are depends on "
+                "the values of segment_ids."
             )
         return function(as_array(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
 
