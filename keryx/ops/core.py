@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import kernels
+from keryx.core import host
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import lift
 from keryx.core.symbol import Shape
@@ -54,7 +55,9 @@ def _range(dtype) -> tuple[Any, Any]:
 
 @functools.partial(lift, of_sizes=True)
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    """`x` as a tensor."""
+    """`x` as a tensor; text as an array of NumPy's, for it stays on the host."""
+    if host.is_text(x) or (isinstance(x, np.ndarray) and x.dtype.kind in "USOT"):
+        return host.as_text(x)
     return jnp.asarray(x, None if dtype is None else standardize_dtype(dtype))
 
 
