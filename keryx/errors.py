@@ -74,12 +74,15 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     " Did you mean 'epochs'?"
     >>> did_you_mean("Relu", ["elu", "relu"])
     " Did you mean 'relu'?"
+    >>> did_you_mean("f1", ["f_beta_score", "f1_score"])
+    " Did you mean 'f1_score'?"
     >>> did_you_mean("zzz", ["epochs"])
     ''
     """
     known, lower = [str(w) for w in words], str(word).lower()
     swapped = [w for w in known if sorted(w.lower()) == sorted(lower)]  # 'adma' is nearer to 'adam' than to 'adamax'
     close = difflib.get_close_matches(str(word), swapped or known, n=1, cutoff=0 if swapped else 0.6)
+    close = close or [w for w in known if len(lower) > 1 and w.lower().startswith(lower)]
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -223,6 +223,38 @@ def test_numbers_for_text_and_text_for_numbers():
         model.predict([np.array([["ant"], [None]], object), extra])
 
 
+def test_text_as_a_tensor_stays_on_the_host():
+    for words in ([["ant bee"], ["cat"]], np.array([["ant bee"], ["cat"]]), np.array([[b"ant bee"], ["cat"]], object)):
+        held = ops.convert_to_tensor(words)
+        assert isinstance(held, np.ndarray)
+        assert held.tolist() == [["ant bee"], ["cat"]]
+    assert ops.convert_to_tensor("ant").tolist() == "ant"
+    assert isinstance(ops.convert_to_tensor([[1, 2]]), jax.Array)
+
+
+def test_rows_of_words_that_differ_in_length():
+    rows, lookup = [["ant", "bee"], ["bee"]], layers.StringLookup(mask_token="", output_mode="multi_hot")
+    with pytest.raises(errors.DataError, match=r"differ in length.*pad_sequences\(x, dtype=object, value=''\)"):
+        lookup.adapt(rows)
+    filled = keryx.utils.pad_sequences(rows, dtype=object, value="")
+    lookup.adapt(filled)
+    assert lookup.get_vocabulary() == ["[UNK]", "bee", "ant"]
+    assert lookup(filled).tolist() == [[0, 1, 1], [0, 1, 0]]
+
+
+def test_one_text_or_number_by_itself():
+    text = layers.TextVectorization(vocabulary=["i", "write"])
+    assert text("I write, and still write").tolist() == [2, 3, 1, 1, 3]
+    assert text(b"write").tolist() == [3]
+    assert layers.TextVectorization(vocabulary=["a"], output_mode="count")("a b a").tolist() == [1, 2]
+    assert layers.StringLookup(vocabulary=["a", "b"])("b") == 2
+    assert layers.IntegerLookup(vocabulary=[5, 7])(7) == 2
+    with pytest.raises(errors.DataError, match="takes text; got int64"):
+        text(3)
+    with pytest.raises(errors.ArgumentError, match="'dense' is called on tensors; got 'a'"):
+        layers.Dense(2, name="dense")("a")
+
+
 # -- models --------------------------------------------------------------------------------------------------------
 
 

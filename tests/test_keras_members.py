@@ -193,7 +193,22 @@ def test_the_steps_of_an_optimizer_are_read_as_a_variable_is():
     for K in BOTH:
         optimizer = model_of(K).optimizer
         assert int(optimizer.iterations.numpy()) == int(optimizer.iterations) == 2
-        assert optimizer.iterations == 2
+        assert optimizer.iterations == optimizer.iterations.value == 2
+
+
+def test_a_mask_is_an_attribute_of_its_tensor():
+    ids = np.array([[3, 2, 0], [1, 0, 0]])
+    for K in BOTH:
+        embedding = K.layers.Embedding(5, 4, mask_zero=True)
+        np.testing.assert_array_equal(embedding(ids)._keras_mask, ids != 0)
+        x = K.Input((3,), dtype="int32")
+        mask = embedding(x)._keras_mask
+        assert (mask.shape, mask.dtype) == ((None, 3), "bool")
+        features = K.Input((3, 2))
+        model = K.Model([x, features], K.layers.GlobalAveragePooling1D()(features, mask=mask))
+        means = model.predict([ids, np.arange(12.0).reshape(2, 3, 2)], verbose=0)
+        np.testing.assert_array_equal(means, [[1, 2], [6, 7]])
+    assert keryx.layers.Dense(2)(keryx.Input((3,)))._keras_mask is None
 
 
 def by_hand(K):

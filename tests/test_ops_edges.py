@@ -8,7 +8,7 @@ import pytest
 
 import keryx
 from keryx import ops
-from keryx.errors import ArgumentError, DataError, ShapeError
+from keryx.errors import ArgumentError, DataError, ShapeError, SymbolicError
 
 ROWS = np.arange(6, dtype="float32").reshape(2, 3)
 
@@ -104,3 +104,42 @@ def test_layer_normalization_by_the_old_word():
     np.testing.assert_allclose(ops.layer_normalization(x, gamma, beta, rms_scaling=True), theirs, 1e-5, 1e-5)
     with pytest.raises(ArgumentError, match="no argument 'epsilom'"):
         ops.layer_normalization(x, epsilom=1)
+
+
+class Reckoning(keryx.Layer):
+    """Makes masks of sizes that it reckons with by ops, as programs for TensorFlow do."""
+
+    def call(self, x):
+        batch, steps, size = ops.shape(x)
+        times = ops.concatenate([ops.expand_dims(batch, -1), ops.convert_to_tensor([1, 1])], axis=0)
+        mask = ops.tile(ops.ones((1, steps, 1)), times)
+        zeros = ops.zeros((ops.cast(batch, "int32"), ops.cast(steps, "int32"), 1))
+        wide = ops.broadcast_to(ops.ones(()), ops.stack([batch, steps, size]))
+        flat = ops.reshape(x, ops.stack([batch, ops.prod(ops.convert_to_tensor([steps, size]))]))
+        return mask * wide + zeros + ops.reshape(flat, ops.shape(x))
+
+
+def test_sizes_that_are_reckoned_with_by_ops():
+    x = keryx.Input((2, 3))
+    model = keryx.Model(x, Reckoning()(x))
+    assert model.output_shape == (None, 2, 3)
+    rows = np.arange(24, dtype="float32").reshape(4, 2, 3)
+    np.testing.assert_array_equal(model.predict(rows, verbose=0), rows + 1)
+    same(ops.tile(ROWS, ops.convert_to_tensor([1, 2])), np.tile(ROWS, (1, 2)))
+    many = jax.make_jaxpr(lambda: ops.add(np.arange(100), 1))()
+    assert many.eqns  # much data stays in the program, and is no constant that it holds
+
+
+def test_sizes_that_depend_on_data():
+    class Repeat(keryx.Layer):
+        def call(self, x):
+            return ops.tile(x, (1, ops.cast(ops.sum(x), "int32")))
+
+    with pytest.raises(SymbolicError, match=r"tile\(\) wants sizes that are known.*Take them of x.shape"):
+        Repeat()(keryx.Input((3,)))
+
+
+def test_segments_whose_number_depends_on_data():
+    assert ops.segment_sum([1.0, 2.0, 3.0], [0, 2, 2]).tolist() == [1, 0, 5]
+    with pytest.raises(SymbolicError, match=r"segment_sum\(\) wants num_segments= within compiled code"):
+        ops.segment_sum(keryx.Input((2,)), keryx.Input((), dtype="int32"))

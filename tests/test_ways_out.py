@@ -217,6 +217,28 @@ def test_a_word_in_other_letters(word):
     assert did_you_mean(word, ["celu", "elu", "relu", "relu6", "selu"]) == " Did you mean 'relu'?"
 
 
+def test_rows_that_do_not_fill_a_fixed_batch():
+    model = keryx.Sequential([keryx.Input(batch_shape=(8, 3, 2)), keryx.layers.LSTM(2, stateful=True)])
+    with pytest.raises(ShapeError, match=r"for batches of 8 rows: give batch_size=8, and a number of rows"):
+        model.predict(np.ones((5, 3, 2)), verbose=0)
+
+
+def test_a_word_that_others_begin_with():
+    assert did_you_mean("f1", ["fbeta_score", "f1_score"]) == " Did you mean 'f1_score'?"
+    with pytest.raises(keryx.errors.ConfigError, match=r"There is no metric 'f1'\. Did you mean 'F1Score'"):
+        keryx.metrics.get("f1")
+
+
+def test_a_choice_by_the_values_of_a_tensor():
+    class Positive(keryx.Layer):
+        def call(self, x):
+            return x if x > 0 else -x
+
+    for x in (keryx.Input((3,)), np.ones((2, 3))):
+        with pytest.raises(keryx.errors.SymbolicError, match=r"a tensor of many values whether it is true.*ops\.where"):
+            Positive()(x)
+
+
 @pytest.mark.parametrize(
     ("arguments", "ending"),
     [

@@ -143,6 +143,22 @@ def test_functional_add_loss():
     assert len(model.losses) == 1
 
 
+def test_the_sum_of_a_tensor_is_added():
+    class Penalized(keryx.Layer):
+        def call(self, x):
+            self.add_loss(ops.square(x))
+            return x
+
+    x = keryx.Input((3,))
+    model = keryx.Model(x, Penalized()(layers.Dense(2, name="hidden")(x)))
+    model.compile(keryx.optimizers.SGD(1e-4))
+    wanted = np.sum(model.predict(A, verbose=0) ** 2)
+    assert model.evaluate(A, batch_size=ROWS, verbose=0) == pytest.approx(wanted, rel=1e-5)
+    losses = model.fit(A, batch_size=ROWS, epochs=3, verbose=0).history["loss"]
+    assert wanted == pytest.approx(losses[0], rel=1e-5)
+    assert losses[-1] < losses[0]
+
+
 def test_add_loss_of_a_nested_model_counts_in_the_outer_once_a_call():
     model = with_added_loss()
     x = keryx.Input((3,), name="x")

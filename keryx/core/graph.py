@@ -19,6 +19,7 @@ from keryx.core.symbol import SymbolicTensor, describe
 from keryx.errors import DataError
 
 _KEY = Spec((2,), np.dtype(np.uint32))  # of the random key that a trace is given
+_FEW = 64  # numbers that sizes are reckoned with
 
 _names_taken: dict[str, int] = {}
 _naming = threading.Lock()
@@ -154,8 +155,14 @@ def trace(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     return traced
 
 
-def lift(function: Callable, name: str | None = None) -> Callable:
+def lift(function: Callable, name: str | None = None, of_sizes: bool = False) -> Callable:
     """`function` so that it also takes symbolic tensors, which it records, and variables, which it reads.
+
+    Args:
+        function: A function of arrays.
+        name: The name of the op; by default the function's.
+        of_sizes: Whether sizes are reckoned with by it: of a few whole numbers that are known while a program is traced
+            it then makes what is known too.
 
     >>> import jax.numpy as jnp, keryx
     >>> lift(jnp.exp)(keryx.Input((3,))).shape
@@ -176,10 +183,20 @@ def lift(function: Callable, name: str | None = None) -> Callable:
                 error.add_note(f"In the op {op_name!r}, called on {shapes}.{_way_out(error, arrays)}")
                 raise
         args, kwargs = jax.tree.unflatten(nest, leaves)
+        if of_sizes and len(leaves) <= _FEW and all(map(_is_known, leaves)):
+            with jax.ensure_compile_time_eval():
+                return function(*args, **kwargs)
         return function(*args, **kwargs)
 
     lifted.__name__ = op_name
     return lifted
+
+
+def _is_known(x: Any) -> bool:
+    """Whether an argument is a word, a whole number, or a few of them, with values also while a program is traced."""
+    if isinstance(x, (np.ndarray, jax.Array)):
+        return x.size <= _FEW and x.dtype.kind in "iu" and not isinstance(x, jax.core.Tracer)
+    return isinstance(x, (int, np.integer, str))
 
 
 def _way_out(error: Exception, arrays: list[Any]) -> str:

@@ -66,6 +66,8 @@ def _decoded(value: Any, what: str) -> str:
     if not isinstance(value, str):
         missing = str(value) in ("None", "nan", "<NA>", "NaT")
         hint = "a missing value. Fill them, x.fillna('')." if missing else f"{value!r} ({type(value).__name__})."
+        if isinstance(value, (list, tuple, np.ndarray)):
+            hint = "rows that differ in length. Fill them up: keryx.utils.pad_sequences(x, dtype=object, value='')."
         raise DataError(f"The {what} takes text; it holds {hint}")
     return value
 
@@ -77,12 +79,12 @@ def as_array(x: Any, what: str = "input") -> np.ndarray:
             f"The {what} runs on the host, on NumPy arrays, and was called within compiled code. Call it on an Input "
             "of a functional model, whose host part runs before, or on the data."
         )
-    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x, object if _is_text(x) else None)
+    array = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x, object if is_text(x) else None)
     return as_text(x, what) if array.dtype.kind in "USOT" else array
 
 
-def _is_text(x: Any) -> bool:
-    """Whether a list is one of text, which NumPy would give the length of the longest each."""
+def is_text(x: Any) -> bool:
+    """Whether this is text, or a list of it, which NumPy would give the length of the longest each."""
     while isinstance(x, (list, tuple)) and x:
         x = x[0]
     return isinstance(x, (str, bytes))

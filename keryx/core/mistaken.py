@@ -7,6 +7,8 @@ import jax
 from keryx.core.symbol import SymbolicTensor
 from keryx.errors import SymbolicError
 
+_CHOOSE = "Choose by keryx.ops.where(condition, a, b), or keryx.ops.cond(condition, f, g)."
+
 
 def title_of(operation: Any) -> str:
     """How an error speaks of what is called: a layer, a model or an op."""
@@ -57,6 +59,9 @@ def no_tensors(nest: Any) -> list[Any]:
 
 def retold(error: Exception, who: str) -> Exception:
     """An error of JAX's about values that compiled code has not got, in the words of a user of layers."""
+    if isinstance(error, ValueError) and "truth value of an array with more than one" in str(error):
+        what = "asks a tensor of many values whether it is true, by if, while, and, or, not"
+        return _noted(f"{who} {what}. {_CHOOSE}", error)
     if not isinstance(error, (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)):
         return error
     if isinstance(error, jax.errors.TracerArrayConversionError):
@@ -64,13 +69,17 @@ def retold(error: Exception, who: str) -> Exception:
         way_out = "Use keryx.ops, or jax.numpy, in NumPy's place: keryx.ops.mean(x), not np.mean(x)."
     elif isinstance(error, jax.errors.TracerBoolConversionError):
         what = "asks a tensor whether it is true, by if, while, and, or, not, assert"
-        way_out = "Choose by keryx.ops.where(condition, a, b), or keryx.ops.cond(condition, f, g)."
+        way_out = _CHOOSE
     elif isinstance(error, jax.errors.NonConcreteBooleanIndexError):
         what = "takes the part of a tensor that a mask is true for"
         way_out = "How large that is depends on values: use keryx.ops.where(mask, x, 0)."
     else:
         what = "asks a tensor for a Python number, by float(), int(), .item() or range()"
         way_out = "Go on with the tensor itself; for another dtype, keryx.ops.cast(x, 'int32')."
-    told = SymbolicError(f"{who} {what}; it has no values while the code is compiled. {way_out}")
+    return _noted(f"{who} {what}; it has no values while the code is compiled. {way_out}", error)
+
+
+def _noted(text: str, error: Exception) -> Exception:
+    told = SymbolicError(text)
     told.__notes__ = [note for note in getattr(error, "__notes__", []) if "In layer" in note]
     return told.with_traceback(error.__traceback__)

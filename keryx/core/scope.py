@@ -8,7 +8,7 @@ keys, and collects the updates and the added losses, so that jit, grad and vmap 
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +215,9 @@ def masks_of(tree: Any) -> Any:
 
 
 def set_mask(x: Any, mask: Any) -> None:
-    """Let `mask` travel beside `x`."""
+    """Let `mask` travel beside `x`, where programs for Keras find it as an attribute as well."""
+    with suppress(AttributeError):
+        x._keras_mask = mask
     scope = current()
     if scope is not None:
         scope.masks[id(x)] = (x, mask)

@@ -67,6 +67,15 @@ class SymbolicTensor(Arithmetic):
         return symbol
 
     @property
+    def _keras_mask(self) -> Any:
+        """The mask that travels beside it, as a symbolic tensor, by the name that programs for Keras read; or None."""
+        if self.mask is None:
+            return None
+        from keryx.core import graph, scope
+
+        return graph.lift(scope.mask_of)(self)
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)

@@ -149,6 +149,12 @@ def along_axis(layer: Any, x: Any, axis: int, size: int) -> str:
 def into_input(shape: tuple[int, ...], symbol: SymbolicTensor, symbols: Sequence[SymbolicTensor]) -> str:
     """What to write where data of `shape` is given to `symbol`, one of the inputs `symbols`, which wants another."""
     have, sample = tuple(shape[1:]), tuple(symbol.shape[1:])
+    if _fits(have, sample) and symbol.shape[0] is not None:
+        rows = symbol.shape[0]
+        return (
+            f" The model is made for batches of {rows} rows: give batch_size={rows}, and a number of rows that {rows} "
+            "divides."
+        )
     other = next((s for s in symbols if s is not symbol and _fits(have, s.shape[1:])), None)
     if other is not None:
         return (

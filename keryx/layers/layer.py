@@ -181,11 +181,11 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
             )
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the loss of the model that this layer runs in: call it within `call`."""
+        """Add to the loss of the model that this layer runs in, within `call`: a scalar, or the sum of a tensor."""
         running = scope.current()
         if running is None:
             raise StateError(f"{self.title}: add_loss belongs into call(), where the inputs are.")
-        running.losses.extend(jax.tree.leaves(loss))
+        running.losses.extend(x.sum() if getattr(x, "ndim", 0) else x for x in jax.tree.leaves(loss))
 
     @property
     def losses(self) -> list[jax.Array]:

@@ -1,5 +1,6 @@
 """Making tensors, asking what they are, casting them, and putting values into them."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import kernels
+from keryx.core import host
 from keryx.core.dtypes import standardize_dtype
 from keryx.core.graph import lift
 from keryx.core.symbol import Shape
@@ -15,7 +17,7 @@ from keryx.errors import ArgumentError
 from keryx.ops.table import as_array
 
 
-@lift
+@functools.partial(lift, of_sizes=True)
 def cast(x, dtype):
     """`x` in another dtype.
 
@@ -51,9 +53,11 @@ def _range(dtype) -> tuple[Any, Any]:
     return (int(info.min), int(info.max)) if whole else (float(info.min), float(info.max))
 
 
-@lift
+@functools.partial(lift, of_sizes=True)
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    """`x` as a tensor."""
+    """`x` as a tensor; text as an array of NumPy's, for it stays on the host."""
+    if host.is_text(x) or (isinstance(x, np.ndarray) and x.dtype.kind in "USOT"):
+        return host.as_text(x)
     return jnp.asarray(x, None if dtype is None else standardize_dtype(dtype))
 
 

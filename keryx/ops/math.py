@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from keryx import config
 from keryx.core.graph import lift
-from keryx.errors import ArgumentError, ShapeError
+from keryx.errors import ArgumentError, ShapeError, SymbolicError
 from keryx.ops.table import as_array, op
 
 erf = op(jax.scipy.special.erf, "x")
@@ -28,6 +28,11 @@ def rsqrt(x):
 
 def _segment(function, name: str):
     def call(data, segment_ids, num_segments=None, sorted=False):
+        if num_segments is None and isinstance(segment_ids, jax.core.Tracer):
+            raise SymbolicError(
+                f"segment_{name}() wants num_segments= within compiled code: how many segments there are depends on "
+                "the values of segment_ids."
+            )
         return function(as_array(data), jnp.asarray(segment_ids), num_segments, indices_are_sorted=sorted)
 
     call.__doc__ = f"The {name} of the rows of each segment; `segment_ids` names the segment of a row."

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx.core.graph import lift
-from keryx.ops.table import as_array, op
+from keryx.ops.table import as_array, op, sizes
 
 # -- elementwise --------------------------------------------------------------------------------------------
 
@@ -157,7 +157,6 @@ var = op(jnp.var, "x", axis=None, keepdims=False)
 # -- shape and place -----------------------------------------------------------------------------------------
 
 array_split = op(jnp.array_split, "x indices_or_sections", axis=0)
-broadcast_to = op(jnp.broadcast_to, "x shape")
 clip = op(jnp.clip, "x x_min x_max")
 concatenate = op(jnp.concatenate, "xs", axis=0)
 diag = op(jnp.diag, "x", k=0)
@@ -184,7 +183,6 @@ squeeze = op(jnp.squeeze, "x", axis=None)
 stack = op(jnp.stack, "x", axis=0)
 swapaxes = op(jnp.swapaxes, "x axis1 axis2")
 take_along_axis = op(jnp.take_along_axis, "x indices", axis=None)
-tile = op(jnp.tile, "x repeats")
 trace = op(jnp.trace, "x", offset=0, axis1=0, axis2=1)
 transpose = op(jnp.transpose, "x", axes=None)
 tril = op(jnp.tril, "x", k=0)
@@ -271,7 +269,7 @@ def pad(x, pad_width, mode="constant", constant_values=None):
 def reshape(x, newshape):
     """The values of `x` in another shape: -1 is the size that is left, None the size that `x` has there."""
     x = as_array(x)
-    newshape = (newshape,) if isinstance(newshape, int) else newshape
+    newshape = (newshape,) if isinstance(newshape, int) else sizes(newshape, "reshape()")
     return jnp.reshape(x, [x.shape[i] if size is None else size for i, size in enumerate(newshape)])
 
 
@@ -279,6 +277,22 @@ def reshape(x, newshape):
 def size(x):
     """How many values there are."""
     return jnp.asarray(jnp.size(as_array(x)), "int32")
+
+
+@lift
+def broadcast_to(x, shape):
+    """The values of `x`, repeated along axes of size 1 and new first axes until they fill this shape."""
+    return jnp.broadcast_to(as_array(x), sizes(shape, "broadcast_to()"))
+
+
+@lift
+def tile(x, repeats):
+    """`x` so many times along each axis.
+
+    >>> tile([1, 2], 2).tolist()
+    [1, 2, 1, 2]
+    """
+    return jnp.tile(as_array(x), sizes(repeats, "tile()"))
 
 
 @lift

@@ -5,13 +5,35 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from keryx.core.graph import lift
-from keryx.errors import ArgumentError
+from keryx.errors import ArgumentError, SymbolicError
 
 _TENSORS = {"x", "x1", "x2", "y", "a", "b", "indices"}
 _LISTS_OF_TENSORS = {"xs", "condlist", "choicelist"}
+_OF_SIZES = frozenset(
+    {"add", "concatenate", "expand_dims", "floor_divide", "max", "maximum", "min", "minimum", "mod", "multiply"}
+    | {"prod", "remainder", "squeeze", "stack", "subtract", "sum"}
+)
+
+
+def sizes(given: Any, what: str) -> Any:
+    """Sizes that were reckoned with as tensors as the numbers that they are.
+
+    >>> sizes(jnp.array([2, 3]), "tile()"), sizes((2, jnp.array(3)), "tile()"), sizes((2, None), "tile()")
+    ([2, 3], [2, 3], [2, None])
+    """
+    if isinstance(given, (list, tuple)):
+        return [sizes(size, what) for size in given]
+    if isinstance(given, jax.core.Tracer):
+        raise SymbolicError(
+            f"{what} wants sizes that are known when the code is compiled; got a tensor that depends on data. Take "
+            "them of x.shape, which holds numbers."
+        )
+    return np.asarray(given).tolist() if isinstance(given, jax.Array) else given
 
 
 def as_array(x: Any) -> Any:
@@ -52,4 +74,4 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
     call.__module__ = sys._getframe(1).f_globals["__name__"]  # where pickle finds it
     call.__doc__ = (function.__doc__ or "").strip().partition("\n")[0]
     call.__signature__ = signature  # type: ignore[attr-defined]
-    return lift(call)
+    return lift(call, of_sizes=op_name in _OF_SIZES)

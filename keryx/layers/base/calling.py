@@ -18,6 +18,7 @@ from keryx.layers.base.output_spec import shapes_for
 from keryx.runtime import process
 
 _NO_TENSORS = {str, int, float, bool, complex}
+_SINGLE = {str, bytes, int, float}
 _building = threading.RLock()  # threads that call an unbuilt layer wait for the first of them
 
 
@@ -86,6 +87,8 @@ class Calling:
     def _call_on_host(self: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Compute on NumPy arrays, outside of any scope."""
         args = tuple(host.argument(arg, self.title) for arg in args)
+        if args and type(args[0]) in _SINGLE:  # one text or number is an array of no axes
+            args = (host.as_array(args[0], self.title), *args[1:])
         kwargs = {name: host.argument(arg, self.title) for name, arg in kwargs.items()}
         self._build_for_call(args, kwargs)
         return self.call(*args, **kwargs)
