@@ -1,5 +1,7 @@
 """A Variable is made from whatever stands for its first value, and is an array wherever one is wanted."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +34,16 @@ def test_an_initializer_wants_a_shape():
     assert keryx.Variable("ones", shape=()).shape == ()
     with pytest.raises(ConfigError, match=r"no initializer 'glorot_unifrm'\. Did you mean 'glorot_uniform'"):
         keryx.Variable("glorot_unifrm", shape=(2,))
+
+
+def test_a_variable_ends_where_its_array_ends():
+    """JAX answers every index with a value: Python would ask for ever."""
+    variable = keryx.Variable(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert [row.tolist() for row in itertools.islice(variable, 5)] == [[1, 2], [3, 4]]
+    first, second = variable
+    assert (first + second).tolist() == sum(variable).tolist() == [4, 6]
+    with pytest.raises(TypeError, match="iteration over a 0-d array"):
+        iter(keryx.Variable(1.0))
 
 
 def test_assigning_returns_the_new_value():

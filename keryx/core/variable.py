@@ -183,6 +183,9 @@ class Variable(Arithmetic, Cell):
     def __len__(self):
         return len(self.value)
 
+    def __iter__(self):
+        return iter(self.value)  # else Python asks for index after index, and JAX answers beyond the last too
+
     def __repr__(self):
         return f"<Variable {self.path} {self.shape} {self.dtype}>"
 
