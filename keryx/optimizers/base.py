@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
 from keryx.core.lending import hand_out, put
@@ -16,6 +17,7 @@ from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing, warn
 from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
+from keryx.optimizers.weight_by_weight import WeightByWeight
 
 registry = Registry("optimizer", "keras.optimizers")
 
@@ -42,12 +44,13 @@ class Count(int):
         return np.asarray(int(self))
 
 
-class Optimizer(PureOptimizer, Copyable, Configurable):
+class Optimizer(WeightByWeight, PureOptimizer, Copyable, Configurable):
     """The base of the optimizers: a rule, and what Keras offers around every rule.
 
     A step is: clip the gradients, decay the weights `w - lr * weight_decay * w`, add the updates of the rule.
     It is the pure pair `init(weights) -> state`, `update(grads, state, weights) -> (weights, state)`.
-    A rule of your own is a subclass with a `transformation`. What it keeps is held in Variables.
+    A rule of your own is a subclass with a `transformation`, or, by Keras's contract, with `build` and `update_step`.
+    What it keeps is held in Variables.
 
     Args:
         learning_rate: A number, a schedule, or a function of the step or of nothing.
@@ -167,8 +170,11 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
             raise mistaken.retold(error, f"The learning rate {who!r}") from error.__cause__
 
     @property
-    def iterations(self) -> "Count":
-        """The steps taken so far; accumulated gradients count once."""
+    def iterations(self) -> Any:
+        """The steps taken so far; accumulated gradients count once. Within an `update_step` a Variable that is lent."""
+        running = scope.current()
+        if self.by_weight and running is not None and self._iteration in (running.values or {}):
+            return self._iteration
         return Count(int(self._iteration.numpy()) // (self.gradient_accumulation_steps or 1))
 
     # The state, which the training loop lends to its steps
@@ -185,6 +191,11 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
 
     def build(self, variables: Sequence[Variable] | Mapping[str, Variable]) -> None:
         """Start afresh for these Variables: a list, or a dict by path."""
+        if not self._adding:  # else it is the super() of one that adds variables
+            self.start(variables)
+
+    def start(self, variables: Sequence[Variable] | Mapping[str, Variable]) -> None:
+        """The same, for Variables that no `build` of a subclass has to be asked about."""
         if not isinstance(variables, Mapping):
             taken: dict[str, int] = {}
             variables = {untaken(v.path, taken): v for v in variables}
@@ -224,6 +235,8 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
         self.owners = dict(variables)
         if any(self._excluded):
             self._decays = {path: not self._is_excluded(v) for path, v in variables.items()}
+        if self.by_weight:
+            self.add_all()
 
     def _hold(self, state: State) -> None:
         """Take a state into Variables, those that there are where they fit."""
@@ -247,7 +260,7 @@ class Optimizer(PureOptimizer, Copyable, Configurable):
     def standing(self) -> dict[str, Variable]:
         """The Variables of its state that there are before it is built, by name."""
         rate = {} if self.schedule is not None else {"learning_rate": self._learning_rate}
-        return {"iteration": self._iteration} | rate
+        return {"iteration": self._iteration} | rate | self.added()
 
     def path_of(self, keys: Any) -> str:
         """The path of the Variable that stands at these keys of the weights; of arrays the keys themselves."""

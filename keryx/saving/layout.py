@@ -146,7 +146,7 @@ def in_order(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> list[Any
     if isinstance(optimizer, MultiOptimizer):
         parts = [in_order(one, state[str(i)], one.owners) for i, one in enumerate(optimizer.optimizers)]
         return [state["iteration"], np.float32(0), *(value for part in parts for value in part)]
-    slots = list(optimizer.slots()) if isinstance(optimizer, WeightRule) else []
+    slots = list(optimizer.slots()) if isinstance(optimizer, WeightRule) and not optimizer.by_weight else []
     alone = slots if isinstance(optimizer, RMSprop) else [name for name in slots if name == "velocity_hat"]
     columns = [[name] for name in ("average", "gradient_accumulator") if name in state]
     columns += [[name for name in slots if name not in alone], *([name] for name in alone)]
@@ -155,6 +155,8 @@ def in_order(optimizer: Optimizer, state: Any, paths: Iterable[str]) -> list[Any
         kept = [state[name][path] for path in paths for name in names]
         found += [value for value in kept if value is not None]
     known = {*_COUNTS, *(name for names in columns for name in names)}
+    if optimizer.by_weight:
+        return found + optimizer.in_added_order(state)
     rest = {name: value for name, value in state.items() if name not in known}
     return found + jax.tree.leaves(rest, is_leaf=lambda value: isinstance(value, Variable))
 
