@@ -40,6 +40,14 @@ class Initializer(Configurable):
         """The same values as a NumPy array."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, dtype=None).")
 
+    def clone(self) -> "Initializer":
+        """One of the same config: with a seed the same numbers, without one others.
+
+        >>> Constant(2.0).clone().value
+        2.0
+        """
+        return type(self).from_config(self.get_config())
+
 
 @registry.register("zero")
 class Zeros(Initializer):

@@ -122,6 +122,68 @@ def test_where_a_layer_stands():
         assert K.layers.Dense(2).quantization_mode is None
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+def test_what_a_layer_was_called_on_by_name():
+    for K in BOTH:
+        x = K.Input((3,), name="x")
+        layer = K.layers.Dense(2)
+        layer(inputs=x)
+        assert layer.input is x
+    x = keryx.Input((3,))
+    assert keryx.Model(x, keryx.layers.Dense(2)(x)).layers[0].input is x
+
+
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [
+        (lambda K: K.layers.Dense(3), {"input_shape": (None, 4)}),
+        (lambda K: K.layers.LSTM(3, return_sequences=True), {"sequences_shape": (None, 5, 4)}),
+        (lambda K: K.layers.MultiHeadAttention(2, 3), {"query_shape": (2, 4, 3), "value_shape": (2, 5, 3)}),
+        (lambda K: K.layers.Concatenate(), {"input_shape": [(None, 4), (None, 2)]}),
+        (lambda K: K.Sequential([K.layers.Dense(3)]), {"input_shape": (None, 4)}),
+    ],
+)
+def test_shapes_by_name(make, shapes):
+    ours, theirs = (make(K).compute_output_shape(**shapes) for K in BOTH)
+    assert ours == theirs
+
+
+def test_shapes_by_a_name_that_there_is_not():
+    with pytest.raises(errors.ArgumentError, match=r"the shapes of 'inputs'.* got 'key_shape'"):
+        keryx.layers.Dense(2).compute_output_shape(key_shape=(1, 2))
+    with pytest.raises(errors.ArgumentError, match="the first as input_shape"):
+        keryx.layers.Dense(2).compute_output_shape((1, 2), input_shape=(1, 2))
+
+
+def test_what_subclasses_of_callbacks_and_initializers_ask_for():
+    for K in BOTH:
+        assert K.callbacks.EarlyStopping("loss").get_monitor_value({"loss": 2.0}) == 2
+        callback = K.callbacks.ReduceLROnPlateau("loss", cooldown=2)
+        assert not callback.in_cooldown()
+        callback.cooldown_counter = 1
+        assert callback.in_cooldown()
+        drawn = K.initializers.HeNormal(seed=3)
+        assert drawn.clone() is not drawn
+        np.testing.assert_array_equal(drawn.clone()((2, 3)), drawn((2, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's
+def test_the_state_of_an_optimizer_is_set():
+    for K in BOTH:
+        optimizer, variable = K.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5), K.Variable(np.ones(2))
+        optimizer.build([variable])
+        optimizer.apply([K.ops.ones(2)])
+        optimizer.apply([K.ops.ones(2)])
+        assert optimizer.iterations.value == 2
+        optimizer.finalize_variable_values([variable])
+        np.testing.assert_allclose(variable.value, 0.25)
+        optimizer.set_weights([np.zeros(v.shape) for v in optimizer.variables])
+        assert int(optimizer.iterations) == float(optimizer.learning_rate) == 0
+    optimizer = keryx.optimizers.SGD()
+    with pytest.raises(errors.ShapeError, match="keeps 2 variables; got 0"):
+        optimizer.set_weights([])
+
+
 def test_metrics_of_a_layer():
     class Watched(keryx.Layer):
         def __init__(self):

@@ -72,6 +72,10 @@ class EarlyStopping(Monitor):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
+    def get_monitor_value(self, logs: dict[str, Any] | None) -> float | None:
+        """The number that is watched, from the logs of an epoch: what a subclass asks for by Keras's name."""
+        return self.current(logs)
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the best weights back, if asked."""
         if self.verbose and self.stopped_epoch:

@@ -123,6 +123,10 @@ class ReduceLROnPlateau(Monitor):
             if self.wait >= self.patience:
                 self._lower({name: rate for name, rate in rates.items() if rate > self.min_lr}, epoch)
 
+    def in_cooldown(self) -> bool:
+        """Whether epochs are not counted for now: a reduction has just been."""
+        return self.cooldown_counter > 0
+
     def _lower(self, rates: dict[str, float], epoch: int) -> None:
         for name, rate in rates.items():
             rate = max(rate * self.factor, self.min_lr)

@@ -226,8 +226,10 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
 
     @property
     def input(self) -> Any:
-        """The symbolic tensors of its one call."""
-        return self._only_node("input").args[0]
+        """The symbolic tensors of its one call; of an Input its own."""
+        node = self._only_node("input")
+        given = [*node.args, *node.kwargs.values()]  # the first may have been given by name
+        return next((one for one in given if graph.symbols_in(one)), node.outputs)
 
     @property
     def output(self) -> Any:

@@ -7,19 +7,34 @@ import jax
 from keryx.core import graph, shapes
 from keryx.core.call_plan import accepted_arguments, plan_of
 from keryx.core.symbol import SymbolicTensor
-from keryx.errors import ShapeError
+from keryx.errors import ArgumentError, ShapeError, listing
+
+_FIRST = {"input", "inputs", "sequences", "x"}  # words for what a layer is called on, whatever its call says
 
 
 class OutputSpec:
     """The part of a layer that tells the shapes of its outputs."""
 
-    def compute_output_shape(self: Any, *input_shapes: Any) -> Any:
+    def compute_output_shape(self: Any, *input_shapes: Any, **named: Any) -> Any:
         """The shape of the outputs for these shapes of the inputs; None is a size that is not known.
 
-        They are found by tracing `call`. A layer that defines this method itself is believed.
+        They are found by tracing `call`. A layer that defines this method itself is believed. By name they are
+        `<argument>_shape`, the first also `input_shape`.
         """
-        symbols = shapes.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype, name="x"), input_shapes)
-        return jax.tree.map(lambda symbol: symbol.shape, OutputSpec.compute_output_spec(self, *symbols))
+        plan = plan_of(type(self).call)
+        by_name = {name.removesuffix("_shape"): shape for name, shape in named.items() if shape is not None}
+        first = [by_name.pop(name) for name in list(by_name) if name not in plan.names and name in _FIRST]
+        if by_name.keys() - set(plan.names) or (first and (input_shapes or len(first) > 1)):
+            raise ArgumentError(
+                f"compute_output_shape() of {self.title} is told the shapes of {listing(plan.required)}, each as "
+                f"<argument>_shape, or the first as input_shape; got {listing(named)}."
+            )
+
+        def symbols(nest: Any) -> Any:
+            return shapes.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype, name="x"), nest)
+
+        args, kwargs = [*map(symbols, (*first, *input_shapes))], {name: symbols(nest) for name, nest in by_name.items()}
+        return jax.tree.map(lambda symbol: symbol.shape, OutputSpec.compute_output_spec(self, *args, **kwargs))
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors like the outputs for these inputs. A layer that defines this method itself is believed."""
