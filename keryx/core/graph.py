@@ -194,8 +194,10 @@ def lift(function: Callable, name: str | None = None, of_sizes: bool = False) ->
 
 def _is_known(x: Any) -> bool:
     """Whether an argument is a word, a whole number, or a few of them, with values also while a program is traced."""
+    if isinstance(x, jax.core.Tracer):  # whose size may not be known either
+        return False
     if isinstance(x, (np.ndarray, jax.Array)):
-        return x.size <= _FEW and x.dtype.kind in "iu" and not isinstance(x, jax.core.Tracer)
+        return x.size <= _FEW and x.dtype.kind in "iu"
     return isinstance(x, (int, np.integer, str))
 
 
