@@ -15,6 +15,7 @@ from keryx.core.lending import hand_out, put
 from keryx.core.names import config_arguments, init_arguments, snake_case, untaken
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError, ShapeError, StateError, did_you_mean, listing, warn
+from keryx.optimizers.count import Count
 from keryx.optimizers.pure import PureOptimizer, State
 from keryx.optimizers.schedules import InverseTimeDecay
 from keryx.optimizers.weight_by_weight import WeightByWeight
@@ -25,23 +26,6 @@ _OLD_WORDS = {
     "lr": "since Keras 2.3 it is 'learning_rate'.",
     "decay": "since Keras 2.11 it is a schedule, learning_rate=schedules.InverseTimeDecay(rate, 1, decay).",
 }
-
-
-class Count(int):
-    """A number of steps, with the members by which programs for Keras, where it is a Variable, read it.
-
-    >>> Count(3) + 1, Count(3).numpy(), Count(3).value.item()
-    (4, array(3), 3)
-    """
-
-    @property
-    def value(self) -> jax.Array:
-        """The number as an array of JAX's."""
-        return jnp.asarray(int(self), jnp.int32)
-
-    def numpy(self) -> np.ndarray:
-        """The number as an array of NumPy's."""
-        return np.asarray(int(self))
 
 
 class Optimizer(WeightByWeight, PureOptimizer, Copyable, Configurable):
