@@ -9,9 +9,10 @@ import os
 import platform
 import shutil
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _SETTINGS = (
 _SUFFIX = "-cache"  # of the files that JAX writes
 _STAMP = "checked"  # a file whose time says which entries were looked at
 _NEVER = 1e9  # seconds: programs that take less time to compile are not written
+# What JAX warns of before it compiles as if there were no such entry: one that another thread or process is just
+# writing, one that a disk has spoilt or has no room for. Nobody has anything to do about it.
+_NEEDLESS = "Error (reading|writing) persistent compilation cache entry"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ _lock = threading.RLock()
 _places: dict[tuple, Place] = {}
 _borrowers = 0
 _before: dict[str, object] = {}
+_ignored: list = []  # the filter of warnings, while there is one
 
 
 def place() -> Place:
@@ -85,6 +90,8 @@ def lent() -> Iterator[None]:
         if _borrowers == 0 and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
             _before.update({name: getattr(jax.config, name) for name in _SETTINGS})
             _set(str(here.folder), 0.0 if here.writes else _NEVER, -1)
+            warnings.filterwarnings("ignore", _NEEDLESS)
+            _ignored.append(warnings.filters[0])
         _borrowers += 1
     try:
         yield
@@ -94,6 +101,8 @@ def lent() -> Iterator[None]:
             if _borrowers == 0 and _before:
                 _set(*_before.values())
                 _before.clear()
+                with suppress(ValueError):  # gone with a `catch_warnings` that has ended meanwhile
+                    warnings.filters.remove(_ignored.pop())  # type: ignore[attr-defined]
 
 
 def borrowed() -> bool:
