@@ -113,6 +113,15 @@ def test_a_function_goes_by_its_name_and_whoever_reads_the_config_hands_it_over(
         codec.serialize(gelu)  # read, it would be Keryx's
 
 
+def test_an_op_that_is_an_activation_goes_by_its_name():
+    for op in (ops.relu, ops.tanh, ops.softmax, ops.leaky_relu, ops.nn.silu):
+        assert codec.serialize(op) == op.__name__
+        x = np.linspace(-3, 3, 12, dtype="float32").reshape(3, 4)
+        np.testing.assert_array_equal(op(x), keryx.activations.get(op.__name__)(x))
+    with pytest.raises(ConfigError, match="'gelu' cannot be written down"):
+        codec.serialize(ops.gelu)  # the activation has another default
+
+
 def test_a_class_of_the_user_s_is_never_taken_for_one_of_the_library_s():
     class Dense(L.Layer):
         def __init__(self, units, **kwargs):

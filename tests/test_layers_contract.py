@@ -210,10 +210,29 @@ def test_errors_are_caught_as_those_of_keras():
         keryx.Sequential([keryx.Input((2,)), layers.Dense(1)]).fit(np.ones((2, 2)), np.ones((2, 1)))
     with pytest.raises(ValueError, match="wants a layer"):
         keryx.Sequential([3])
-    with pytest.raises(AttributeError, match=r"no single \.output"):
+    with pytest.raises(AttributeError, match=r"LSTM '.*' was not called on symbolic tensors, so it has no \.output"):
         _ = layers.LSTM(2).output
     assert not hasattr(layers.Dense(2), "input")
     assert all(issubclass(e, KeryxError) for e in (ArgumentError, ConfigError, ShapeError))
+
+
+def test_input_and_output_are_those_of_the_first_call():
+    shared, double = layers.Dense(2, name="shared"), Double(name="double")
+    first, second = keryx.Input((3,)), keryx.Input((3,))
+    for called in (shared, double):
+        outputs = called(first)
+        assert (called.input, called.output) == (first, outputs)  # of one call, without a word
+        called(second)
+        with pytest.warns(UserWarning, match=f"{called.name}'? was called 2 times: .output is that of the first call"):
+            assert called.output is outputs
+        with pytest.warns(UserWarning, match=rf".input is that of the first.*{called.name}\.nodes"):
+            assert called.input is first
+        assert called.nodes[1].args[0] is second
+
+
+class Double(keryx.Operation):
+    def call(self, x):
+        return 2 * x
 
 
 def test_a_word_with_swapped_letters_is_known():

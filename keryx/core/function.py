@@ -62,18 +62,13 @@ class Operation(Configurable):
 
     @property
     def input(self) -> Any:
-        """The symbolic tensors of its one call."""
-        return self._only_node("input").args[0]
+        """The symbolic tensors of its first call."""
+        return graph.first_call(self, repr(self.name), "input").args[0]
 
     @property
     def output(self) -> Any:
-        """The symbolic tensors that came out of its one call."""
-        return self._only_node("output").outputs
-
-    def _only_node(self, what: str) -> graph.Node:
-        if len(self.nodes) != 1:
-            raise UndefinedError(f"{self.name!r} was called {len(self.nodes)} times on symbols: it has no one .{what}.")
-        return self.nodes[0]
+        """The symbolic tensors that came out of its first call."""
+        return graph.first_call(self, repr(self.name), "output").outputs
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name!r}>"

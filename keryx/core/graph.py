@@ -16,7 +16,7 @@ import numpy as np
 from keryx.core import host, scope, shapes
 from keryx.core.shapes import Spec
 from keryx.core.symbol import SymbolicTensor, describe
-from keryx.errors import DataError
+from keryx.errors import DataError, UndefinedError, warn
 
 _KEY = Spec((2,), np.dtype(np.uint32))  # of the random key that a trace is given
 _FEW = 64  # numbers that sizes are reckoned with
@@ -208,6 +208,23 @@ def _way_out(error: Exception, arrays: list[Any]) -> str:
     from keryx.core import ways_out
 
     return ways_out.together([array.shape for array in arrays])
+
+
+def first_call(operation: Any, title: str, what: str) -> Node:
+    """The node of an operation's first call on symbols, of whose tensors its `.input` and `.output` tell.
+
+    Raises:
+        UndefinedError: Where there was no call.
+    """
+    calls = operation.nodes
+    if not calls:
+        raise UndefinedError(f"{title} was not called on symbolic tensors, so it has no .{what}.")
+    if len(calls) > 1:
+        warn(
+            f"{title} was called {len(calls)} times: .{what} is that of the first call. Keep what a call returns to "
+            f"have that of another, or take it of {operation.name}.nodes."
+        )
+    return calls[0]
 
 
 class Graph:

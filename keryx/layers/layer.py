@@ -16,7 +16,7 @@ from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, given_arguments, init_arguments, is_name, is_own, snake_case
 from keryx.core.owner import Owner
 from keryx.core.variable import Variable
-from keryx.errors import ArgumentError, ShapeError, StateError, UndefinedError
+from keryx.errors import ArgumentError, ShapeError, StateError
 from keryx.layers.base.calling import Calling
 from keryx.layers.base.input_spec import InputSpec, declared_shape
 from keryx.layers.base.keras_members import KerasMembers
@@ -226,21 +226,15 @@ class Layer(Calling, OutputSpec, KerasMembers, Owner, Copyable, Configurable):
 
     @property
     def input(self) -> Any:
-        """The symbolic tensors of its one call; of an Input its own."""
-        node = self._only_node("input")
+        """The symbolic tensors of its first call; of an Input its own."""
+        node = graph.first_call(self, self.title, "input")
         given = [*node.args, *node.kwargs.values()]  # the first may have been given by name
         return next((one for one in given if graph.symbols_in(one)), node.outputs)
 
     @property
     def output(self) -> Any:
-        """The symbolic tensors that came out of its one call."""
-        return self._only_node("output").outputs
-
-    def _only_node(self, what: str) -> graph.Node:
-        if len(self.nodes) != 1:
-            count = "was not called on symbolic tensors" if not self.nodes else f"was called {len(self.nodes)} times"
-            raise UndefinedError(f"{self.title} {count}, so it has no single .{what}. See .nodes.")
-        return self.nodes[0]
+        """The symbolic tensors that came out of its first call."""
+        return graph.first_call(self, self.title, "output").outputs
 
     def count_params(self) -> int:
         """The number of scalars in the weights.

@@ -5,6 +5,7 @@ import builtins
 import jax
 import jax.numpy as jnp
 
+from keryx import activations
 from keryx.core.graph import lift
 from keryx.ops.table import as_array, op, sizes
 
@@ -57,7 +58,7 @@ sinh = op(jnp.sinh, "x")
 sqrt = op(jnp.sqrt, "x")
 square = op(jnp.square, "x")
 tan = op(jnp.tan, "x")
-tanh = op(jnp.tanh, "x")
+tanh = op(activations.tanh, "x")
 trunc = op(jnp.trunc, "x")
 
 # -- of two tensors ------------------------------------------------------------------------------------------

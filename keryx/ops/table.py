@@ -74,4 +74,14 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
     call.__module__ = sys._getframe(1).f_globals["__name__"]  # where pickle finds it
     call.__doc__ = (function.__doc__ or "").strip().partition("\n")[0]
     call.__signature__ = signature  # type: ignore[attr-defined]
+    if _same_defaults(function, options):
+        call.config_module = getattr(function, "config_module", None)  # type: ignore[attr-defined]
     return lift(call, of_sizes=op_name in _OF_SIZES)
+
+
+def _same_defaults(function: Callable, options: dict[str, Any]) -> bool:
+    """Whether an op, called with no options, is the function that it calls: configs may name that one."""
+    if not hasattr(function, "config_module"):
+        return False
+    defaults = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+    return all(defaults.get(name) == default for name, default in options.items())
