@@ -193,3 +193,60 @@ def test_what_it_cannot_do_is_said():
         Wrong(0.1).apply([np.ones(1)], [w])
     with pytest.raises(StateError, match=r"call build\(variables\) before the first step"):
         OURS().init([jnp.ones(1)])
+
+
+def with_an_apply(K, base):
+    """Gradients around their mean, and a decay that depends on the count of the steps."""
+
+    class Centred(base):
+        def apply(self, grads, trainable_variables=None):
+            trainable_variables = self._trainable_variables if trainable_variables is None else trainable_variables
+            for variable in trainable_variables:
+                t = K.ops.cast(self.iterations + 1, variable.dtype)
+                self.assign(variable, variable * (1 - 0.1 * self.learning_rate / t))
+            super().apply([g - K.ops.mean(g) for g in grads], trainable_variables)
+
+    return Centred
+
+
+@pytest.mark.parametrize("rule", ["adam", "own"])
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.5, "gradient_accumulation_steps": 2}], ids=str)
+def test_an_apply_of_ones_own_is_what_fit_calls(rule, options):
+    bases = [K.optimizers.Adam for K in BOTH] if rule == "adam" else [OURS, THEIRS]
+    kinds = [with_an_apply(K, base) for K, base in zip(BOTH, bases, strict=True)]
+    models = [model_of(K, kind(learning_rate=0.05, **options)) for K, kind in zip(BOTH, kinds, strict=True)]
+    np.testing.assert_allclose(*map(fitted, models), rtol=1e-4)
+    for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(ours, theirs, 1e-4, 1e-5)
+    plain = model_of(keryx, bases[0](learning_rate=0.05, **options))
+    assert abs(fitted(plain)[-1] - models[0].evaluate(X, Y, verbose=0)) > 1e-3
+
+
+def test_an_apply_of_ones_own_takes_the_same_step_everywhere():
+    kind = with_an_apply(keryx, keryx.optimizers.SGD)
+
+    def mine():
+        return kind(0.05, momentum=0.9)
+
+    alone = model_of(keryx, mine())
+    fitted(alone)
+    by_batch, scaled, beside = (
+        model_of(keryx, optimizer)
+        for optimizer in (
+            mine(),
+            keryx.optimizers.LossScaleOptimizer(mine(), initial_scale=8.0),
+            keryx.optimizers.MultiOptimizer(keryx.optimizers.OptimizerMap(mine())),
+        )
+    )
+    for _ in range(3):
+        for start in range(0, len(X), 6):
+            by_batch.train_on_batch(X[start : start + 6], Y[start : start + 6])
+    fitted(scaled)
+    fitted(beside)
+    for model in (by_batch, scaled, beside):
+        for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, 1e-5, 1e-6)
+    by_hand, weight = mine(), keryx.Variable(np.ones(3, "float32"))
+    by_hand.apply([np.arange(3, dtype="float32")], [weight])
+    np.testing.assert_allclose(weight.numpy(), 0.995 - 0.05 * np.array([-1, 0, 1]), rtol=1e-6)
+    assert int(by_hand.iterations) == 1

@@ -1,14 +1,13 @@
 """What every optimizer shares around its pure half: the learning rate, steps in loops of your own, its config."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keryx.core import scope
 from keryx.core.codec import Configurable, Registry, deserialize, reads, serialize
 from keryx.core.copying import Copyable
 from keryx.core.names import config_arguments, init_arguments
@@ -31,7 +30,8 @@ class Optimizer(HeldState, Copyable, Configurable):
 
     A step is: clip the gradients, decay the weights `w - lr * weight_decay * w`, add the updates of the rule.
     It is the pure pair `init(weights) -> state`, `update(grads, state, weights) -> (weights, state)`.
-    A rule of your own is a subclass with a `transformation`, or, by Keras's contract, with `build` and `update_step`.
+    A rule of your own is a subclass with a `transformation`, or, by Keras's contract, with `build` and `update_step`;
+    an `apply` that a subclass has of its own is what `fit` calls.
     What it keeps is held in Variables.
 
     Args:
@@ -153,11 +153,11 @@ class Optimizer(HeldState, Copyable, Configurable):
 
     @property
     def iterations(self) -> Any:
-        """The steps taken so far; accumulated gradients count once. Within an `update_step` a Variable that is lent."""
-        running = scope.current()
-        if self.by_weight and running is not None and self._iteration in (running.values or {}):
-            return self._iteration
-        return Count(int(self._iteration.numpy()) // (self.gradient_accumulation_steps or 1))
+        """The steps taken so far; accumulated gradients count once. Within a pure step the number that it was lent."""
+        every = self.gradient_accumulation_steps
+        if self.is_lent:
+            return self._iteration.value // every if every else self._iteration
+        return Count(int(self._iteration.numpy()) // (every or 1))
 
     # Steps in loops of your own
 
@@ -179,7 +179,7 @@ class Optimizer(HeldState, Copyable, Configurable):
         if not self.built:
             raise StateError(f"{type(self).__name__} has no state yet: call build(variables) first.")
         state = jax.tree.unflatten(self.structure, list(map(jnp.asarray, optimizer_variables)))
-        weights, state = self.update(self._by_path(grads), state, self._by_path(trainable_variables))
+        weights, state = self.take_step(self._by_path(grads), state, self._by_path(trainable_variables))
         constrained = [v.constraint(weights[p]) if v.constraint else weights[p] for p, v in self.owners.items()]
         return constrained, jax.tree.leaves(state)
 
@@ -213,11 +213,12 @@ class Optimizer(HeldState, Copyable, Configurable):
         if self._compiled is None:
             self._compiled = jax.jit(self.update)
         given = [jnp.zeros(v.shape, v.dtype) if g is None else g for g, v in zip(grads, variables, strict=True)]
-        before = self._by_path([v.value for v in variables]), self.state
-        after = self._compiled(self._by_path(given), before[1], before[0])
+        weights, state = self._by_path([v.value for v in variables]), self.state
+        step: Callable = self.update if self.is_lent else self._compiled
+        after = step(self._by_path(given), state, weights)
         still = {path for path, g in zip(self.owners, grads, strict=True) if g is None}
         if still:
-            after = self._with_old(after, before, still)
+            after = self._with_old(after, (weights, state), still)
         values, self.state = after
         for variable, path in zip(variables, self.owners, strict=True):
             constraint = getattr(variable, "constraint", None)

@@ -101,6 +101,11 @@ class HeldState(WeightByWeight, PureOptimizer):
             held.append(own[name] if name in own else self._variable(leaf, name))
         self._held = structure, held
 
+    def share(self, nest: Any) -> None:
+        """Have its state in these Variables, which are a part of that of an optimizer around it."""
+        variables, structure = jax.tree.flatten(nest, is_leaf=lambda leaf: isinstance(leaf, Variable))
+        self._held = structure, variables
+
     def standing(self) -> dict[str, Variable]:
         """The Variables of its state that there are before it is built, by name."""
         rate = {} if self.schedule is not None else {"learning_rate": self._learning_rate}
@@ -123,11 +128,17 @@ class HeldState(WeightByWeight, PureOptimizer):
     def state(self) -> State | None:
         """What it keeps from step to step, by name; None before the first."""
         structure, variables = self._held
-        return None if structure is None else jax.tree.unflatten(structure, hand_out(variables))
+        if structure is None:
+            return None
+        return jax.tree.unflatten(structure, [v.value for v in variables] if self.is_lent else hand_out(variables))
 
     @state.setter
     def state(self, value: State) -> None:
-        self._hold(value)
+        if self.is_lent:
+            for variable, leaf in zip(self.variables, jax.tree.leaves(value), strict=True):
+                variable.store(leaf)
+        else:
+            self._hold(value)
 
     @property
     def nest(self) -> State:

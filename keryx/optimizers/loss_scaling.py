@@ -8,8 +8,10 @@ import jax.numpy as jnp
 
 from keryx.core.variable import Variable
 from keryx.errors import ArgumentError, ConfigError
-from keryx.optimizers.base import Count, Optimizer, registry
+from keryx.optimizers.base import Optimizer, registry
 from keryx.optimizers.pure import State
+
+_OWN = ("dynamic_scale", "step_counter")  # what of the state is not the optimizer's within
 
 
 @registry.register()
@@ -58,6 +60,7 @@ class LossScaleOptimizer(Optimizer):
             )
         self.inner_optimizer = inner_optimizer
         super().__init__(None, name=name, **options)
+        inner_optimizer._iteration = self._iteration  # one count for both
         if any(
             getattr(self, option) for option in ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
         ):
@@ -80,21 +83,21 @@ class LossScaleOptimizer(Optimizer):
 
     def update(self, grads: Any, state: State, weights: Any) -> tuple[Any, State]:
         """One step of the optimizer within, or none where a gradient is not finite. Pure."""
-        within, scale, good_steps = dict(state), state["dynamic_scale"], state["step_counter"]
-        del within["dynamic_scale"], within["step_counter"]
+        scale, good_steps = (state[name] for name in _OWN)
+        within = {name: slot for name, slot in state.items() if name not in _OWN}
 
         def step():
             unscaled = jax.tree.map(lambda g: g / scale.astype(g.dtype), grads)
             grown = good_steps + 1 >= self.dynamic_growth_steps
             new = jnp.where(grown, scale * 2, scale), jnp.where(grown, 0, good_steps + 1)
-            return self.inner_optimizer.update(unscaled, within, weights), new
+            return self.inner_optimizer.take_step(unscaled, within, weights), new
 
         def leave_out():
             return (weights, within), (scale / 2, jnp.zeros_like(good_steps))
 
         finite = jnp.array([jnp.all(jnp.isfinite(g)) for g in jax.tree.leaves(grads)]).all()
         (weights, new), (scale, good_steps) = jax.lax.cond(finite, step, leave_out)
-        return weights, new | {"dynamic_scale": scale, "step_counter": good_steps}
+        return weights, new | dict(zip(_OWN, (scale, good_steps), strict=True))
 
     def finalize(self, state: State, weights: Any) -> Any:
         """The weights to keep when training ends."""
@@ -105,9 +108,9 @@ class LossScaleOptimizer(Optimizer):
         return self.initial_scale if state is None else state["dynamic_scale"]
 
     @property
-    def iterations(self) -> Count:
+    def iterations(self) -> Any:
         """The steps taken so far, without those that were left out."""
-        return Count(super().iterations // (self.inner_optimizer.gradient_accumulation_steps or 1))
+        return self.inner_optimizer.iterations
 
     @property
     def learning_rate(self) -> Any:
@@ -131,13 +134,22 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.schedules
 
     def standing(self) -> dict[str, Variable]:
-        """Those of the optimizer within, but the steps are counted here."""
-        return self.inner_optimizer.standing() | {"iteration": self._iteration}
+        """Those of the optimizer within."""
+        return self.inner_optimizer.standing()
 
     def decide(self, variables: Mapping[str, Variable]) -> None:
         """As of the optimizer within."""
         self.owners = dict(variables)
         self.inner_optimizer.decide(variables)
+
+    def _hold(self, state: State) -> None:
+        super()._hold(state)
+        self.inner_optimizer.share({name: slot for name, slot in self.nest.items() if name not in _OWN})
+
+    def forget(self) -> None:
+        """Be without a state, both of them."""
+        super().forget()
+        self.inner_optimizer.forget()
 
     def each_by_path(self, change: Callable, state: Any, *others: Any) -> Any:
         """As of the optimizer within."""

@@ -195,8 +195,7 @@ class MultiOptimizer(Optimizer):
     def _hold(self, state: State) -> None:
         super()._hold(state)
         for i, one in enumerate(self.optimizers):
-            variables, structure = jax.tree.flatten(self.nest[str(i)], is_leaf=lambda v: isinstance(v, Variable))
-            one._held = structure, variables
+            one.share(self.nest[str(i)])
 
     def forget(self) -> None:
         super().forget()
@@ -236,7 +235,7 @@ class MultiOptimizer(Optimizer):
         new, shares = dict(state) | {"iteration": state["iteration"] + 1}, self._shares(weights)
         for i, (one, share, of_grads) in enumerate(zip(self.optimizers, shares, self._shares(grads), strict=True)):
             if share:
-                shares[i], new[str(i)] = one.update(of_grads, state[str(i)], share)
+                shares[i], new[str(i)] = one.take_step(of_grads, state[str(i)], share)
         return self._joined(shares, weights), new
 
     def finalize(self, state: State, weights: Any) -> Any:

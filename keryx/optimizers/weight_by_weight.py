@@ -1,4 +1,4 @@
-"""Rules by Keras's contract: `build` adds variables, and `update_step` assigns the new values of one weight."""
+"""Rules by Keras's contract: `build` adds variables, `update_step` assigns one weight, `apply` takes a whole step."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +51,7 @@ class WeightByWeight:
     """
 
     by_weight = False  # whether the class has an update_step
+    by_apply = False  # whether it has an apply of its own
     _added: tuple[Added, ...] = ()
     _adding = False  # whether a build of the user's runs, which adds variables
 
@@ -58,6 +59,8 @@ class WeightByWeight:
         super().__init_subclass__(**kwargs)
         if "update_step" in vars(cls) and not is_own(cls):
             cls.by_weight, cls.init_rule, cls.apply_rule = True, _init_rule, _apply_rule  # type: ignore[attr-defined]
+        if "apply" in vars(cls) and not is_own(cls):
+            cls.by_apply = True
         if "build" in vars(cls) and cls.by_weight:
             cls.build = _that_adds(cls.build)  # type: ignore[attr-defined]
 
@@ -138,6 +141,28 @@ class WeightByWeight:
     def assign_sub(self, variable: Variable, value: Any) -> None:
         """Subtract from a variable."""
         variable.assign_sub(value)
+
+    # What the training loop calls
+
+    def take_step(self, grads: Any, state: State, weights: Any) -> tuple[Any, State]:
+        """`update`, or what the `apply` of a subclass does, on the Variables that it is for. Pure."""
+        optimizer = self._optimizer
+        if not self.by_apply or self.is_lent:
+            return optimizer.update(grads, state, weights)
+        _check(optimizer, weights, "apply")
+        held = dict(enumerate(optimizer.variables))
+        values = dict(enumerate(jax.tree.leaves(state)))
+        gradients = [grads[path] for path in optimizer.owners]
+        run = scope.pure(lambda: optimizer.apply(gradients, list(optimizer.owners.values())), optimizer.owners | held)
+        _, new, _ = run(weights | values, None)
+        after = [new.get(i, value) for i, value in values.items()]
+        return scope.updated(weights, new), jax.tree.unflatten(optimizer.structure, after)
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether a pure step has lent it values just now, so that its Variables hold what is computed with."""
+        running = scope.current()
+        return running is not None and self._optimizer._iteration in (running.values or {})
 
     # What programs with loops of their own call
 
@@ -223,18 +248,18 @@ def _that_adds(build: Callable) -> Callable:
 
 
 def _init_rule(self: Any, weights: Any) -> State:
-    _check(self, weights)
+    _check(self, weights, "update_step")
     return self.kept(jnp.copy(one.variable.value) for one in self._added)
 
 
 def _apply_rule(
     self: Any, rate: jax.Array, t: jax.Array, weights: Any, gradients: Any, slots: State
 ) -> tuple[Any, State]:
-    _check(self, weights)
+    _check(self, weights, "update_step")
     lent: dict[Any, tuple[Variable, Any]] = {path: (v, weights[path]) for path, v in self.owners.items()}
     before = self.in_added_order(slots)
     lent |= {i: (one.variable, value) for i, (one, value) in enumerate(zip(self._added, before, strict=True))}
-    lent["the step"] = self._iteration, t - 1
+    lent["the step"] = self._iteration, t * (self.gradient_accumulation_steps or 1) - 1
     if isinstance(self._learning_rate, Variable):
         lent["the rate"] = self._learning_rate, rate
 
@@ -248,9 +273,9 @@ def _apply_rule(
     return {path: new.get(path, value) for path, value in weights.items()}, after
 
 
-def _check(self: Any, weights: Any) -> None:
+def _check(self: Any, weights: Any, what: str) -> None:
     if not isinstance(weights, dict) or weights.keys() != self.owners.keys():
         raise StateError(
-            f"The update_step of {type(self).__name__} works on Variables: call build(variables) before the first "
-            "step, and hand the weights on as a dict by path."
+            f"The {what} of {type(self).__name__} works on Variables: call build(variables) before the first step, "
+            "and hand the weights on as a dict by path."
         )

@@ -91,7 +91,7 @@ def train_step(model: TrainedModel, state: TrainState, batch: Batch) -> tuple[Tr
     (gradients,) = pull_back(jnp.asarray(model.optimizer.loss_scale(state.optimizer), loss.dtype))
 
     def learn():
-        weights, optimizer = model.optimizer.update(gradients, state.optimizer, state.trainable)
+        weights, optimizer = model.optimizer.take_step(gradients, state.optimizer, state.trainable)
         weights = {path: constrained(variables[path], w) for path, w in weights.items()}
         return state._replace(
             trainable=weights, non_trainable=seen.non_trainable, optimizer=optimizer, step=state.step + 1

@@ -220,7 +220,7 @@ def _optimizer(session: Any, state: Any, watch: Stopwatch) -> _Part:
     """The update of the weights, which are the gradients here as well: as large as these."""
 
     def update(kept: Any, gradients: Any) -> Any:
-        return session.optimizer.update(gradients, kept[1], kept[0])
+        return session.optimizer.take_step(gradients, kept[1], kept[0])
 
     found = watch.of(update, (state.trainable, state.optimizer), state.trainable, carries=True)
     return _Part("optimizer", type(session.optimizer).__name__, 0, None, found)
