@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from keryx.core.codec import Registry
 from keryx.core.codec import serialize as _serialize
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.errors import ConfigError
 
@@ -185,7 +186,7 @@ def soft_shrink(x, threshold: float = 0.5) -> jax.Array:
 @_activation()
 def hard_shrink(x, threshold: float = 0.5) -> jax.Array:
     """x where |x| > threshold, else 0."""
-    x = jnp.asarray(x)
+    x = as_inexact(x)
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 
@@ -225,7 +226,7 @@ def sparsemax(x, axis: int = -1) -> jax.Array:
     >>> sparsemax(jnp.array([2.0, 0.0])).tolist()
     [1.0, 0.0]
     """
-    x = jnp.moveaxis(jnp.asarray(x), axis, -1)
+    x = jnp.moveaxis(as_inexact(x), axis, -1)
     falling = -jnp.sort(-x, axis=-1)
     count = jnp.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     excess = jnp.cumsum(falling, axis=-1) - 1  # what the k largest would sum to, above 1

@@ -197,6 +197,7 @@ CALLS: list[tuple[str, tuple, dict]] = [
     ("sparse_categorical_crossentropy", (N[:, 0] % 3, P), {}),
     ("sparse_categorical_crossentropy", (N[:, 0] % 3, X), {"from_logits": True}),
     ("ctc_loss", (i(2, 2) % 3 + 1, f(2, 6, 4), np.array([2, 1]), np.array([6, 5])), {}),
+    ("moments", (N,), {"axes": [1]}),
     ("moments", (X,), {"axes": [0]}),
     ("moments", (X,), {"axes": (0, 1), "keepdims": True}),
     ("batch_normalization", (X, Y[0], P[0]), {"axis": -1, "offset": Y[1], "scale": P[1]}),

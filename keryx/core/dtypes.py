@@ -39,6 +39,17 @@ def standardize_dtype(dtype: Any, text: bool = False) -> str:
     return name
 
 
+def as_inexact(x: Any, beside: Any = None) -> jax.Array:
+    """An array of floats, or of complex numbers: integers become what `beside` has, or `config.floatx()`.
+
+    >>> as_inexact([1, 2]).dtype.name, as_inexact([1, 2], jnp.ones(1, "float16")).dtype.name
+    ('float32', 'float16')
+    """
+    x = jnp.asarray(x)
+    dtypes = x.dtype, getattr(beside, "dtype", x.dtype), config.floatx()
+    return x.astype(next(dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.inexact)))
+
+
 registry = Registry("dtype policy", "keras.dtype_policies")
 
 

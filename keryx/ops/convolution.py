@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config, kernels
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.kernels.geometry import Sizes, each_axis
 from keryx.ops.table import as_array
@@ -104,9 +105,7 @@ def max_pool(inputs, pool_size: Sizes, strides: Sizes | None = None, padding="va
 @lift
 def average_pool(inputs, pool_size: Sizes, strides: Sizes | None = None, padding="valid", data_format=None):
     """The mean of each window, of the elements within the inputs only."""
-    x = jnp.asarray(inputs)
-    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(config.floatx())
-    return kernels.average_pool(x, pool_size, strides, padding.lower(), _layout(data_format))
+    return kernels.average_pool(as_inexact(inputs), pool_size, strides, padding.lower(), _layout(data_format))
 
 
 @lift

@@ -94,8 +94,9 @@ def dtype(x) -> str:
 
 @lift
 def view(x, dtype=None):
-    """The same bits, read as another dtype."""
-    return jnp.asarray(x).view(standardize_dtype(dtype))
+    """The same bits, read as another dtype; by default as they are."""
+    x = jnp.asarray(x)
+    return x if dtype is None else x.view(standardize_dtype(dtype))
 
 
 @lift

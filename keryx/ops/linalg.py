@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import config, kernels
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.errors import DataError
 from keryx.ops.table import as_array, op
@@ -36,7 +37,7 @@ def cdist(x, y):
     >>> cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]]).tolist()
     [[5.0, 1.0]]
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = as_inexact(x, y), as_inexact(y, x)
     return jnp.linalg.norm(x[..., :, None, :] - y[..., None, :, :], axis=-1)
 
 
@@ -94,8 +95,7 @@ def normalize(x, axis=-1, order=2, epsilon=None):
     >>> normalize([[3.0, 4.0]]).tolist()
     [[0.6..., 0.8...]]
     """
-    x = jnp.asarray(x)
-    x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx())
+    x = as_inexact(x)
     epsilon = config.epsilon() if epsilon is None else epsilon
     if order == 2:  # through the square, whose gradient at 0 is finite
         return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(jnp.square(x), axis, keepdims=True), epsilon**2))

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from keryx import config
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError, ShapeError, SymbolicError
 from keryx.ops.table import as_array, op
@@ -19,8 +19,7 @@ logsumexp = op(jax.nn.logsumexp, "x", axis=None, keepdims=False)
 @lift
 def rsqrt(x):
     """1 / sqrt(x)."""
-    x = jnp.asarray(x)
-    return jax.lax.rsqrt(x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx()))
+    return jax.lax.rsqrt(as_inexact(x))
 
 
 # -- segments and ranking ------------------------------------------------------------------------------------
@@ -71,7 +70,7 @@ def in_top_k(targets, predictions, k):
 @lift
 def polar(abs_, angle):
     """The complex numbers of this modulus and angle."""
-    abs_, angle = jnp.asarray(abs_), jnp.asarray(angle)
+    abs_, angle = (x.astype(jnp.promote_types(x.dtype, "float32")) for x in map(as_inexact, (abs_, angle)))
     return jax.lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from keryx import activations, config, losses
-from keryx.core.dtypes import standardize_dtype
+from keryx.core.dtypes import as_inexact, standardize_dtype
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError
 from keryx.losses import entropy
@@ -48,7 +48,7 @@ threshold = op(activations.threshold, "x threshold default_value")
 @lift
 def binary_crossentropy(target, output, from_logits=False):
     """-target log(output) - (1 - target) log(1 - output), elementwise."""
-    return entropy.binary(jnp.asarray(target), jnp.asarray(output), from_logits)
+    return entropy.binary(as_inexact(target, output), as_inexact(output, target), from_logits)
 
 
 @lift
@@ -93,7 +93,7 @@ def moments(x, axes, keepdims=False, synchronized=False):
     >>> moments(jnp.array([0.0, 60000.0], "float16"), 0)[1].item()
     65504.0
     """
-    x = jnp.asarray(x)
+    x = as_inexact(x)
     wide = x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
     axes = tuple(axes) if np.ndim(axes) else int(axes)
     mean, variance = jnp.mean(wide, axes, keepdims=keepdims), jnp.var(wide, axes, keepdims=keepdims)

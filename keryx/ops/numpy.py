@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from keryx import activations
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.ops.table import as_array, op, sizes
 
@@ -20,7 +21,6 @@ arcsinh = op(jnp.arcsinh, "x")
 arctan = op(jnp.arctan, "x")
 arctanh = op(jnp.arctanh, "x")
 cbrt = op(jnp.cbrt, "x")
-ceil = op(jnp.ceil, "x")
 conj = conjugate = op(jnp.conj, "x")
 copy = op(jnp.copy, "x")
 cos = op(jnp.cos, "x")
@@ -30,7 +30,6 @@ exp = op(jnp.exp, "x")
 exp2 = op(jnp.exp2, "x")
 expm1 = op(jnp.expm1, "x")
 fabs = op(jnp.fabs, "x")
-floor = op(jnp.floor, "x")
 i0 = op(jnp.i0, "x")
 imag = op(jnp.imag, "x")
 isfinite = op(jnp.isfinite, "x")
@@ -198,6 +197,18 @@ vstack = op(jnp.vstack, "xs")
 
 
 @lift
+def ceil(x):
+    """The least whole number that is no less than x, as a float."""
+    return jnp.ceil(as_inexact(x))
+
+
+@lift
+def floor(x):
+    """The greatest whole number that is no greater than x, as a float."""
+    return jnp.floor(as_inexact(x))
+
+
+@lift
 def bincount(x, weights=None, minlength=0, sparse=False):
     """How often each of 0, 1, ... stands in each row of `x` (in all of it, where it has one axis).
 
@@ -277,7 +288,7 @@ def reshape(x, newshape):
 @lift
 def size(x):
     """How many values there are."""
-    return jnp.asarray(jnp.size(as_array(x)), "int32")
+    return jnp.size(as_array(x))
 
 
 @lift

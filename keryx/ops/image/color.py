@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError, ShapeError
-from keryx.ops.image.layout import as_float, as_images, axes
+from keryx.ops.image.layout import as_images, axes
 
 _WEIGHTS = 0.2989, 0.5870, 0.1140  # of red, green and blue in luma, as Rec. 601 has them
 
@@ -27,7 +28,7 @@ def rgb_to_grayscale(images, data_format=None):
     x, (_, _, channels) = as_images(images), axes(data_format)
     if x.shape[channels] == 1:
         return x
-    red, green, blue = _planes(as_float(x), channels)
+    red, green, blue = _planes(as_inexact(x), channels)
     gray = _WEIGHTS[0] * red + _WEIGHTS[1] * green + _WEIGHTS[2] * blue
     return jnp.expand_dims(gray, channels).astype(x.dtype)
 

@@ -5,9 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from keryx.core.dtypes import as_inexact
 from keryx.core.graph import lift
 from keryx.errors import ShapeError
-from keryx.ops.image.layout import as_float, as_given, as_images, axes
+from keryx.ops.image.layout import as_given, as_images, axes
 
 
 def gaussian(size: int, sigma: Any, dtype: Any = "float32") -> jax.Array:
@@ -44,7 +45,7 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
     1.0
     """
     x, (height, width, _) = as_images(images), axes(data_format)
-    y = as_float(x)
+    y = as_inexact(x)
     for axis, size, spread in zip((width, height), kernel_size, sigma, strict=True):
         y = slide(y, gaussian(int(size), spread, y.dtype), axis)
     return as_given(y, x.dtype)
@@ -104,7 +105,7 @@ def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01,
     """
     first, second = as_images(image1, "image1"), as_images(image2, "image2")
     height, width, _ = axes(data_format)
-    a, b = as_float(first), as_float(second)
+    a, b = as_inexact(first), as_inexact(second)
     for axis in (height, width):
         if isinstance(a.shape[axis], int) and a.shape[axis] < filter_size:
             raise ShapeError(

@@ -49,8 +49,3 @@ def as_given(x: jax.Array, dtype: Any) -> jax.Array:
 def with_batch(x: jax.Array) -> jax.Array:
     """One image as a batch of one."""
     return x if x.ndim == 4 else x[None]
-
-
-def as_float(x: jax.Array) -> jax.Array:
-    """Integers as floats."""
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(config.floatx())
