@@ -45,7 +45,7 @@ def same(model, *batches, tolerance=1e-5):
     assert [i.name for i in running.get_inputs()] == model.input_names
     for batch in batches:
         got = there(running, batch)
-        wanted = [jnp.asarray(one) for one in jax.tree.leaves(eagerly(model, batch))]  # of a size an int
+        wanted = [jax.numpy.asarray(one) for one in jax.tree.leaves(eagerly(model, batch))]  # of a size an int
         assert len(got) == len(wanted)
         for a, b in zip(got, wanted, strict=True):
             assert a.shape == b.shape
