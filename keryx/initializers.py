@@ -81,7 +81,11 @@ class Constant(Initializer):
         self.value = value
 
     def on_host(self, shape, dtype):
-        return np.broadcast_to(np.asarray(self.value).astype(dtype), shape)
+        value = np.asarray(self.value).astype(dtype)
+        try:
+            return np.broadcast_to(value, shape)
+        except ValueError:
+            raise ShapeError(f"Constant() holds an array of {value.shape}; the weight is {shape}.") from None
 
 
 @registry.register("IdentityInitializer")

@@ -142,6 +142,24 @@ def test_names_of_what_wants_arguments_and_of_another_family():
         keryx.optimizers.get("categorical_crossentropy")
 
 
+def test_the_form_that_people_write_is_suggested():
+    with pytest.raises(ConfigError, match="Did you mean 'rmsprop'"):
+        keryx.optimizers.get("rms_prop")
+
+
+def test_a_class_that_leaves_the_arguments_of_the_base_out_is_told_how_to_take_them():
+    class Narrow(L.Layer):
+        def __init__(self, units):
+            super().__init__()
+            self.units = units
+
+    written = codec.serialize(Narrow(3))
+    with pytest.raises(ConfigError, match=r"argument 'name', which a layer's config holds: let __init__ take \*\*kw"):
+        codec.deserialize(written, custom_objects={"Narrow": Narrow})
+    with pytest.raises(ConfigError, match=r"argument 'foo'\n"):
+        keryx.regularizers.deserialize({"class_name": "L1", "config": {"foo": 2}})
+
+
 def test_json_is_checked_as_it_is_read():
     for text, why in [
         ('{"a": 1, "a": 2}', "twice"),

@@ -170,6 +170,11 @@ def test_a_seed_generator_and_an_array_in_a_config():
             ConfigError,
             "distribution is .*got 'beta'",
         ),
+        (
+            lambda: initializers.Constant([[1, 2]])((3, 3)),
+            ShapeError,
+            r"an array of \(1, 2\); the weight is \(3, 3\)",
+        ),
         (lambda: initializers.Identity()((2, 2, 2)), ShapeError, r"a matrix; got shape \(2, 2, 2\)"),
         (lambda: initializers.Orthogonal()((3,)), ShapeError, r"two axes or more; got shape \(3,\)"),
         (

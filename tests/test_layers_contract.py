@@ -239,3 +239,12 @@ def test_a_word_with_swapped_letters_is_known():
     assert did_you_mean("adma", ["adamax", "adam"]) == " Did you mean 'adam'?"
     with pytest.raises(ConfigError, match="Did you mean 'adam'"):
         keryx.optimizers.get("adma")
+
+
+def test_an_input_spec_has_a_config():
+    spec = keryx.InputSpec(shape=(None, 3), dtype="float32", axes={-1: 3})
+    assert spec.get_config() == {
+        "dtype": "float32", "shape": (None, 3), "ndim": 2, "max_ndim": None, "min_ndim": None, "axes": {-1: 3},
+        "optional": False,
+    }  # fmt: skip
+    assert vars(keryx.InputSpec.from_config(spec.get_config())) == vars(spec)

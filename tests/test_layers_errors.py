@@ -120,6 +120,7 @@ BAD_VALUES = [
     (lambda: layers.Dot("a"), "Dot() wants axes= as an integer or two; got 'a'."),
     (lambda: layers.ReLU(negative_slope=-1), "ReLU() wants negative_slope= of at least 0; got -1."),
     (on(layers.EinsumDense("ab", 3), (None, 4)), "EinsumDense() wants an equation like"),
+    (lambda: keryx.ops.image.extract_patches(np.ones((8, 8, 3)), 2, padding="sme"), "'valid' or 'same'; got 'sme'"),
 ]
 
 

@@ -199,6 +199,8 @@ def test_config_of_stacked_cells():
 def test_what_is_refused():
     with pytest.raises(ConfigError, match="at least 1; got 0"):
         layers.LSTM(0)
+    with pytest.raises(ArgumentError, match=r"wants a cell; got <LSTM .* a layer with a cell in it"):
+        layers.RNN(layers.LSTM(3))
     with pytest.raises(ArgumentError, match=r"wants a cell with a call"):
         layers.RNN(3)
     with pytest.raises(ShapeError, match="wants an input of 3 axes"):

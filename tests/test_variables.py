@@ -82,6 +82,7 @@ FUNCTIONS = {
     "NonNeg": constraints.NonNeg(),
     "UnitNorm": constraints.UnitNorm(),
     "numpy": np.square,
+    "whole": round,
     "ops": keryx.ops.square,
     "loss": lambda x: keryx.losses.mean_squared_error(x, x * 2),
     "layer": lambda x: layers.Dense(2, kernel_initializer="ones")(x[None]),

@@ -78,8 +78,12 @@ class Registry:
         found = registered.find(name)
         found = self.known(name) if found is None else found
         if found is None:
-            close = did_you_mean(name, self.names()) or _of_another_kind(name)
-            known = [word for word in self.names() if word.islower()] or self.names()
+            # Without the form that snake_case gives to names such as RMSprop, beside the one that people write.
+            words = [
+                word for word in self.names() if (plain := word.replace("_", "")) == word or plain not in self.table
+            ]
+            close = did_you_mean(name, words) or _of_another_kind(name)
+            known = [word for word in words if word.islower()] or words
             raise ConfigError(f"There is no {self.kind} {name!r}.{close or f' Known: {listing(known)}.'}")
         return found
 

@@ -40,6 +40,7 @@ class _Reading:
 
 _reading: ContextVar[_Reading | None] = ContextVar("reading", default=None)
 _budget: ContextVar[int | None] = ContextVar("budget", default=None)
+_OF_THE_BASE = tuple(f"unexpected keyword argument {name!r}" for name in ("name", "trainable", "dtype"))
 
 
 @contextmanager
@@ -72,6 +73,8 @@ def reading(what: str, value: Any) -> Iterator[_Reading]:
         raise ConfigError(f"The config of {what} is nested too deeply.") from None
     except Exception as error:  # whatever a hostile config can bring about
         text = str(error) if isinstance(error, KeryxError) else f"{type(error).__name__}: {error}"
+        if text.endswith(_OF_THE_BASE):
+            text += ", which a layer's config holds: let __init__ take **kwargs, and call super().__init__(**kwargs)."
         raise ConfigError(f"The config of {what} makes no {what}: {text}") from error
     finally:
         if token is not None:

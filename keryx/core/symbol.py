@@ -38,6 +38,7 @@ class SymbolicTensor(Arithmetic):
     """
 
     __array_priority__ = 1000
+    sparse = ragged = False  # all are dense
 
     def __init__(
         self,

@@ -180,6 +180,9 @@ class Variable(Arithmetic, Cell):
     def __int__(self):
         return int(self.value)
 
+    def __round__(self, digits=None):
+        return round(self.value, digits)
+
     def __len__(self):
         return len(self.value)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jax import lax
 
-from keryx.errors import ShapeError
+from keryx.errors import ConfigError, ShapeError
 
 Sizes = int | Sequence[int]
 Pads = tuple[tuple[int, int], ...]
@@ -37,8 +37,11 @@ def pads_of(
         strides: Its steps.
 
     Raises:
+        ConfigError: For a padding of another name.
         ShapeError: Where there is no room for one window.
     """
+    if isinstance(padding, str) and padding.lower() not in ("valid", "same"):
+        raise ConfigError(f"padding is 'valid' or 'same'; got {padding!r}.")
     pads = lax.padtype_to_pads(sizes, reach, strides, padding.upper()) if isinstance(padding, str) else padding
     if any(size + sum(pair) < r for size, pair, r in zip(sizes, pads, reach, strict=True)):
         raise ShapeError(

@@ -38,6 +38,22 @@ class InputSpec:
         if shape is not None:
             self.axes |= {i: n for i, n in enumerate(shape) if n is not None}
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that tell it, as plain data."""
+        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "optional")
+        told = dict(enumerate(self.shape or ()))
+        axes = {axis: size for axis, size in self.axes.items() if told.get(axis) != size}
+        return {name: getattr(self, name) for name in names} | {"axes": axes}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "InputSpec":
+        """The one of a config.
+
+        >>> InputSpec.from_config(InputSpec(shape=(None, 3)).get_config()).ndim
+        2
+        """
+        return cls(**config)
+
     def check(self, layer: Any, x: Any) -> None:
         """Raise ShapeError unless `x` is as wanted."""
         given = shape = tuple(x.shape)

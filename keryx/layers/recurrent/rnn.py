@@ -53,6 +53,11 @@ class RNN(Layer):
     ):
         super().__init__(**kwargs)
         cell = StackedRNNCells(list(cell)) if isinstance(cell, (list, tuple)) else cell
+        if isinstance(cell, RNN):
+            raise ArgumentError(
+                f"RNN() wants a cell; got {cell!r}, a layer with a cell in it. That layer is what you want, or "
+                "RNN() around its cell, such as LSTMCell."
+            )
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
             raise ArgumentError(
                 f"RNN() wants a cell with a call(inputs, states) method and a state_size; got {cell!r}."
