@@ -139,7 +139,7 @@ def check_layer_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> Non
     own = cls.__module__.startswith("keryx.")  # a class of the user's may take words out of its **kwargs itself
     given = [word for word in kwargs if word not in DECLARED and (own or word in renamed)]
     check_arguments(where, given, known, renamed)
-    if own and (args or kwargs):  # a copy is made of none
+    if own:
         _check_complete(cls, args, kwargs)
     kernel_rank = getattr(cls, "rank", 0)
     counts = args[: kernel_rank + 1]

@@ -180,3 +180,40 @@ def test_places_of_arguments():
             layers.InputLayer((3,), **{word: True})
     with pytest.raises(ArgumentError, match="use the tensor itself"):
         layers.InputLayer(input_tensor=keryx.Input((3,)))
+
+
+WHOLE = np.random.default_rng(0).integers(0, 9, (2, 8, 8, 3)).astype("uint8")
+
+
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (lambda: layers.Conv1D(2, 3, use_bias=False), WHOLE[0]),
+        (lambda: layers.Conv2D(2, 3, activation="relu"), WHOLE),
+        (lambda: layers.DepthwiseConv2D(3), WHOLE > 4),
+        (lambda: layers.SeparableConv2D(2, 3), WHOLE.astype("int32")),
+        (lambda: layers.Conv2DTranspose(2, 3), WHOLE),
+        (lambda: layers.ConvLSTM2D(2, 3), WHOLE[:, None]),
+    ],
+    ids=["Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "ConvLSTM2D"],
+)
+def test_convolutions_take_images_of_whole_numbers(make, x):
+    layer = make()
+    np.testing.assert_allclose(layer(x), layer(x.astype("float32")), 1e-6, 1e-6)
+    assert layer(keryx.Input(x.shape[1:], dtype=x.dtype.name)).dtype == "float32"
+
+
+def test_a_subclass_learns_from_images_that_nobody_has_scaled():
+    class Net(keryx.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.dense = layers.Conv2D(2, 3, dtype="mixed_bfloat16"), layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(keryx.ops.mean(self.conv(x), (1, 2)))
+
+    net = Net()
+    net.compile("sgd", "mse")
+    before = net.predict(WHOLE, verbose=0)
+    net.fit(WHOLE, np.zeros((2, 1)), verbose=0)
+    assert (net.predict(WHOLE, verbose=0) != before).all()

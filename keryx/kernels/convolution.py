@@ -30,7 +30,8 @@ def conv(
     """Convolution over one, two or three axes: `y[n, p, c] = sum(x[n, p * strides + q, d] * kernel[q, d, c])`.
 
     Args:
-        x: (batch, *space, channels), or (batch, channels, *space) where `data_format` is `channels_first`.
+        x: (batch, *space, channels), or (batch, channels, *space) where `data_format` is `channels_first`; integers
+            are taken as floats where the kernel holds floats.
         kernel: (*window, channels / groups, filters).
         strides: Steps of the window, one number or one an axis.
         padding: `valid`, `same`, or a pair (before, after) an axis.
@@ -46,6 +47,7 @@ def conv(
     >>> conv(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 16)), bias=jnp.ones(16), activation="relu").shape
     (1, 6, 6, 16)
     """
+    x, kernel = of_one_dtype(x, kernel)
     rank, last = x.ndim - 2, data_format == "channels_last"
     strides, dilation = each_axis(strides, rank), each_axis(dilation, rank)
     if x.shape[-1 if last else 1] != kernel.shape[-2] * groups:
@@ -59,6 +61,14 @@ def conv(
     if bias is None:
         return ACTIVATIONS[activation](_CONV(x, kernel, **geometry)[0])
     return _FUSED(x, kernel, bias, activation=activation, **geometry)[0]
+
+
+def of_one_dtype(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Both in the dtype that holds what either holds; integers in that of floats."""
+    if x.dtype == kernel.dtype:
+        return x, kernel
+    dtype = jnp.promote_types(x.dtype, kernel.dtype)
+    return x.astype(dtype), kernel.astype(dtype)
 
 
 def transpose(y: jax.Array, kernel: jax.Array, sizes: tuple[int, ...], **geometry: Any) -> jax.Array:
