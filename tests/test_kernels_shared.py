@@ -129,6 +129,8 @@ def test_integer_images_take_the_dtype_of_the_kernel():
 def test_what_ops_refuse():
     with pytest.raises(errors.ShapeError, match=r"reaches over \(5, 5\), more than its inputs \(4, 4\)"):
         ops.conv(array(1, 4, 4, 1), array(5, 5, 1, 1))
+    with pytest.raises(errors.ShapeError, match=r"as many axes, three or more; got \(4, 4\) and \(3, 3\)"):
+        ops.conv(np.ones((4, 4)), np.ones((3, 3)))
     with pytest.raises(errors.ShapeError, match=r"kernel of 3 channels cannot take inputs of 4"):
         ops.conv(array(1, 4, 4, 4), array(2, 2, 3, 1))
     with pytest.raises(errors.ShapeError, match=r"3 group\(s\) with a kernel of 1 channels cannot take inputs of 4"):

@@ -252,7 +252,7 @@ def test_an_operation_of_ones_own_is_a_node():
     assert Told(1.0)(x).shape == (7, 7)
     again = keryx.Model.from_config(model.get_config(), {"Add": Add})
     np.testing.assert_allclose(again.predict(X, verbose=0), 3 * X + 2, rtol=1e-6)
-    with pytest.raises(UndefinedError, match="was called 0 times"):
+    with pytest.raises(UndefinedError, match="was not called on symbolic tensors"):
         _ = Add(1.0).input
     with pytest.raises(NotImplementedError, match=r"wants a method call\(\)"):
         keryx.Operation()(X)

@@ -42,12 +42,12 @@ def conv(
         activation: `relu`, `tanh` or `sigmoid`, applied last.
 
     Raises:
-        ShapeError: Where the kernel is larger than the padded inputs, or the channels do not fit it.
+        ShapeError: Where the kernel is larger than the padded inputs, or the axes or channels do not fit it.
 
     >>> conv(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 16)), bias=jnp.ones(16), activation="relu").shape
     (1, 6, 6, 16)
     """
-    x, kernel = of_one_dtype(x, kernel)
+    x, kernel = alike(x, kernel)
     rank, last = x.ndim - 2, data_format == "channels_last"
     strides, dilation = each_axis(strides, rank), each_axis(dilation, rank)
     if x.shape[-1 if last else 1] != kernel.shape[-2] * groups:
@@ -63,8 +63,13 @@ def conv(
     return _FUSED(x, kernel, bias, activation=activation, **geometry)[0]
 
 
-def of_one_dtype(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both in the dtype that holds what either holds; integers in that of floats."""
+def alike(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Inputs and a kernel of as many axes, in the dtype that holds what either holds; integers in that of floats."""
+    if x.ndim < 3 or x.ndim != kernel.ndim:
+        raise ShapeError(
+            "A convolution takes inputs (batch, *space, channels) and a kernel (*window, channels, filters) of as many "
+            f"axes, three or more; got {x.shape} and {kernel.shape}."
+        )
     if x.dtype == kernel.dtype:
         return x, kernel
     dtype = jnp.promote_types(x.dtype, kernel.dtype)

@@ -2,7 +2,7 @@
 
 import jax
 
-from keryx.kernels.convolution import conv, of_one_dtype, transpose
+from keryx.kernels.convolution import alike, conv, transpose
 from keryx.kernels.geometry import Sizes, each_axis, pads_of_transpose, reaches
 
 
@@ -83,7 +83,7 @@ def conv_transpose(
     >>> conv_transpose(jnp.ones((1, 4, 1)), jnp.ones((3, 1, 1)), 2).ravel().tolist()
     [1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 1.0]
     """
-    x, kernel = of_one_dtype(x, kernel)
+    x, kernel = alike(x, kernel)
     rank = x.ndim - 2
     strides, dilation = each_axis(strides, rank), each_axis(dilation, rank)
     extra = (None,) * rank if output_padding is None else each_axis(output_padding, rank)

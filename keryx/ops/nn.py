@@ -95,7 +95,7 @@ def moments(x, axes, keepdims=False, synchronized=False):
     """
     x = as_inexact(x)
     wide = x.astype("float32") if x.dtype in (jnp.float16, jnp.bfloat16) else x
-    axes = tuple(axes) if np.ndim(axes) else int(axes)
+    axes = tuple(axes) if isinstance(axes, (tuple, list)) else axes
     mean, variance = jnp.mean(wide, axes, keepdims=keepdims), jnp.var(wide, axes, keepdims=keepdims)
     if x.dtype == jnp.float16:
         most = jnp.finfo(jnp.float16).max.astype("float32")

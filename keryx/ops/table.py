@@ -12,7 +12,8 @@ import numpy as np
 from keryx.core.graph import lift
 from keryx.errors import ArgumentError, SymbolicError
 
-_TENSORS = {"x", "x1", "x2", "y", "a", "b", "indices"}
+_TENSORS = {"x", "x1", "x2", "y", "a", "b", "indices", "q"}
+_AXES = {"axis", "axes"}
 _LISTS_OF_TENSORS = {"xs", "condlist", "choicelist"}
 _OF_SIZES = frozenset(
     {"add", "concatenate", "expand_dims", "floor_divide", "max", "maximum", "min", "minimum", "mod", "multiply"}
@@ -42,8 +43,11 @@ def as_array(x: Any) -> Any:
 
 
 def _prepared(name: str, value: Any) -> Any:
+    """An argument as JAX takes it: lists of numbers as arrays, lists of axes as tuples."""
     if name in _LISTS_OF_TENSORS and isinstance(value, (list, tuple)):
         return [as_array(x) for x in value]
+    if name in _AXES:
+        return tuple(value) if isinstance(value, list) else value
     return as_array(value) if name in _TENSORS else value
 
 
@@ -68,7 +72,9 @@ def op(function: Callable, arguments: str, /, **options: Any) -> Callable:
             except TypeError as error:
                 raise ArgumentError(f"ops.{op_name}{signature}: {error}.") from None
         required = [_prepared(name, given[name]) for name in names]
-        return function(*required, **{name: given.get(name, default) for name, default in options.items()})
+        return function(
+            *required, **{name: _prepared(name, given.get(name, default)) for name, default in options.items()}
+        )
 
     call.__name__ = call.__qualname__ = op_name
     call.__module__ = sys._getframe(1).f_globals["__name__"]  # where pickle finds it
