@@ -101,8 +101,8 @@ def view(x, dtype=None):
 
 @lift
 def stop_gradient(variable):
-    """The same values, through which no gradient flows."""
-    return jax.lax.stop_gradient(as_array(variable))
+    """The same values, a tensor or a nest of them, through which no gradient flows."""
+    return jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x)), variable)
 
 
 @lift
