@@ -90,8 +90,9 @@ def lent() -> Iterator[None]:
         if _borrowers == 0 and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
             _before.update({name: getattr(jax.config, name) for name in _SETTINGS})
             _set(str(here.folder), 0.0 if here.writes else _NEVER, -1)
+        if _before:  # for each anew: a `catch_warnings` of another thread may have put older filters back
             warnings.filterwarnings("ignore", _NEEDLESS)
-            _ignored.append(warnings.filters[0])
+            _ignored[:] = warnings.filters[:1]
         _borrowers += 1
     try:
         yield
@@ -101,8 +102,8 @@ def lent() -> Iterator[None]:
             if _borrowers == 0 and _before:
                 _set(*_before.values())
                 _before.clear()
-                with suppress(ValueError):  # gone with a `catch_warnings` that has ended meanwhile
-                    warnings.filters.remove(_ignored.pop())  # type: ignore[attr-defined]
+                with suppress(ValueError):
+                    warnings.filters.remove(_ignored[0])  # type: ignore[attr-defined]
 
 
 def borrowed() -> bool:
