@@ -363,12 +363,11 @@ def fans(
     return shape[-2] * window, shape[-1] * window
 
 
-zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+zeros, ones, constant, identity, orthogonal, stft = Zeros, Ones, Constant, Identity, Orthogonal, STFT
 random_normal, truncated_normal, random_uniform = RandomNormal, TruncatedNormal, RandomUniform
 variance_scaling, glorot_uniform, glorot_normal = VarianceScaling, GlorotUniform, GlorotNormal
 he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
-stft = STFT
 
 
 def get(identifier: Any) -> Any:
@@ -393,8 +392,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 
 class _Given(Constant):
-    config_class_name = "Constant"
-    config_module = "keras.initializers"
+    config_class_name, config_module = "Constant", "keras.initializers"
 
     def on_host(self, shape, dtype):
         if shape != self.value.shape:

@@ -248,7 +248,6 @@ CALLS: list[tuple[str, tuple, dict]] = [
     *[(f"segment_{name}", (X, np.array([0, 0, 2, 1])), {"num_segments": 3}) for name in ("sum", "max", "min", "prod")],
     ("top_k", (X,), {"k": 2}),
     ("in_top_k", (N[:, 0] % 3, X), {"k": 2}),
-    ("stop_gradient", ([X, Y[0]],), {}),
     ("polar", (P, X), {}),
     ("view_as_complex", (f(4, 2),), {}),
     ("view_as_real", ((X + 1j * Y).astype("complex64"),), {}),

@@ -148,6 +148,13 @@ def test_lists_and_variables_are_tensors():
     assert ops.concatenate([keryx.Variable([1.0]), [2.0]]).tolist() == [1, 2]
 
 
+def test_no_gradient_flows_through_a_nest():  # Keras takes one in numbers, not in a graph
+    stopped = ops.stop_gradient([X, {"row": X[0]}])
+    np.testing.assert_array_equal(stopped[1]["row"], X[0])
+    assert jax.grad(lambda x: ops.stop_gradient([x])[0] * x)(3.0) == 3
+    assert [symbol.shape for symbol in ops.stop_gradient([keryx.Input((2,)), keryx.Input(())])] == [(None, 2), (None,)]
+
+
 def test_a_wrong_argument_is_named():
     with pytest.raises(ArgumentError, match=r"ops\.sum\(x, axis=None, keepdims=False\): .*'axes'"):
         ops.sum(X, axes=1)
